@@ -1,9 +1,9 @@
 """The manifest: everything Daylight knows of one version of a model, as JSON.
 
-    <store>/<model>/<version>/manifest.json
-    {"format": 1, "model": "tumour", "version": "1", "kind": "tabular", "created": "2026-...Z",
-     "files": {"classifier.pkl": {"sha256": "...", "bytes": 16789}},
-     "spec": {...what the kind needs...}, "example": {...}, "metrics": {...}, "provenance": {...}}
+<store>/<model>/<version>/manifest.json
+{"format": 1, "model": "tumour", "version": "1", "kind": "tabular", "created": "2026-...Z",
+ "files": {"classifier.pkl": {"sha256": "...", "bytes": 16789}},
+ "spec": {...what the kind needs...}, "example": {...}, "metrics": {...}, "provenance": {...}}
 """
 
 import json

@@ -1,0 +1,44 @@
+"""The one place where everything is put together.
+
+app = create_app()                                  # as wsgi.py does
+app = create_app(Settings(store=tmp_path))          # as the tests do
+"""
+
+import logging
+
+from flask import Flask
+
+from service import logs
+from service.blueprints import BLUEPRINTS, failures
+from service.errors import StartupError
+from service.predictor import Predictor
+from service.settings import Settings
+
+__all__ = ["create_app"]
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings=None, predictor=None):
+    """Build the Flask application and load the models of `settings.store`.
+
+    A store that cannot be served does not raise: the application answers 503, and
+    `app.extensions["daylight"].failure` says why. Raises BadSetting where the settings
+    themselves, read from the environment, are wrong.
+    """
+    logs.configure()
+    settings = settings or Settings.from_environ()
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    logs.attach(app)
+    failures.attach(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    if predictor is None:
+        predictor = Predictor(settings)
+        try:
+            predictor.load()
+        except StartupError as error:
+            log.error("not ready: %s", error)
+    app.extensions["daylight"] = predictor
+    return app

@@ -1,0 +1,79 @@
+"""What a model's methods return, as plain JSON-ready values: one value a row.
+
+Output("float64", [None, 2], labels=["no", "yes"]).plain(np.array([[0.2, 0.8]]))
+# [{"no": 0.2, "yes": 0.8}]
+"""
+
+import math
+from dataclasses import dataclass
+from heapq import nlargest
+from operator import itemgetter
+
+import numpy as np
+
+__all__ = ["Output", "close", "label_key"]
+
+
+def label_key(label):
+    """A class label as a JSON object's key."""
+    if isinstance(label, bool | np.bool_):
+        return "true" if label else "false"
+    return str(label)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One method's answer.
+
+    `shape` has None for the rows. `labels`: the keys of a row's values: a list for one target,
+    a list of lists for several; None where rows are plain values. `targets` names the targets.
+    """
+
+    dtype: str
+    shape: list
+    labels: list | None = None
+    targets: list | None = None
+
+    def plain(self, raw, top_k=None):
+        """What the method returned (array, sparse matrix, frame, list of arrays by target) -> one plain value a row."""
+        if self.labels is None:
+            return dense(raw).tolist()
+        if self.targets is None:
+            return keyed(dense(raw), self.labels, top_k)
+        by_target = [keyed(dense(one), labels, top_k) for one, labels in zip(raw, self.labels, strict=True)]
+        return [dict(zip(self.targets, row, strict=True)) for row in zip(*by_target, strict=True)]
+
+
+def keyed(array, labels, top_k):
+    rows = array.tolist()
+    if top_k is None:
+        return [dict(zip(labels, row, strict=True)) for row in rows]
+    return [dict(nlargest(top_k, zip(labels, row, strict=True), key=itemgetter(1))) for row in rows]
+
+
+def dense(raw):
+    """Whatever a scikit-learn method returns as an ndarray."""
+    if hasattr(raw, "toarray"):
+        raw = raw.toarray()
+    return np.asarray(raw)
+
+
+def close(found, wanted):
+    """Whether two plain answers are the same: labels exactly, floats to 1e-6 relative.
+
+    Another processor adds in another order, so the last bits of a float are not promised.
+    NaN answers are null once stored, and equal here.
+    """
+    if isinstance(wanted, dict):
+        return (
+            isinstance(found, dict)
+            and found.keys() == wanted.keys()
+            and all(close(found[k], wanted[k]) for k in wanted)
+        )
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(close, found, wanted))
+    if wanted is None:
+        return found is None or (isinstance(found, float) and not math.isfinite(found))
+    if isinstance(wanted, float) and isinstance(found, int | float):
+        return math.isclose(found, wanted, rel_tol=1e-6, abs_tol=1e-9)
+    return found == wanted

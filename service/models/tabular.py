@@ -1,0 +1,167 @@
+"""Tables in, predictions out: a column plan, a runtime, and plain values.
+
+answer = model.predict([{"age": 31, "city": "Rome"}], ["predict", "predict_proba"])
+answer.outputs["predict"]          # ["yes"]
+answer.outputs["predict_proba"]    # [{"yes": 0.8, "no": 0.2}]
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+
+from service.cells import Column, shown
+from service.columns import ColumnPlan, Violations
+from service.errors import InvalidInstances, InvalidParameters, PayloadTooLarge, PredictionFailed, StartupError
+from service.models.base import Model
+from service.models.outputs import Output, close
+
+__all__ = ["TabularAnswer", "TabularModel"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TabularAnswer:
+    """`outputs`: {name: one plain value a row}, in the order asked for; the first is the prediction."""
+
+    outputs: dict
+    warnings: tuple = ()
+
+    @property
+    def predictions(self):
+        return next(iter(self.outputs.values()))
+
+
+class TabularModel(Model):
+    """One loaded version of a tabular model."""
+
+    def __init__(self, manifest, runtime, *, max_rows=math.inf):
+        super().__init__(manifest)
+        spec = manifest.spec
+        self.runtime = runtime
+        self.plan = ColumnPlan([Column.from_json(entry) for entry in spec["columns"]], spec["container"])
+        self.outputs = {name: Output(**described) for name, described in spec["outputs"].items()}
+        self.primary = next(iter(self.outputs))
+        self.max_rows = max_rows
+
+    @classmethod
+    def load(cls, version, settings):
+        from service.runtimes.sklearn import SklearnRuntime
+
+        version.verify()
+        try:
+            with version.open(version.manifest.spec["payload"]) as file:
+                runtime = SklearnRuntime.load(file)
+        except StartupError:
+            raise
+        except Exception as error:  # a pickle may raise anything; whatever it is, the version cannot serve
+            raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {error}") from error
+        return cls(version.manifest, runtime, max_rows=settings.max_rows)
+
+    def predict(self, instances, outputs=None, top_k=None):
+        """Rows of plain values -> TabularAnswer.
+
+        `outputs` are names of this model's outputs (default: its first). `top_k` keeps the k
+        most probable labels of a row. Raises InvalidInstances, InvalidParameters,
+        PayloadTooLarge or PredictionFailed.
+        """
+        names = self._chosen(outputs, top_k)
+        if rows_of(instances) > self.max_rows:
+            raise PayloadTooLarge(f"{rows_of(instances)} rows in one request; at most {self.max_rows} are taken")
+        table = self.plan.read(instances)
+        try:
+            raw = self.runtime.run(table.values, names)
+        except Exception as error:  # the user's model may raise anything; blame() finds out whose fault it was
+            log.exception("%s version %s raised while predicting", self.name, self.version)
+            self._blame(instances, names, error)
+        return TabularAnswer({name: self.outputs[name].plain(raw[name], top_k) for name in names}, table.warnings)
+
+    def warm_up(self):
+        example = self.manifest.example
+        try:
+            found = self.predict(example["instances"], list(example["outputs"])).outputs
+        except Exception as error:
+            raise StartupError(f"{self.name} version {self.version} fails on its own example: {error}") from error
+        for name, wanted in example["outputs"].items():
+            if not close(found[name], wanted):
+                raise StartupError(
+                    f"{self.name} version {self.version} answers its own example with {name} = {shown(found[name])}, "
+                    f"but was packed with {shown(wanted)}"
+                )
+
+    def _chosen(self, outputs, top_k):
+        if not outputs and top_k is None:
+            return (self.primary,)
+        names = list(dict.fromkeys(outputs or (self.primary,)))
+        faults = [
+            {"parameter": "outputs", "expected": f"any of {', '.join(self.outputs)}", "got": shown(name)}
+            for name in names
+            if name not in self.outputs
+        ]
+        if top_k is not None and not any(self.outputs[name].labels for name in names if name in self.outputs):
+            faults.append(
+                {"parameter": "top_k", "expected": "an output keyed by label beside it", "got": shown(outputs)}
+            )
+        if faults:
+            first = faults[0]
+            raise InvalidParameters(
+                f"{first['parameter']}: expected {first['expected']}, got {first['got']}", details=faults
+            )
+        return names
+
+    def _blame(self, instances, names, error):
+        """The model raised: find the cells it cannot take, or say that it failed. Always raises.
+
+        Values can be right by their column and still beyond the model (1e300 squared is not a
+        number any more). Each failing row is rebuilt from the model's own example, cell by
+        cell; a cell that makes it fail is a violation. Where the example itself fails, or
+        the model raises something that is not about values, the fault is not the caller's.
+        """
+        sound = self.manifest.example["instances"][0]
+        if not isinstance(error, ValueError | TypeError | OverflowError) or not self._works([sound], names):
+            raise PredictionFailed("the model failed on these rows; they satisfy its schema") from error
+        violations = Violations()
+        rows = self.plan.records(instances)
+        for place in self._failing(rows, range(len(rows)), names):
+            tried, found = dict(sound), violations.total
+            for column in self.plan.columns:
+                if not self._works([tried | {column.name: rows[place][column.name]}], names):
+                    got = shown(rows[place][column.name])
+                    violations.add(place, column.name, f"{column.expected} that this model can compute with", got)
+                else:
+                    tried[column.name] = rows[place][column.name]
+            if violations.total == found:
+                violations.add(place, None, "a row that this model can compute with", shown(rows[place]))
+            if violations.total >= BLAMED:
+                break
+        violations.refuse()
+        raise PredictionFailed("the model failed on these rows together, on none of them alone") from error
+
+    def _failing(self, rows, places, names):
+        """The places of the rows that fail alone, by halving: few predictions where few fail."""
+        if self._works([rows[place] for place in places], names):
+            return
+        if len(places) == 1:
+            yield places[0]
+            return
+        half = len(places) // 2
+        yield from self._failing(rows, places[:half], names)
+        yield from self._failing(rows, places[half:], names)
+
+    def _works(self, instances, names):
+        try:
+            self.runtime.run(self.plan.read(instances).values, names)
+        except InvalidInstances:
+            raise
+        except Exception:  # whatever it is, these rows do not work
+            return False
+        return True
+
+
+BLAMED = 20  # a search for culprits costs a prediction a cell; after so many the caller has enough to mend
+
+
+def rows_of(instances):
+    if isinstance(instances, dict):
+        return max((len(values) for values in instances.values() if isinstance(values, list)), default=0)
+    return len(instances) if isinstance(instances, list) else 0

@@ -1,0 +1,170 @@
+"""This worker's loaded models: find one, let a request in or turn it away, predict.
+
+    predictor = Predictor(settings)
+    predictor.load()                                    # StartupError says why not
+    predictor.predict(predictor.find("tumour"), rows)   # TabularAnswer
+
+One Predictor a worker, built after the fork. Reading it takes no lock: the models are
+in one dict that is replaced whole, never changed.
+"""
+
+import logging
+import math
+import threading
+from contextlib import contextmanager
+from time import perf_counter
+
+from service import models
+from service.errors import (
+    ArtifactMissing,
+    BadSetting,
+    ModelNotFound,
+    ModelNotReady,
+    Overloaded,
+    RequestError,
+    StartupError,
+)
+from service.store.versions import Store
+
+__all__ = ["RESERVED_THREADS", "Predictor"]
+
+log = logging.getLogger(__name__)
+
+# Threads of a worker that generations never take, so that tables and health always get through.
+RESERVED_THREADS = 2
+RETRY_SECONDS = 2.0
+
+
+class Predictor:
+    """The models of one worker. `failure` is None, or the StartupError that keeps it from being ready."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.store = Store(settings.store)
+        self.failure = ModelNotReady("the models are being loaded")
+        self._models = {}
+        self._generations = Generations(settings.threads - RESERVED_THREADS)
+
+    @property
+    def ready(self):
+        return self.failure is None
+
+    def load(self):
+        """Load, prove and warm the current version of every model. Raises StartupError; then nothing is served."""
+        try:
+            self._models = self._loaded()
+            self.failure = None
+        except StartupError as error:
+            self.failure = error
+            raise
+
+    def keep_trying(self):
+        """Load again and again in the background until it works: what a respawned worker does."""
+        threading.Thread(target=self._try_until_ready, name="daylight-load", daemon=True).start()
+
+    def _try_until_ready(self):
+        pause = threading.Event()
+        while True:
+            try:
+                return self.load()
+            except StartupError as error:
+                log.error("not ready: %s", error)
+                pause.wait(RETRY_SECONDS)
+
+    def _loaded(self):
+        names = self.store.models()
+        if not names:
+            raise ArtifactMissing(f"the store {self.store.root} holds no model; pack one: python -m service pack FILE")
+        loaded = {name: models.load(self.store.open(name), self.settings) for name in names}
+        for kind, setting in self._defaults().items():
+            if setting and (setting not in loaded or loaded[setting].kind != kind):
+                raise BadSetting(f"the default {kind} model is set to {setting!r}, which the store does not hold")
+        if self._generations.limit < 1 and any(model.kind == "text_generation" for model in loaded.values()):
+            raise BadSetting(f"THREADS={self.settings.threads}: a text model needs at least {RESERVED_THREADS + 1}")
+        for model in loaded.values():
+            model.warm_up()
+            log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
+        return loaded
+
+    def _defaults(self):
+        return {"tabular": self.settings.default_tabular, "text_generation": self.settings.default_text}
+
+    def find(self, name, version=None):
+        """A loaded model. Raises ModelNotFound or ModelNotReady."""
+        self._check_ready()
+        model = self._models.get(name)
+        if model is None:
+            raise ModelNotFound(f"there is no model {name!r}; there are {', '.join(self._models)}")
+        if version not in (None, model.version):
+            raise ModelNotFound(f"{name} has no version {version!r} loaded; the current one is {model.version}")
+        return model
+
+    def default(self, kind):
+        """The model that answers where none is named: the setting's, else the only one of its kind."""
+        self._check_ready()
+        named = self._defaults()[kind]
+        candidates = [model for model in self._models.values() if model.kind == kind and named in ("", model.name)]
+        if len(candidates) == 1:
+            return candidates[0]
+        if not candidates:
+            raise RequestError(f"no {kind} model is served here")
+        listed = ", ".join(model.name for model in candidates)
+        raise RequestError(f"several {kind} models are served ({listed}) and none is the default; name one in the URL")
+
+    def catalogue(self):
+        """What is served, for people and for discovery: one dict a model, sorted by name."""
+        return [self.entry(model) for model in self._models.values()]
+
+    def entry(self, model):
+        """One model's description, its versions and whether it is the default of its kind."""
+        same_kind = [other for other in self._models.values() if other.kind == model.kind]
+        named = self._defaults()[model.kind]
+        default = model.name == named if named else len(same_kind) == 1
+        return {
+            **model.describe(),
+            "ready": self.ready,
+            "default": default,
+            "versions": self.store.versions(model.name),
+        }
+
+    def predict(self, model, instances, outputs=None, top_k=None):
+        """Rows -> TabularAnswer. Raises RequestError kinds and PredictionFailed."""
+        return model.predict(instances, outputs, top_k)
+
+    def generate(self, model, prompts, parameters):
+        """Prompts -> a list of completions, one after the other. Raises Overloaded when too much waits."""
+        params = model.parameters(parameters)
+        with self._generations.one():
+            return [model.generate(prompt, params) for prompt in prompts]
+
+    def _check_ready(self):
+        if self.failure is not None:
+            raise ModelNotReady(f"not ready: {self.failure}", retry_after=math.ceil(RETRY_SECONDS))
+
+
+class Generations:
+    """At most `limit` generations running or waiting; the next one is told when to come back."""
+
+    def __init__(self, limit):
+        self.limit = limit
+        self._inside = 0
+        self._seconds = 1.0  # how long one takes, a running mean that forgets
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one(self):
+        with self._lock:
+            if self._inside >= self.limit:
+                raise Overloaded(
+                    f"{self._inside} generations are running or waiting, which is all this worker takes",
+                    retry_after=max(1, math.ceil(self._seconds)),
+                )
+            self._inside += 1
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                # Those inside run one at a time: what this one waited and ran, shared by all of them.
+                self._seconds += 0.3 * ((perf_counter() - began) / self._inside - self._seconds)
+                self._inside -= 1

@@ -1,0 +1,1 @@
+"""How a tabular model is executed: one module a runtime."""

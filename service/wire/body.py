@@ -1,0 +1,46 @@
+"""Bodies of JSON: bytes -> plain values, and back; every fault in the caller's words."""
+
+import json
+
+import orjson
+
+from service.errors import RequestError, UnsupportedMediaType
+
+__all__ = ["JSON", "check_media_type", "dump", "parse"]
+
+JSON = "application/json"
+
+# curl -d sends this type unless told otherwise; the body is what counts.
+TAKEN = (JSON, "application/x-www-form-urlencoded")
+
+
+def check_media_type(content_type):
+    """Refuse what is announced as something else than JSON; nothing announced is fine."""
+    media_type = (content_type or JSON).partition(";")[0].strip().lower()
+    if media_type not in TAKEN and not media_type.endswith("+json"):
+        raise UnsupportedMediaType(f"the body is announced as {media_type}; send {JSON}")
+
+
+def parse(body):
+    """Bytes -> the JSON value. Raises RequestError saying where it is broken."""
+    if not body.strip():
+        raise RequestError("the body is empty; send JSON")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return parse_lenient(body, error)
+
+
+def parse_lenient(body, error):
+    """Some clients write NaN and Infinity bare, which strict JSON has not; anything else is broken."""
+    if b"NaN" in body or b"Infinity" in body:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            pass
+    raise RequestError(f"the body is not JSON: {error}") from None
+
+
+def dump(value):
+    """A JSON-ready value -> bytes. NaN and infinities become null; numpy scalars are taken."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
