@@ -200,7 +200,9 @@ class ColumnPlan:
         if self.container == "frame":
             import pandas as pd  # a worker whose models all take arrays never imports it
 
-            frame = pd.DataFrame(dict(enumerate(arrays)), copy=False)
+            # pandas would turn an object array of texts into its str dtype; the model was fitted on objects
+            kept = [pd.Series(array, dtype=array.dtype, copy=False) for array in arrays]
+            frame = pd.DataFrame(dict(enumerate(kept)), copy=False)
             frame.columns = list(self.names)
             return frame
         if all(column.kind in ("number", "integer") for column in self.columns):

@@ -1,0 +1,42 @@
+"""Settings: each has a sentence, unknown ones are refused by name, and the README lists them all."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from service.errors import BadSetting
+from service.settings import Settings, cores, variable
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_values_are_read_and_typed():
+    settings = Settings.from_environ({"PORT": "80", "DAYLIGHT_STORE": "/models", "UNRELATED": "1"})
+    assert (settings.port, settings.store) == (80, Path("/models"))
+    assert settings.max_body_bytes == 16 * 2**20
+
+
+def test_an_unknown_setting_is_refused_by_name_with_the_near_one():
+    with pytest.raises(BadSetting, match=r"DAYLIGHT_STOER is not a setting; did you mean DAYLIGHT_STORE\?"):
+        Settings.from_environ({"DAYLIGHT_STOER": "x"})
+
+
+def test_every_fault_is_told_at_once():
+    with pytest.raises(BadSetting) as caught:
+        Settings.from_environ({"DAYLIGHT_NONSENSE": "x", "PORT": "twelve", "WORKERS": "0"})
+    for told in ("DAYLIGHT_NONSENSE", "PORT='twelve'", "WORKERS='0'"):
+        assert told in str(caught.value)
+
+
+def test_workers_times_compute_threads_never_exceed_the_cores():
+    for workers in range(1, 2 * cores()):
+        settings = Settings(workers=workers)
+        assert settings.compute_threads == 1 or workers * settings.compute_threads <= cores()
+
+
+def test_the_readme_lists_every_setting_with_its_sentence():
+    text = README.read_text(encoding="utf-8")
+    for one in fields(Settings):
+        assert f"`{variable(one)}`" in text, f"{variable(one)} is missing from the README's table"
+        assert one.metadata["sentence"] in text, f"{variable(one)} has another sentence in the README"
