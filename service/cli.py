@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from service.errors import StartupError
+from service.errors import ServiceError, StartupError
 from service.settings import PREFIX, Settings
 from service.store.versions import Store
 
@@ -79,6 +79,42 @@ def serve(file, name, data, target):
         show(packed(file, name, data, target, None, Path(folder)))
         code = run_server({f"{PREFIX}STORE": folder})
     sys.exit(code)
+
+
+@main.command()
+@click.argument("name")
+@click.argument("source", metavar="IN")
+@click.option("-o", "--out", required=True, help="Where the scored rows go: a .csv, a .parquet or - for CSV on stdout.")
+@click.option("--rejects", help="Where the rows that cannot be scored go (default: beside --out).")
+@click.option("--outputs", help="What to compute, separated by commas (default: the prediction).")
+@click.option("--version", help="The version to score with (default: the current one).")
+@store_option
+def predict(name, source, out, rejects, outputs, version, store):
+    """Score the file IN (.csv, .parquet, or - for CSV on stdin) with the model NAME, as the service would."""
+    from service import models
+    from service.scoring import score
+
+    found = settings()
+    rejects = rejects or ("rejects.csv" if out == "-" else f"{Path(out).with_suffix('')}.rejects{Path(out).suffix}")
+    try:
+        model = models.load(Store(store or found.store).open(name, version), found)
+        model.warm_up()
+        with click.progressbar(length=length_of(source), label=f"scoring with {name}", file=sys.stderr) as bar:
+            outputs = outputs.split(",") if outputs else None
+            tally = score(model, source, out, rejects=rejects, outputs=outputs, progress=bar.update)
+    except (ValueError, OSError, ServiceError, StartupError) as error:
+        raise click.ClickException(str(error)) from None
+    told = f"; {tally.rejected} rejected, with the reasons in {rejects}" if tally.rejected else ""
+    click.echo(f"{tally.scored} rows scored{told}", err=True)
+
+
+def length_of(source):
+    """What the progress of reading `source` is counted in: rows of Parquet, bytes of CSV; 0 on standard input."""
+    if source.endswith(".parquet"):
+        import pyarrow.parquet as pq
+
+        return pq.read_metadata(source).num_rows
+    return 0 if source == "-" else Path(source).stat().st_size
 
 
 def packed(file, name, data, target, version, store):

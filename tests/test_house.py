@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "logs": set(),
     "blueprints": {"errors", "wire", "blueprints"},
     "app": {"errors", "settings", "predictor", "blueprints", "logs"},
-    "cli": {"errors", "settings", "store", "packing", "models", "predictor"},
+    "scoring": {"errors", "wire"},
+    "cli": {"scoring", "errors", "settings", "store", "packing", "models", "predictor"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -1,0 +1,51 @@
+"""Cells of CSV, which are all text, as the JSON values their columns' kinds ask for.
+
+    typed(["1.5", "", "abc"], "number", nullable=True)   # [1.5, None, "abc"]
+
+What is not a value of the kind stays text, so that the column plan can say where it
+stands. Text columns keep what they hold: "007" is not 7.
+"""
+
+import math
+
+__all__ = ["typed", "typed_category"]
+
+MISSING = frozenset({"", "NA", "NaN", "nan", "null", "NULL"})
+TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+def typed(values, kind, *, nullable):
+    """A list of str -> the cells of one column of the given kind."""
+    convert = CONVERT.get(kind)
+    if convert is None:
+        return [None if value == "" else value for value in values] if nullable else values
+    return [None if value in MISSING else convert(value) for value in values]
+
+
+def typed_category(values, categories, *, nullable):
+    """The same for a column of categories, which may be numbers, truth values or texts."""
+    kinds = {type(category) for category in categories}
+    if str in kinds:
+        return typed(values, "category", nullable=nullable)
+    return typed(values, "boolean" if kinds == {bool} else "number", nullable=nullable)
+
+
+def number(value):
+    try:
+        found = float(value)
+    except ValueError:
+        return value
+    # float() also reads "1_000", "inf" and digits of other scripts, none of which a CSV means as a number
+    if "_" in value or not value.isascii() or not math.isfinite(found):
+        return value
+    return found
+
+
+def integer(value):
+    try:
+        return int(value) if value.isascii() and "_" not in value else value
+    except ValueError:
+        return number(value)
+
+
+CONVERT = {"number": number, "integer": integer, "boolean": lambda value: TRUTH.get(value, value)}
