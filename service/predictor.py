@@ -43,6 +43,8 @@ class Predictor:
         self.store = Store(settings.store)
         self.failure = ModelNotReady("the models are being loaded")
         self._models = {}
+        self._others = {}  # (name, version) -> model, for versions that are not current; replaced whole
+        self._loading = threading.Lock()
         self._generations = Generations(settings.threads - RESERVED_THREADS)
 
     @property
@@ -59,8 +61,10 @@ class Predictor:
             raise
 
     def keep_trying(self):
-        """Load again and again in the background until it works: what a respawned worker does."""
-        threading.Thread(target=self._try_until_ready, name="daylight-load", daemon=True).start()
+        """Load again and again in the background until it works, as a respawned worker does; returns the thread."""
+        thread = threading.Thread(target=self._try_until_ready, name="daylight-load", daemon=True)
+        thread.start()
+        return thread
 
     def _try_until_ready(self):
         pause = threading.Event()
@@ -95,9 +99,30 @@ class Predictor:
         model = self._models.get(name)
         if model is None:
             raise ModelNotFound(f"there is no model {name!r}; there are {', '.join(self._models)}")
-        if version not in (None, model.version):
-            raise ModelNotFound(f"{name} has no version {version!r} loaded; the current one is {model.version}")
-        return model
+        return model if version in (None, model.version) else self._version(model, version)
+
+    def _version(self, current, version):
+        """A version that is not the current one: loaded at its first request, then kept for the next."""
+        key = (current.name, version)
+        if key in self._others:
+            return self._others[key]
+        with self._loading:
+            if key not in self._others:
+                loaded = [*self._others.items(), (key, self._loaded_version(*key))]
+                self._others = dict(loaded[-self.settings.kept_versions :])
+            return self._others[key]
+
+    def _loaded_version(self, name, version):
+        try:
+            found = self.store.versions(name)
+            if version not in found:
+                raise ModelNotFound(f"{name} has no version {version!r}; it has {', '.join(found)}")
+            model = models.load(self.store.open(name, version), self.settings)
+            model.warm_up()
+            return model
+        except StartupError as error:
+            log.error("%s version %s cannot be served: %s", name, version, error)
+            raise ModelNotReady(f"{name} version {version} cannot be served; the server's log says why") from None
 
     def default(self, kind):
         """The model that answers where none is named: the setting's, else the only one of its kind."""
@@ -139,7 +164,9 @@ class Predictor:
 
     def _check_ready(self):
         if self.failure is not None:
-            raise ModelNotReady(f"not ready: {self.failure}", retry_after=math.ceil(RETRY_SECONDS))
+            raise ModelNotReady(
+                "not ready: the models are not loaded; the server's log says why", retry_after=math.ceil(RETRY_SECONDS)
+            )
 
 
 class Generations:

@@ -4,7 +4,7 @@
     settings.port
 
 This module is the only reader of the environment. Names start with DAYLIGHT_,
-but for the four that say how the processes run (HOST, PORT, WORKERS, THREADS).
+but for the five that say how the processes run (HOST, PORT, BIND, WORKERS, THREADS).
 """
 
 import difflib
@@ -47,6 +47,7 @@ class Settings:
 
     host: str = knob("127.0.0.1", "Address the server listens on.", bare=True)
     port: int = knob(1200, "Port the server listens on.", parse=at_least(0), bare=True)
+    bind: str = knob("", "Listens here instead: `unix:/path/of.sock`, or `[address]:port`.", bare=True)
     workers: int = knob(cores, "Worker processes; each loads every model.", parse=at_least(1), bare=True)
     threads: int = knob(
         8,
@@ -60,6 +61,9 @@ class Settings:
     # Parsing JSON needs up to 36 bytes of memory for each byte of the body, in every thread at once.
     max_body_bytes: int = knob(16 * 2**20, "Largest request body, in bytes; beyond it 413.", parse=at_least(1))
     max_rows: int = knob(100_000, "Most rows in one request; beyond it 413.", parse=at_least(1))
+    kept_versions: int = knob(
+        4, "Versions besides the current ones kept in memory once a request has named them.", parse=at_least(1)
+    )
     max_tokens: int = knob(64, "Tokens generated where a request does not say max_tokens.", parse=at_least(1))
 
     @classmethod

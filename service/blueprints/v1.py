@@ -3,7 +3,9 @@
 from flask import Blueprint
 
 from service.blueprints.exchange import answer, body, predictor, served
+from service.errors import RequestError
 from service.wire import v1
+from service.wire.json_schema import request_schema
 
 __all__ = ["blueprint"]
 
@@ -20,6 +22,15 @@ def list_models():
 def describe(name, version=None):
     model = served(predictor().find(name, version))
     return answer(v1.describe(predictor().entry(model)))
+
+
+@blueprint.get("/<name>/schema")
+@blueprint.get("/<name>/versions/<version>/schema")
+def schema(name, version=None):
+    model = served(predictor().find(name, version))
+    if model.kind != "tabular":
+        raise RequestError(f"{name} is of kind {model.kind}; only tables have a schema of columns")
+    return answer(request_schema(predictor().entry(model)))
 
 
 @blueprint.post("/<name>:predict")

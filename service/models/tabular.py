@@ -51,7 +51,7 @@ class TabularModel(Model):
         version.verify()
         try:
             with version.open(version.manifest.spec["payload"]) as file:
-                runtime = SklearnRuntime.load(file)
+                runtime = SklearnRuntime.load(file, version.manifest.spec["container"])
         except StartupError:
             raise
         except Exception as error:  # a pickle may raise anything; whatever it is, the version cannot serve

@@ -8,6 +8,7 @@ will serve requests, and must give what the estimator gives in process.
 """
 
 import shutil
+import warnings
 from pathlib import Path
 
 import joblib
@@ -95,6 +96,12 @@ def manifest_of(draft, spec, example, metrics, **known):
 
 def learn_contract(estimator, X, y):
     """(spec, example, sample rows): everything the service has to know of an estimator."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # trying what an estimator takes makes it warn; that is the point of trying
+        return contract(estimator, X, y)
+
+
+def contract(estimator, X, y):
     methods = usable(estimator)
     sample, original = as_fitted(estimator, X)
     names = list(map(str, sample.columns)) if sample is not None else assumed_names(estimator)

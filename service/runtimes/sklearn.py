@@ -1,10 +1,10 @@
 """The reference runtime: the fitted estimator itself, in process.
 
-runtime = SklearnRuntime(estimator)
-runtime.run(X, ["predict", "predict_proba"])   # {"predict": array, "predict_proba": array}
-"""
+    runtime = SklearnRuntime(estimator)
+    runtime.run(X, ["predict", "predict_proba"])   # {"predict": array, "predict_proba": array}
 
-import warnings
+The estimator is the user's own object while packing, and is changed by loading alone.
+"""
 
 import joblib
 import numpy as np
@@ -14,25 +14,25 @@ __all__ = ["METHODS", "SklearnRuntime"]
 # What an estimator may offer; the first one it has is its plain answer.
 METHODS = ("predict", "transform", "predict_proba", "decision_function")
 
-# Arrays in the fitted order go to estimators fitted on frames; that they give the same
-# answers was proven when the model was packed, so the reminder has nothing to tell.
-UNNAMED = "X does not have valid feature names"
-
 
 class SklearnRuntime:
     """A fitted estimator. Its methods are called as they are, one thread a call."""
 
     def __init__(self, estimator):
         self.estimator = estimator
-        warnings.filterwarnings("ignore", message=UNNAMED, category=UserWarning)
+
+    @classmethod
+    def load(cls, file, container):
+        """From an open, already verified joblib or pickle file; `container` is the column plan's."""
+        estimator = joblib.load(file)
         for part in parts(estimator):
             if getattr(part, "n_jobs", None) not in (None, 1):
                 part.n_jobs = 1  # a pool costs 10-15 ms a call, and the worker's threads are busy already
-
-    @classmethod
-    def load(cls, file):
-        """From an open, already verified joblib or pickle file."""
-        return cls(joblib.load(file))
+            if container == "array":
+                # Arrays in the fitted order would make it warn at every call that they have no names.
+                # That they give the same answers as the frame was proven when the model was packed.
+                vars(part).pop("feature_names_in_", None)
+        return cls(estimator)
 
     def run(self, X, methods):
         """Call each method on X; returns {method: ndarray, list of ndarray or DataFrame}."""
