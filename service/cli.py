@@ -127,7 +127,7 @@ def packed(file, name, data, target, version, store):
         from service.packing import pack_file
 
         return pack_file(file, name=name, data=data, target=target, version=version, store=store)
-    except (ValueError, StartupError, ImportError) as error:
+    except (ValueError, OSError, StartupError, ImportError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -159,8 +159,9 @@ class Predictor:
     def generate(self, model, prompts, parameters):
         """Prompts -> a list of completions, one after the other. Raises Overloaded when too much waits."""
         params = model.parameters(parameters)
+        generations = [model.stream(prompt, params) for prompt in prompts]  # refuses what is wrong with any of them
         with self._generations.one():
-            return [model.generate(prompt, params) for prompt in prompts]
+            return [generation.collect() for generation in generations]
 
     def _check_ready(self):
         if self.failure is not None:

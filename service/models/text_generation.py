@@ -9,23 +9,31 @@ Only the continuation is given, never the prompt.
 """
 
 import logging
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.initialization import no_init_weights
+from transformers.utils import logging as transformers_logging
 
 from service.errors import InvalidParameters, PredictionFailed, ServiceError, StartupError
-from service.generation.checkpoint import read_network
 from service.generation.detokenise import Detokeniser
 from service.generation.engine import SerialEngine
 from service.generation.params import SamplingParams
 from service.generation.stream import Generation
 from service.models.base import Model
 
-__all__ = ["TOKENIZER", "TextGenerationModel"]
+__all__ = ["TOKENIZER", "TextGenerationModel", "assemble", "misfit", "read_config", "read_network"]
 
 log = logging.getLogger(__name__)
 
 TOKENIZER = "tokenizer.json"
+
+# transformers writes advice and progress bars meant for notebooks; a server's log is ours.
+transformers_logging.set_verbosity_error()
+transformers_logging.disable_progress_bar()
 
 
 class TextGenerationModel(Model):
@@ -105,7 +113,7 @@ class TextGenerationModel(Model):
             refuse("text", f"at most {self.context_length} tokens", f"{len(prompt)} characters")
         try:
             ids = self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens).ids
-        except UnicodeEncodeError:
+        except TypeError:  # what the tokenizer says of a string that is not Unicode text
             refuse("text", "text of Unicode characters", "half of a surrogate pair")
         if not ids:
             refuse("text", "at least one token", "an empty text")
@@ -136,3 +144,54 @@ def refuse(parameter, expected, got):
         f"{parameter}: expected {expected}, got {got}",
         details=[{"parameter": parameter, "expected": expected, "got": got}],
     )
+
+
+def read_config(folder):
+    """The config of a checkpoint in the Hugging Face layout. Raises OSError or ValueError."""
+    return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def read_network(folder, weights):
+    """The network in `folder`, in evaluation mode. Raises StartupError where weights and config disagree.
+
+    weights: the name of a `.safetensors` file, or of a state dict written by `torch.save`.
+    They stay mapped from it, so the workers of a server share one copy: nothing is cast or
+    copied. Nothing is fetched, and no code of a checkpoint is run.
+    """
+    path = Path(folder, weights)
+    if path.suffix == ".safetensors":
+        state = load_file(path)
+    else:
+        # weights_only: a pickle that holds anything but tensors is refused, not run.
+        state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    return assemble(read_config(folder), state)
+
+
+def assemble(config, state):
+    """A network of this config made of these very tensors: {name: tensor}.
+
+    It is not built on the meta device: buffers that are never saved (the frequencies of
+    rotary embeddings) would stay there. Without initialisation, building is as quick.
+    """
+    with no_init_weights():
+        network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    try:
+        absent, unknown = network.load_state_dict(state, strict=False, assign=True)
+    except RuntimeError as error:  # shapes that differ
+        raise StartupError(f"the weights do not fit the config: {error}") from None
+    network.tie_weights()
+    # A tied weight may be stored once; a buffer that is computed may be stored by an older transformers.
+    given, present = {tensor.data_ptr() for tensor in state.values()}, network.state_dict()
+    absent = [name for name in absent if present[name].data_ptr() not in given]
+    computed = {name for name, _ in network.named_buffers()}
+    unknown = [name for name in unknown if name not in computed]
+    if absent or unknown:
+        faults = [f"lack {name}" for name in absent] + [f"hold {name}, which the network has not" for name in unknown]
+        raise StartupError(misfit(faults))
+    return network.requires_grad_(False).eval()
+
+
+def misfit(faults):
+    """One sentence of what is wrong with the weights, three faults by name."""
+    more = f", and {len(faults) - 3} more" if len(faults) > 3 else ""
+    return f"the weights do not fit the config: they {'; '.join(faults[:3])}{more}"

@@ -1,0 +1,1 @@
+"""From a prompt to a completion: parameters, sampling, the engine (token ids only), text again."""

@@ -1,0 +1,117 @@
+"""Sampling parameters: what a caller may ask of a generation, checked all at once.
+
+    params = SamplingParams.from_request({"temperature": 0.6, "stop": "\\n"}, default_max_tokens=64)
+    params.temperature, params.stop, params.max_tokens    # 0.6, ("\\n",), 64
+
+Names are spelled as OpenAI spells them. This module imports nothing that computes.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from service.errors import InvalidParameters
+
+__all__ = ["SamplingParams"]
+
+MAX_STOPS = 16
+MAX_STOP_LENGTH = 256  # a stop string holds back up to this much of a stream
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How one completion is sampled.
+
+    max_tokens: tokens to generate at most. temperature: 0 takes the likeliest token always.
+    top_k, top_p: sample among the k likeliest, or among the likeliest that together have this
+    probability. seed: the same seed gives the same text. stop: strings that end the text; they
+    are not part of it.
+    """
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple = ()
+
+    @classmethod
+    def from_request(cls, given, default_max_tokens):
+        """Check {name: JSON value}; null stands for the default.
+
+        Raises InvalidParameters with every violation: `{"parameter", "expected", "got"}`.
+        """
+        faults, values = [], {"max_tokens": default_max_tokens}
+        for name, value in given.items():
+            rule = RULES.get(name)
+            if rule is None:
+                faults.append(violation(name, f"one of {', '.join(RULES)}", "an unknown parameter"))
+            elif value is None:
+                continue
+            elif rule.accepts(value):
+                values[name] = rule.read(value)
+            else:
+                faults.append(violation(name, rule.expected, shown(value)))
+        if faults:
+            told = "; ".join(f"{one['parameter']}: expected {one['expected']}, got {one['got']}" for one in faults[:3])
+            raise InvalidParameters(told, details=faults, total=len(faults))
+        return cls(**values)
+
+
+class Rule(NamedTuple):
+    """One parameter: which values it takes, in words and as a test, and how it is kept."""
+
+    expected: str
+    accepts: Callable
+    read: Callable = lambda value: value
+
+
+def whole(value, lowest, highest=math.inf):
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+
+
+def real(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
+def stops(value):
+    strings = [value] if isinstance(value, str) else value
+    return (
+        isinstance(strings, list)
+        and len(strings) <= MAX_STOPS
+        and all(isinstance(one, str) and 0 < len(one) <= MAX_STOP_LENGTH for one in strings)
+    )
+
+
+RULES = {
+    "max_tokens": Rule("a whole number, 1 or more", lambda value: whole(value, 1)),
+    "temperature": Rule("a number, 0 or more", lambda value: real(value) and value >= 0, float),
+    "top_k": Rule("a whole number, 1 or more", lambda value: whole(value, 1)),
+    "top_p": Rule("a number above 0, at most 1", lambda value: real(value) and 0 < value <= 1, float),
+    "seed": Rule(f"a whole number from 0 to {MAX_SEED}", lambda value: whole(value, 0, MAX_SEED)),
+    "stop": Rule(
+        f"a string, or a list of at most {MAX_STOPS}, each of 1 to {MAX_STOP_LENGTH} characters",
+        stops,
+        lambda value: (value,) if isinstance(value, str) else tuple(value),
+    ),
+}
+
+
+def violation(parameter, expected, got):
+    return {"parameter": shown(parameter).strip("'"), "expected": expected, "got": got}
+
+
+def shown(value):
+    """A value for a message, cut short; `ascii` of a huge whole number would itself be refused."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a whole number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,1 @@
+"""The tests: `make test`. Helpers are imported as `tests.<name>`."""

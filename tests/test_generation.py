@@ -1,0 +1,335 @@
+"""Generation without text models: parameters, sampling, the engine, and text out of token ids."""
+
+from collections import Counter
+from dataclasses import fields
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from service.errors import InvalidParameters, PredictionFailed
+from service.generation import params as params_module
+from service.generation.detokenise import Detokeniser
+from service.generation.engine import SerialEngine
+from service.generation.params import SamplingParams
+from service.generation.sampling import Sampler
+from service.generation.stream import Generation
+from tests.tiny_text import byte_tokenizer, network
+
+# --- parameters
+
+
+def test_defaults_and_every_parameter():
+    assert SamplingParams.from_request({}, 64) == SamplingParams(max_tokens=64)
+    given = {"max_tokens": 3, "temperature": 0, "top_k": 5, "top_p": 1, "seed": 0, "stop": ["a", "b"]}
+    assert SamplingParams.from_request(given, 64) == SamplingParams(3, 0.0, 5, 1.0, 0, ("a", "b"))
+    assert SamplingParams.from_request({"stop": "\n", "seed": None, "max_tokens": None}, 64).stop == ("\n",)
+
+
+def test_every_field_has_a_rule():
+    assert list(params_module.RULES) == [one.name for one in fields(SamplingParams)]
+
+
+def test_every_violation_is_reported_at_once():
+    wrong = {"max_tokens": 0, "temperature": -1, "top_k": True, "top_p": 0, "seed": 1.5, "stop": [""], "best_of": 2}
+    with pytest.raises(InvalidParameters) as caught:
+        SamplingParams.from_request(wrong, 64)
+    assert [one["parameter"] for one in caught.value.details] == list(wrong)
+    assert all(one.keys() == {"parameter", "expected", "got"} for one in caught.value.details)
+    assert caught.value.status == 422
+    assert "max_tokens" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_tokens", "5"),
+        ("max_tokens", 2.0),
+        ("temperature", float("nan")),
+        ("temperature", float("inf")),
+        ("temperature", 10**400),
+        ("temperature", "hot"),
+        ("top_p", 1.01),
+        ("top_k", 0),
+        ("seed", -1),
+        ("seed", 2**63),
+        ("stop", 5),
+        ("stop", [1]),
+        ("stop", ["x"] * 17),
+        ("stop", "x" * 257),
+        ("stop", ""),
+        pytest.param("max_tokens", -(10**5000), id="thousands of digits"),
+        ("stop", {"a": 1}),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(name, value):
+    with pytest.raises(InvalidParameters) as caught:
+        SamplingParams.from_request({name: value}, 64)
+    (fault,) = caught.value.details
+    assert fault["parameter"] == name
+    assert len(fault["got"]) <= 60
+
+
+# --- sampling
+
+LOGITS = torch.tensor([1.0, 3.0, 2.0, -1.0, 0.5])
+
+
+def drawn(params, logits=LOGITS, count=4000):
+    sample = Sampler(params)
+    return Counter(sample(logits) for _ in range(count))
+
+
+def test_temperature_zero_is_the_likeliest():
+    assert drawn(SamplingParams(1, temperature=0), count=5) == {1: 5}
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e-9])
+def test_a_tiny_temperature_does_not_overflow(temperature):
+    assert drawn(SamplingParams(1, temperature=temperature), count=5) == {1: 5}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"temperature": 1.0},
+        {"temperature": 0.6},
+        {"temperature": 2.0, "top_k": 3},
+        {"temperature": 1.0, "top_p": 0.9},
+        {"temperature": 1.5, "top_k": 4, "top_p": 0.7},
+        {"temperature": 1.0, "top_k": 50},
+        {"temperature": 1.0, "top_p": 1e-9},
+    ],
+)
+def test_frequencies_are_those_of_transformers_own_processors(chosen):
+    scores = TemperatureLogitsWarper(chosen["temperature"])(None, LOGITS[None])
+    if "top_k" in chosen:
+        scores = TopKLogitsWarper(chosen["top_k"])(None, scores)
+    if "top_p" in chosen:
+        scores = TopPLogitsWarper(chosen["top_p"])(None, scores)
+    wanted = scores.softmax(-1)[0].tolist()
+    found = drawn(SamplingParams(1, seed=11, **chosen))
+    for token, probability in enumerate(wanted):
+        assert found[token] / 4000 == pytest.approx(probability, abs=0.03)
+        assert probability > 0 or found[token] == 0
+
+
+def test_a_nucleus_wider_than_the_first_guess():
+    """Nearly equal weights: the nucleus of 0.5 is half of the vocabulary, far more than are looked at first."""
+    logits = torch.linspace(0, 1e-6, 1000, dtype=torch.float64)
+    found = drawn(SamplingParams(1, top_p=0.5, seed=1), logits, 3000)
+    assert min(found) == 500  # the likelier half, and all of it is in reach
+    assert len(found) > 450
+
+
+def test_a_seed_decides_and_no_seed_does_not():
+    logits = torch.zeros(1000)
+
+    def tokens(seed):
+        sample = Sampler(SamplingParams(1, seed=seed))
+        return [sample(logits) for _ in range(8)]
+
+    assert tokens(5) == tokens(5)
+    assert tokens(5) != tokens(6)
+    assert tokens(None) != tokens(None)
+
+
+def test_the_global_generator_is_left_alone():
+    torch.manual_seed(0)
+    wanted = torch.rand(1)
+    torch.manual_seed(0)
+    drawn(SamplingParams(1, seed=3), count=2)
+    assert torch.rand(1) == wanted
+
+
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_logits_that_are_no_numbers_fail_the_prediction(temperature):
+    with pytest.raises(PredictionFailed):
+        Sampler(SamplingParams(1, temperature=temperature))(torch.tensor([0.0, float("nan")]))
+
+
+# --- detokenising
+
+
+def decode_bytes(ids):
+    """A byte-level decoder: a token is a byte, and bytes that are no character become U+FFFD."""
+    return bytes(ids).decode("utf-8", errors="replace")
+
+
+def pieces(text, stop=(), prompt=b"", decode=decode_bytes):
+    detokeniser = Detokeniser(decode, list(prompt), stop)
+    found = []
+    for byte in text:
+        found.append(detokeniser.push(byte))
+        if detokeniser.stopped:
+            break
+    return [*found, detokeniser.flush()]
+
+
+def test_a_character_comes_whole():
+    assert pieces("a日🙂".encode()) == ["a", "", "", "日", "", "", "", "🙂", ""]
+
+
+def test_half_a_character_at_the_end_is_dropped():
+    assert pieces("a日".encode()[:-1]) == ["a", "", "", ""]
+
+
+@given(st.text(), st.text(max_size=8))
+def test_the_pieces_are_the_text(text, prompt):
+    assert "".join(pieces(text.encode(), prompt=prompt.encode())) == text.rstrip("\N{REPLACEMENT CHARACTER}")
+
+
+@given(st.text(alphabet="abcé", max_size=30), st.lists(st.text(alphabet="abcé", min_size=1, max_size=4), max_size=3))
+def test_a_stop_string_ends_the_text_and_no_part_of_it_is_given(text, stop):
+    """Judged the plain way: the shortest beginning of the text that holds a stop string decides."""
+    ends = [end for end in range(len(text) + 1) if any(text[:end].endswith(one) for one in stop)]
+    wanted = text
+    if ends:
+        wanted = text[: min(text[: ends[0]].find(one) for one in stop if one in text[: ends[0]])]
+    assert "".join(pieces(text.encode(), tuple(stop))) == wanted
+
+
+def test_only_what_may_begin_a_stop_string_is_held_back():
+    assert pieces(b"one, two", stop=("END",)) == [*"one, two", ""]
+    assert pieces(b"EN.E", stop=("END",)) == ["", "", "EN.", "", "E"]
+
+
+def test_a_stop_string_inside_one_token():
+    words = {0: "Hello", 1: " there\nfriend"}
+    detokeniser = Detokeniser(lambda ids: "".join(words[one] for one in ids), stop=("\n",))
+    assert [detokeniser.push(0), detokeniser.push(1)] == ["Hello", " there"]
+    assert detokeniser.stopped
+    assert detokeniser.flush() == ""
+
+
+def test_a_stop_string_before_an_unfinished_character():
+    detokeniser = Detokeniser(
+        lambda ids: b"".join([b"ab\n\xe6"][one] for one in ids).decode(errors="replace"), stop=("\n",)
+    )
+    assert detokeniser.push(0) == ""
+    assert detokeniser.flush() == "ab"
+    assert detokeniser.stopped
+
+
+def test_a_space_that_decoders_drop_at_the_start_of_a_text_is_kept():
+    """SentencePiece decoders strip the first space: the continuation decoded alone would lose it."""
+    words = ["▁the", "▁cat"]
+
+    def decode(ids):
+        return "".join(words[one] for one in ids).replace("▁", " ").removeprefix(" ")
+
+    detokeniser = Detokeniser(decode, prompt_ids=[0])
+    assert detokeniser.push(1) == " cat"
+
+
+# --- the engine
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return network(byte_tokenizer())
+
+
+PROMPT = [40, 41, 42, 43]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_greedy_tokens_are_those_of_transformers(tiny, seed):
+    torch.manual_seed(seed)
+    prompt = torch.randint(0, 256, (5 + seed,)).tolist()
+    wanted = tiny.generate(
+        torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt)), max_new_tokens=40, do_sample=False
+    )[0, len(prompt) :]
+    engine = SerialEngine(tiny)
+    found = list(engine.generate(prompt, SamplingParams(40, temperature=0), {tiny.config.eos_token_id}))
+    assert found == wanted.tolist()
+
+
+def test_an_end_token_is_the_last(tiny):
+    engine, params = SerialEngine(tiny), SamplingParams(40, temperature=0)
+    tokens = list(engine.generate(PROMPT, params))
+    assert len(tokens) == 40
+    end = tokens[10]
+    assert list(engine.generate(PROMPT, params, {end})) == tokens[: tokens.index(end) + 1]
+
+
+def test_closing_a_generation_frees_the_engine(tiny):
+    engine, params = SerialEngine(tiny), SamplingParams(40, temperature=0)
+    abandoned = engine.generate(PROMPT, params)
+    first = next(abandoned)
+    abandoned.close()
+    assert next(engine.generate(PROMPT, params)) == first
+
+
+def test_an_engine_that_raised_serves_the_next(tiny):
+    engine = SerialEngine(tiny)
+    with pytest.raises(IndexError):
+        list(engine.generate([10**6], SamplingParams(2)))
+    assert len(list(engine.generate(PROMPT, SamplingParams(2)))) == 2
+
+
+def test_inference_mode_does_not_leak_into_the_caller(tiny):
+    tokens = SerialEngine(tiny).generate(PROMPT, SamplingParams(4))
+    next(tokens)
+    assert not torch.is_inference_mode_enabled()
+    tokens.close()
+
+
+# --- a running completion
+
+
+class Bytes:
+    """A generator of token ids that remembers whether it was closed."""
+
+    def __init__(self, text):
+        self.ids = list(text)
+        self.closed = False
+
+    def __iter__(self):
+        return iter(self.ids)
+
+    def close(self):
+        self.closed = True
+
+
+def running(text, stop=(), eos_ids=()):
+    tokens = Bytes(text)
+    return Generation(tokens, Detokeniser(decode_bytes, stop=stop), prompt_tokens=3, eos_ids=eos_ids), tokens
+
+
+def test_a_completion_that_reached_its_length():
+    generation, tokens = running("né".encode())
+    assert generation.finish_reason is None
+    assert list(generation) == ["n", "é"]
+    assert (generation.finish_reason, generation.prompt_tokens, generation.completion_tokens) == ("length", 3, 3)
+    assert tokens.closed
+
+
+def test_an_end_token_is_counted_and_not_shown():
+    completion = running(b"abZ", eos_ids={ord("Z")})[0].collect()
+    assert (completion.text, completion.finish_reason, completion.completion_tokens) == ("ab", "stop", 3)
+
+
+def test_a_stop_string_ends_the_work():
+    generation, tokens = running(b"ab--cd", stop=("--",))
+    completion = generation.collect()
+    assert (completion.text, completion.finish_reason, completion.completion_tokens) == ("ab", "stop", 4)
+    assert tokens.closed
+
+
+def test_closing_ends_the_work():
+    generation, tokens = running(b"abcd")
+    assert next(generation) == "a"
+    generation.close()
+    assert generation.finish_reason == "cancelled"
+    assert tokens.closed
+    assert list(generation) == []
+
+
+def test_closing_after_the_end_changes_nothing():
+    generation, _ = running(b"ab")
+    list(generation)
+    generation.close()
+    assert generation.finish_reason == "length"
