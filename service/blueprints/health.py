@@ -19,5 +19,5 @@ def live():
 def ready():
     failure = predictor().failure
     if failure is not None:
-        raise ModelNotReady(f"not ready: {failure}")
+        raise ModelNotReady("not ready: the models are not loaded; the server's log says why")
     return answer({"status": "ready"})

