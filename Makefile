@@ -36,7 +36,7 @@ bench: install artifacts ## One row through the server, against the bare model a
 	$(BIN)/python -m benchmarks.one_row
 
 clean: ## Remove what make made: the virtual environment, the demo models, caches.
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
 	rm -rf artifacts/tumour artifacts/smollm2 artifacts/data.csv artifacts/classifier.pkl
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,0 +1,37 @@
+"""Daylight's client: predictions and completions from a Daylight server, with requests alone.
+
+client = Client("http://127.0.0.1:1200")
+client.predict([{"age": 31, "city": "Rome"}])      # ["yes"]
+print(client.generate("Once upon a time"))
+"""
+
+from .answers import Completion, Predictions
+from .client import Client
+from .errors import (
+    ConnectError,
+    DaylightError,
+    InvalidRequest,
+    ModelNotFound,
+    ServerError,
+    TimedOut,
+    TransportError,
+    Unavailable,
+)
+from .transport import Timeout
+from .version import __version__
+
+__all__ = [
+    "Client",
+    "Completion",
+    "ConnectError",
+    "DaylightError",
+    "InvalidRequest",
+    "ModelNotFound",
+    "Predictions",
+    "ServerError",
+    "TimedOut",
+    "Timeout",
+    "TransportError",
+    "Unavailable",
+    "__version__",
+]

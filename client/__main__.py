@@ -1,0 +1,165 @@
+"""The command line: python -m client (installed: daylight-client).
+
+    daylight-client predict rows.csv               one prediction a line, as JSON
+    daylight-client generate "Once upon a time"    the text that follows
+    daylight-client models                         what the server has
+
+Exit codes: 0 done; 1 the server refuses the request; 2 wrong usage, or a file that cannot be
+read; 3 the server cannot be reached, is not ready or failed, so trying again later may help.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from .client import Client
+from .csv_file import read
+from .errors import DaylightError, InvalidRequest
+from .transport import Timeout
+from .version import __version__
+
+__all__ = ["main"]
+
+REFUSED, UNREADABLE, FAILED = 1, 2, 3
+
+
+def main(arguments=None):
+    """Run the command line; returns the exit code. arguments: list of str, default those of the process."""
+    options = parser().parse_args(arguments)
+    try:
+        with Client(options.url, timeout=Timeout(read=options.timeout)) as client:
+            options.command(client, options)
+            sys.stdout.flush()
+    except InvalidRequest as error:
+        return failed(error, REFUSED)
+    except DaylightError as error:
+        return failed(error, FAILED)
+    except BrokenPipeError:  # the reader of our output has enough, as `head` has; so has Python, at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError) as error:
+        return failed(error, UNREADABLE)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def failed(error, code):
+    print(f"daylight-client: {error}", file=sys.stderr)
+    return code
+
+
+def parser():
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--url", default="http://127.0.0.1:1200", help="where the server is (default: %(default)s)")
+    common.add_argument(
+        "--timeout", type=float, default=60.0, metavar="S", help="seconds of silence to wait (default: %(default)g)"
+    )
+    chosen = argparse.ArgumentParser(add_help=False)
+    chosen.add_argument("--model", help="the model's name (default: the server's default)")
+    chosen.add_argument("--model-version", metavar="V", help="one of its versions (default: the current one)")
+
+    found = argparse.ArgumentParser(prog="daylight-client", description="Ask a Daylight server.")
+    found.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = found.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("predict", parents=[common, chosen], help="predict the rows of a .csv or .json file")
+    command.add_argument("rows", help="a .csv with a header line, a .json with rows, or - for either on standard input")
+    command.add_argument("--outputs", help="what to compute, as in predict,predict_proba; each line is then an object")
+    command.add_argument("--top-k", type=int, metavar="N", help="only the N most probable labels")
+    command.set_defaults(command=predict)
+
+    command = commands.add_parser("generate", parents=[common, chosen], help="continue a text")
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("text", nargs="?", help="the text")
+    source.add_argument("--file", help='a .json file with {"text": "..."} or a string, or any other text file')
+    for option, kind in SAMPLING.items():
+        command.add_argument(f"--{option.replace('_', '-')}", type=kind, metavar="N")
+    command.add_argument("--stop", action="append", metavar="TEXT", help="ends the completion; repeatable")
+    command.set_defaults(command=generate)
+
+    command = commands.add_parser("models", parents=[common], help="list the models; * marks the default of its kind")
+    command.set_defaults(command=models)
+    return found
+
+
+SAMPLING = {"max_tokens": int, "temperature": float, "top_k": int, "top_p": float, "seed": int}
+
+
+def predict(client, options):
+    """One prediction a line; where outputs were asked for, one object a line."""
+    model = options.model or client.default("tabular")
+    outputs = options.outputs.split(",") if options.outputs else None
+    rows = rows_of(options.rows, lambda: columns_of(client, model, options.model_version))
+    answer = client.predict(rows, model, version=options.model_version, outputs=outputs, top_k=options.top_k)
+    for warning in answer.warnings:
+        print(f"daylight-client: {warning}", file=sys.stderr)
+    lines = [dict(zip(answer.outputs, row)) for row in zip(*answer.outputs.values())] if outputs else answer
+    for line in lines:
+        print(json.dumps(line, ensure_ascii=False))
+
+
+def generate(client, options):
+    sampling = {name: getattr(options, name) for name in SAMPLING}
+    text = options.text if options.file is None else prompt_of(options.file)
+    print(client.generate(text, options.model, version=options.model_version, stop=options.stop, **sampling))
+
+
+def models(client, options):
+    for entry in client.models():
+        mark = "*" if entry.get("default") else ""
+        print(f"{entry['id'] + mark:24} {entry['kind']:16} version {entry.get('version')}")
+
+
+def rows_of(name, columns):
+    """The table in a file, as Client.predict takes it. `columns()` are the model's, asked for only by CSV."""
+    text = text_of(name)
+    if name.endswith(".json") or (name == "-" and text.lstrip()[:1] in ("[", "{")):
+        rows = json_of(name, text)
+        if not isinstance(rows, (dict, list)):
+            raise ValueError(f"{name} holds neither a list of rows nor an object")
+        wrapped = isinstance(rows, dict) and len(rows) == 1 and next(iter(rows)) in ("data", "instances", "inputs")
+        return next(iter(rows.values())) if wrapped else rows
+    try:
+        return read(text, columns())
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def columns_of(client, model, version):
+    described = client.describe(model, version)
+    if "columns" not in described:
+        raise ValueError(f"{model} is of kind {described.get('kind')}; it takes no tables")
+    return described["columns"]
+
+
+def prompt_of(name):
+    text = text_of(name)
+    if not name.endswith(".json"):
+        return text
+    value = json_of(name, text)
+    value = value.get("text") if isinstance(value, dict) else value
+    if not isinstance(value, str):
+        raise ValueError(f'{name} holds neither a string nor {{"text": "..."}}')
+    return value
+
+
+def text_of(name):
+    """A file's text, without the mark that some programs put before UTF-8."""
+    content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def json_of(name, text):
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not JSON: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

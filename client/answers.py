@@ -1,0 +1,74 @@
+"""What a server answers, as values one can use directly: a list of predictions, a text."""
+
+__all__ = ["Completion", "Predictions"]
+
+
+class Predictions(list):
+    """The predictions, one a row, as a plain list that also knows where they come from.
+
+        answer = client.predict(rows, outputs=["predict", "predict_proba"])
+        answer[0]                                # "yes"
+        answer.outputs["predict_proba"][0]       # {"no": 0.2, "yes": 0.8}
+
+    model, version: str. outputs: {name: list, one value a row}, empty unless outputs were asked for;
+    the list itself is the first of them. warnings: list of str, such as columns that were ignored.
+    """
+
+    def __init__(self, predictions=(), *, model=None, version=None, outputs=None, warnings=()):
+        super().__init__(predictions)
+        self.model = model
+        self.version = version
+        self.outputs = outputs or {}
+        self.warnings = list(warnings)
+
+    @classmethod
+    def from_answer(cls, answer):
+        """The JSON of `:predict` -> Predictions. Raises KeyError or TypeError where it is something else."""
+        columns = [answer["predictions"], *answer.get("outputs", {}).values()]
+        if not all(isinstance(values, list) for values in columns):
+            raise TypeError("predictions are a list, one value a row")
+        return cls(
+            answer["predictions"],
+            model=answer["model_name"],
+            version=answer["model_version"],
+            outputs=answer.get("outputs"),
+            warnings=answer.get("warnings", ()),
+        )
+
+
+class Completion(str):
+    """The text that continues a prompt. It is a str, because printing, joining and comparing is what one does with it.
+
+        completion = client.generate("Once upon a time", max_tokens=20)
+        print(completion, completion.finish_reason, completion.usage["completion_tokens"])
+
+    finish_reason: "stop" (the model, or a stop string, ended it) or "length" (max_tokens did).
+    usage: {"prompt_tokens", "completion_tokens", "total_tokens"}. model, version: str.
+    """
+
+    def __new__(cls, text="", *, finish_reason=None, usage=None, model=None, version=None):
+        made = super().__new__(cls, text)
+        made.finish_reason = finish_reason
+        made.usage = usage or {}
+        made.model = model
+        made.version = version
+        return made
+
+    @property
+    def text(self):
+        """The same text as a plain str."""
+        return str(self)
+
+    @classmethod
+    def from_answer(cls, answer):
+        """The JSON of `:predict` of a text model -> Completion. Raises KeyError, ValueError or TypeError."""
+        (prediction,) = answer["predictions"]
+        if not isinstance(prediction["text"], str):
+            raise TypeError("the text of a completion is a string")
+        return cls(
+            prediction["text"],
+            finish_reason=prediction["finish_reason"],
+            usage=prediction["usage"],
+            model=answer["model_name"],
+            version=answer["model_version"],
+        )

@@ -1,0 +1,226 @@
+"""The client: predictions, completions, and what the server says about itself.
+
+    with Client("http://127.0.0.1:1200") as client:
+        client.predict([{"age": 31, "city": "Rome"}])
+        client.generate("Once upon a time", max_tokens=20)
+
+All goes through one route, KServe's and TensorFlow Serving's `/v1/models/<model>:predict`.
+"""
+
+import json
+from time import monotonic, sleep
+from urllib.parse import quote, urlsplit
+
+import requests
+from requests.utils import get_auth_from_url, urldefragauth
+
+from .answers import Completion, Predictions
+from .errors import ModelNotFound, ServerError, TimedOut, TransportError, Unavailable, excerpt, from_answer
+from .rows import dump, table
+from .transport import Timeout, session, transport_error
+
+__all__ = ["Client"]
+
+TIMEOUT = Timeout()
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether the server is ready
+
+
+class Client:
+    """One server. Threads may share it; processes make their own.
+
+    url: where the server is, `http://user:password@host` for basic authentication. timeout: a
+    Timeout, or one number of seconds for both of its parts; it limits each silence of the server,
+    not the whole call. `session` is the requests.Session underneath, to mount adapters on.
+
+    Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
+    """
+
+    def __init__(self, url="http://127.0.0.1:1200", *, timeout=TIMEOUT):
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ValueError(f"url={url!r}: expected http://host:port or https://host")
+        self.url = urldefragauth(url).rstrip("/")
+        self.timeout = Timeout(*timeout) if isinstance(timeout, tuple) else Timeout(timeout, timeout)
+        self.session = session()
+        if any(get_auth_from_url(url)):
+            self.session.auth = get_auth_from_url(url)
+        self._defaults = {}  # kind -> name of the server's default model, once asked
+
+    def __repr__(self):
+        return f"Client({self.url!r}, timeout={self.timeout})"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Close the kept connections."""
+        self.session.close()
+
+    def predict(self, rows, model=None, *, version=None, outputs=None, top_k=None):
+        """Rows -> Predictions, a list with one prediction a row.
+
+        rows: a list of dicts or of lists, one dict for one row, a dict of columns, or a DataFrame
+        (NaN, NaT and NA are missing values). model: a name; None is the server's default for tables.
+        outputs: names such as ["predict", "predict_proba"]; the list holds the first, `.outputs`
+        all. top_k: only the k most probable labels of a row. Raises InvalidRequest whose `details`
+        name row and column of everything that is wrong; ValueError or TypeError for what JSON cannot hold.
+        """
+        chosen = {"outputs": [outputs] if isinstance(outputs, str) else outputs, "top_k": top_k}
+        body = {**table(rows), **given(chosen)}
+        return self._predict("tabular", model, version, body, Predictions.from_answer)
+
+    def generate(
+        self,
+        text,
+        model=None,
+        *,
+        version=None,
+        max_tokens=None,
+        temperature=None,
+        top_k=None,
+        top_p=None,
+        seed=None,
+        stop=None,
+    ):
+        """A prompt -> Completion, a str that holds what follows the prompt.
+
+        model: a name; None is the server's default for text. max_tokens: tokens generated at most.
+        temperature: 0 takes the likeliest token always. top_k, top_p: sample among the k likeliest
+        tokens, or those that together have this probability. seed: the same seed gives the same
+        text. stop: a string, or a list of them, that ends the text. None is the server's default.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"the text is a str, not {type(text).__name__}")
+        parameters = given(
+            {
+                "max_tokens": max_tokens,
+                "temperature": temperature,
+                "top_k": top_k,
+                "top_p": top_p,
+                "seed": seed,
+                "stop": stop,
+            }
+        )
+        body = {"instances": [text], "parameters": parameters}
+        return self._predict("text_generation", model, version, body, Completion.from_answer)
+
+    def models(self):
+        """The models that are served: a list of dicts with "id", "kind", "version", "ready", "default" and more."""
+        return self._ask("GET", "/v1/models", entries)
+
+    def describe(self, model, version=None):
+        """What the server tells of one model, as a dict: kind, versions, columns and outputs, an example, metrics."""
+        return self._ask("GET", address(model, version), record)
+
+    def default(self, kind):
+        """The name of the server's default model for "tabular" or "text_generation"; asked for once, then kept.
+
+        Raises ModelNotFound naming the candidates where there is none.
+        """
+        if kind not in self._defaults:
+            served = self.models()
+            if not served:  # a server whose models are still loading lists none, and says why here
+                self._ask("GET", "/health/ready", record)
+            candidates = [entry for entry in served if entry["kind"] == kind]
+            names = [entry["id"] for entry in candidates if entry.get("default")]
+            if len(names) != 1:
+                raise ModelNotFound(f"{self.url} has no default {kind} model; {choice(candidates)}")
+            self._defaults[kind] = names[0]
+        return self._defaults[kind]
+
+    def live(self):
+        """Whether the server answers at all. Raises InvalidRequest if what answers is not a Daylight server."""
+        return self._healthy("/health/live")
+
+    def ready(self):
+        """Whether every model is loaded. Raises InvalidRequest if what answers is not a Daylight server."""
+        return self._healthy("/health/ready")
+
+    def wait_until_ready(self, seconds=60):
+        """Return as soon as the server is ready; raises TimedOut, saying what was the matter, after `seconds`."""
+        deadline = monotonic() + seconds
+        pause = FIRST_PAUSE
+        while True:
+            left = max(deadline - monotonic(), FIRST_PAUSE)
+            limits = Timeout(*(left if limit is None else min(limit, left) for limit in self.timeout))
+            try:
+                return self._ask("GET", "/health/ready", lambda _: None, timeout=limits)
+            except (TransportError, Unavailable, ServerError) as error:
+                last = error
+            if monotonic() + pause > deadline:
+                raise TimedOut(f"{self.url} was not ready within {seconds:g} s: {last}") from last
+            sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _healthy(self, path):
+        try:
+            self._ask("GET", path, record)
+        except (TransportError, Unavailable, ServerError):
+            return False
+        return True
+
+    def _predict(self, kind, model, version, body, read):
+        body = dump(body)
+        if model is not None:
+            return self._ask("POST", f"{address(model, version)}:predict", read, body)
+        known = self._defaults.get(kind)
+        try:
+            return self._ask("POST", f"{address(self.default(kind), version)}:predict", read, body)
+        except ModelNotFound:
+            if known is None:
+                raise
+        self._defaults.pop(kind, None)  # learnt a while ago; the server may serve another one by now
+        return self._ask("POST", f"{address(self.default(kind), version)}:predict", read, body)
+
+    def _ask(self, method, path, read, body=None, timeout=None):
+        """One request and its answer, made into a value by `read`; the only place that talks to the server."""
+        timeout = timeout or self.timeout
+        headers = {"Content-Type": "application/json"} if body else None
+        try:
+            # A redirected POST would arrive as a GET, so redirects are refused, with the URL to use instead.
+            answer = self.session.request(
+                method, self.url + path, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise transport_error(error, self.url, timeout) from error
+        if answer.is_redirect:
+            raise ServerError(f"{self.url} redirects to {answer.headers['Location']}", status=answer.status_code)
+        if not 200 <= answer.status_code < 300:
+            raise from_answer(answer.status_code, answer.headers, answer.content)
+        try:
+            return read(json.loads(answer.content))
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise ServerError(
+                f"{self.url} answered {path} with something unexpected{excerpt(answer.content)}",
+                status=answer.status_code,
+                request_id=answer.headers.get("X-Request-ID"),
+            ) from error
+
+
+def record(answer):
+    if not isinstance(answer, dict):
+        raise TypeError("the answer is an object")
+    return answer
+
+
+def entries(answer):
+    """The entries of GET /v1/models, each of which has an id and a kind."""
+    return [entry for entry in answer["data"] if entry["id"] and entry["kind"]]
+
+
+def given(options):
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def address(model, version=None):
+    """The path of a model, or of one version of it."""
+    path = f"/v1/models/{quote(model, safe='')}"
+    return path if version is None else f"{path}/versions/{quote(str(version), safe='')}"
+
+
+def choice(candidates):
+    if not candidates:
+        return "none is served there"
+    return f"name one with model=: {', '.join(entry['id'] for entry in candidates)}"

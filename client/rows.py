@@ -1,0 +1,96 @@
+"""Tables of any usual form as the JSON the server takes.
+
+    table([{"age": 31}])                   # {"instances": [{"age": 31}]}
+    table({"age": [31, 44]})               # {"inputs": {"age": [31, 44]}}
+    dump(table(frame))                     # bytes; NaN, NaT and NA are null, dates ISO 8601 strings
+
+Neither pandas nor numpy is imported: their objects are known by what they can do.
+"""
+
+import json
+
+__all__ = ["dump", "table"]
+
+
+def table(rows):
+    """Rows -> {"instances": list of rows} or {"inputs": {column: list}}.
+
+    rows: a list (or another iterable, or a 2-D array) of dicts or of lists in the order of the model's
+    columns; one dict, or Series, for one row; a dict of columns; a dict of {index: value}, as
+    `DataFrame.to_json()` writes it; or a DataFrame. Raises TypeError for anything else.
+    """
+    if hasattr(rows, "columns"):
+        return {"inputs": frame_columns(rows)}
+    if hasattr(rows, "to_dict"):
+        rows = rows.to_dict()
+    if isinstance(rows, dict):
+        return table_of_dict(rows)
+    if hasattr(rows, "tolist"):
+        rows = rows.tolist()
+    if isinstance(rows, (str, bytes)) or not hasattr(rows, "__iter__"):
+        raise TypeError(f"rows are a list of rows, a dict or a DataFrame, not {type(rows).__name__}")
+    return {"instances": list(rows)}
+
+
+def frame_columns(frame):
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"the DataFrame has several columns named {', '.join(map(repr, twice))}")
+    return {str(name): frame[name].to_list() for name in frame.columns}
+
+
+def table_of_dict(rows):
+    values = rows.values()
+    if rows and all(isinstance(value, dict) for value in values):
+        index = dict.fromkeys(key for column in values for key in column)
+        return {"inputs": {str(name): [column.get(key) for key in index] for name, column in rows.items()}}
+    if any(is_column(value) for value in values):
+        return {"inputs": {str(name): list(value) if is_column(value) else value for name, value in rows.items()}}
+    return {"instances": [rows]}
+
+
+def is_column(value):
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict))
+
+
+def dump(value):
+    """Values -> JSON, as bytes. Raises ValueError for an infinity and TypeError for what JSON cannot hold."""
+    try:
+        return encode(value)
+    except (ValueError, TypeError):  # a NaN, or a key JSON does not know; looking for them first would slow all tables
+        pass
+    try:
+        return encode(filled(value))
+    except (ValueError, RecursionError):
+        raise ValueError("the rows hold an infinity, or themselves, neither of which JSON can") from None
+
+
+def encode(value):
+    return json.dumps(value, default=plain, allow_nan=False, separators=(",", ":")).encode()
+
+
+def filled(value):
+    """The same values with None for every NaN, and str for every key."""
+    if isinstance(value, dict):
+        return {str(key): filled(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [filled(one) for one in value]
+    if isinstance(value, float):
+        return None if value != value else value
+    return value if value is None or isinstance(value, (str, int)) else filled(plain(value))
+
+
+def plain(value):
+    """What json does not know, as something it does. Raises TypeError."""
+    kind = type(value).__name__
+    if kind == "NAType" or (kind in ("NaTType", "datetime64", "Decimal") and value != value):
+        return None
+    if kind == "datetime64":  # tolist() would make nanoseconds of it
+        return str(value)
+    if kind == "Decimal":
+        return float(value)
+    for convert in ("isoformat", "to_dict", "tolist"):
+        if hasattr(value, convert):
+            return getattr(value, convert)()
+    raise TypeError(f"{value!r} is a {kind}; cells are numbers, texts, truth values, dates or None")

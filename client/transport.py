@@ -1,0 +1,123 @@
+"""The wire: one pooled session, timeouts, and what requests raises as the client's own errors.
+
+A server closes connections it has kept for a while. urllib3 replaces those it finds closed; the
+one that closes in the very moment it is used is seen here, and the request sent once more.
+"""
+
+from typing import NamedTuple, Optional
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+
+from .errors import ConnectError, ServerError, TimedOut, TransportError
+from .version import __version__
+
+__all__ = ["Timeout", "session", "transport_error"]
+
+POOL = 32  # connections kept; as many as a ThreadPoolExecutor has threads at most
+
+
+class Timeout(NamedTuple):
+    """Seconds to wait: for a connection, and for the server to say something. None waits for ever."""
+
+    connect: Optional[float] = 3.05  # a little over 3, when TCP's first packet is sent again
+    read: Optional[float] = 60.0
+
+
+def session():
+    """A requests.Session whose connections are kept, shared by threads, and replaced when the server drops them."""
+    made = requests.Session()
+    made.headers.update({"Accept": "application/json", "User-Agent": f"daylight-client/{__version__}"})
+    for scheme in POOLS:
+        made.mount(f"{scheme}://", KeptAdapter(pool_connections=1, pool_maxsize=POOL))
+    return made
+
+
+class Dropped(ConnectionResetError):
+    """A connection that had answered before was closed without a byte of the next answer."""
+
+
+class Kept:
+    """A connection that tells whether it was dropped while kept, or died of its first request.
+
+    Only the former is sent again: a request that kills the server's worker must not do so twice.
+    """
+
+    answered = False
+
+    def connect(self):
+        self.answered = False
+        return super().connect()
+
+    def getresponse(self, *args, **kwargs):
+        try:
+            response = super().getresponse(*args, **kwargs)
+        except ConnectionError as error:
+            if self.answered:
+                raise Dropped(*error.args) from error
+            raise
+        self.answered = True
+        return response
+
+
+class HTTPPool(HTTPConnectionPool):
+    ConnectionCls = type("KeptHTTPConnection", (Kept, HTTPConnectionPool.ConnectionCls), {})
+
+
+class HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = type("KeptHTTPSConnection", (Kept, HTTPSConnectionPool.ConnectionCls), {})
+
+
+POOLS = {"http": HTTPPool, "https": HTTPSPool}
+
+
+class KeptAdapter(HTTPAdapter):
+    """Sends a request once more, over a new connection, if a kept one was dropped before it answered.
+
+    RFC 9112, section 9.3.1, allows this for requests that change nothing, and predicting changes
+    nothing. It is the only thing that is ever sent twice.
+    """
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def send(self, request, **kwargs):
+        try:
+            return super().send(request, **kwargs)
+        except requests.ConnectionError as error:
+            if not any(isinstance(cause, Dropped) for cause in causes(error)):
+                raise
+        self.poolmanager.clear()  # what else was kept is as old
+        return super().send(request, **kwargs)
+
+
+def causes(error):
+    """An exception and what it wraps, the origin last.
+
+    Not by __context__, which reaches beyond this request into whatever the caller is handling.
+    """
+    while isinstance(error, BaseException):
+        yield error
+        wrapped = [error.__cause__, getattr(error, "reason", None), *reversed(error.args)]
+        error = next((one for one in wrapped if isinstance(one, BaseException)), None)
+
+
+def transport_error(error, url, timeout):
+    """A requests.RequestException as the error of this client that says what to do about it."""
+    chain = list(causes(error))
+    kinds = tuple(type(cause) for cause in chain)
+    if isinstance(error, requests.ConnectTimeout):
+        return TimedOut(f"no connection to {url} within {timeout.connect:g} s")
+    if isinstance(error, requests.Timeout) or ReadTimeoutError in kinds:  # the latter in the middle of an answer
+        return TimedOut(f"{url} was silent for {timeout.read:g} s")
+    origin = f"{type(chain[-1]).__name__}: {chain[-1]}"
+    if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)) or any(
+        isinstance(cause, NewConnectionError) for cause in chain
+    ):
+        return ConnectError(f"no connection to {url} ({origin})")
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return ServerError(f"the answer of {url} cannot be decompressed ({origin})")
+    return TransportError(f"the connection to {url} broke before the answer was complete ({origin})")
