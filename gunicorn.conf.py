@@ -16,6 +16,7 @@ from service.errors import ArtifactMissing, StartupError, UnknownKind
 from service.models import KINDS
 from service.settings import Settings
 from service.store.versions import Store
+from service.worker import choose
 
 try:
     settings = Settings.from_environ()
@@ -28,7 +29,7 @@ umask = 0o007  # of the unix socket only: its peers are trusted, so only gunicor
 backlog = 128  # whoever waits longer than this behind busy workers has given up already
 
 workers = settings.workers
-worker_class = "gthread"
+worker_class, why_this_class = choose(settings)  # told when the server starts
 threads = settings.threads
 preload_app = False  # each worker loads its models after the fork; before it, torch and OpenMP hang the children
 # BLAS, OpenMP and torch would each start a thread a core in every worker. Read once, when numpy is imported.
@@ -60,6 +61,7 @@ def on_starting(server):
             if version.manifest.kind not in KINDS:
                 raise UnknownKind(f"{version} is of kind {version.manifest.kind!r}; there are {', '.join(KINDS)}")
             version.verify()
+        server.log.info("worker class %s: %s", worker_class, why_this_class)
     except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
         server.log.error("daylight refuses to start: %s", error)
         sys.exit(Arbiter.WORKER_BOOT_ERROR)

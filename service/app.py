@@ -13,6 +13,7 @@ from service.blueprints import BLUEPRINTS, failures
 from service.errors import StartupError
 from service.predictor import Predictor
 from service.settings import Settings
+from service.short import ShortWay
 
 __all__ = ["create_app"]
 
@@ -30,7 +31,6 @@ def create_app(settings=None, predictor=None):
     settings = settings or Settings.from_environ()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    logs.attach(app)
     failures.attach(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -41,4 +41,5 @@ def create_app(settings=None, predictor=None):
         except StartupError as error:
             log.error("not ready: %s", error)
     app.extensions["daylight"] = predictor
+    app.wsgi_app = ShortWay(app.wsgi_app, lambda: app.extensions["daylight"])
     return app

@@ -1,7 +1,8 @@
 """The command line: python -m service (installed: daylight).
 
-pack FILE makes an immutable version of a trained model, models lists what the store
-holds, serve starts the server; serve FILE does it all, from a pickle to an endpoint.
+pack FILE makes an immutable version of a trained model; models, verify, promote, rollback
+and remove look after the store; predict scores a file; serve starts the server, and
+serve FILE does it all, from a pickle to an endpoint.
 """
 
 import os
@@ -9,19 +10,30 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from service.errors import ServiceError, StartupError
+from service.errors import ArtifactMissing, ServiceError, StartupError
 from service.settings import PREFIX, Settings
-from service.store.versions import Store
+from service.store.versions import Store, check_name
 
 __all__ = ["main"]
 
 HOME = Path(__file__).resolve().parent
+WEIGHTS = (".pt", ".pth", ".bin", ".safetensors")
 
 store_option = click.option("--store", type=Path, help="The folder of models (default: DAYLIGHT_STORE, or artifacts/).")
+
+
+@contextmanager
+def refusals():
+    """Every refusal of the store is one sentence on stderr, and exit code 1."""
+    try:
+        yield
+    except (StartupError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 @click.group()
@@ -29,14 +41,16 @@ def main():
     """Daylight: from a trained model to a production endpoint."""
 
 
-def packing_options(command):
+def sample_options(command):
+    """What to say of a FILE to pack."""
     for option in reversed(
         [
-            click.argument("file", type=click.Path(exists=True, path_type=Path)),
             click.option("--name", help="The model's name (default: the file's)."),
             click.option("--data", type=click.Path(exists=True, path_type=Path), help="CSV of sample rows."),
             click.option("--target", multiple=True, help="A column of --data that is not an input; repeatable."),
-            click.option("--version", help="The version's name (default: the next number)."),
+            click.option("--trust", multiple=True, help="A module, or a name in one, that a pickle may import."),
+            click.option("--code", multiple=True, type=Path, help="A Python file of yours that it needs; repeatable."),
+            click.option("--files", type=Path, help="A folder for the load() of a Python class."),
         ]
     ):
         command = option(command)
@@ -44,11 +58,14 @@ def packing_options(command):
 
 
 @main.command()
-@packing_options
+@click.argument("file", type=Path)
+@sample_options
+@click.option("--version", help="The version's name (default: the next number).")
 @store_option
-def pack(file, name, data, target, version, store):
-    """Pack FILE: a .pkl or .joblib of a fitted estimator, or a folder with a text-generation checkpoint."""
-    show(packed(file, name, data, target, version, store or settings().store))
+def pack(file, store, **options):
+    """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a folder with a text-generation
+    checkpoint, or mymodel.py:Class."""
+    show(packed(file, store or settings().store, **options))
 
 
 @main.command()
@@ -56,27 +73,81 @@ def pack(file, name, data, target, version, store):
 def models(store):
     """List the models of the store, with their versions; * marks the current one."""
     store = Store(store or settings().store)
-    try:
+    with refusals():
         for name in store.models():
             current = store.open(name)
             listed = " ".join(f"{one}*" if one == current.manifest.version else one for one in store.versions(name))
             metrics = ", ".join(f"{key} {value}" for key, value in current.manifest.metrics.items())
             click.echo(f"{name:24} {current.manifest.kind:16} {listed:16} {metrics}")
-    except StartupError as error:
-        raise click.ClickException(str(error)) from None
 
 
 @main.command()
-@click.argument("file", type=click.Path(exists=True, path_type=Path), required=False)
-@click.option("--name", help="The model's name (default: the file's).")
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="CSV of sample rows.")
-@click.option("--target", multiple=True, help="A column of --data that is not an input; repeatable.")
-def serve(file, name, data, target):
+@click.argument("name", required=False)
+@click.argument("version", required=False)
+@store_option
+def verify(name, version, store):
+    """Check versions as a worker does: signature, digests, load, replay of the example. All of them, or NAME's."""
+    from service import models
+
+    found = settings()
+    opened = Store(store or found.store)
+    failed = 0
+    with refusals():
+        named = [check_name(name)] if name else opened.models()
+        wanted = [(one, each) for one in named for each in ([version] if version else opened.versions(one))]
+        if not wanted:
+            raise ArtifactMissing(f"the store {opened.root} has no model {name or 'at all'}")
+    for one, each in wanted:
+        try:
+            models.load(opened.open(one, each), found).warm_up()
+            click.echo(f"{one} version {each}: sound")
+        except (StartupError, ValueError) as error:
+            failed += 1
+            click.echo(f"{one} version {each}: FAILED: {error}", err=True)
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("name")
+@click.argument("version")
+@store_option
+def promote(name, version, store):
+    """Make VERSION of the model NAME the current one."""
+    with refusals():
+        Store(store or settings().store).promote(name, version)
+    click.echo(f"{name} is at version {version}")
+
+
+@main.command()
+@click.argument("name")
+@store_option
+def rollback(name, store):
+    """Go back to the version of NAME that was current before."""
+    with refusals():
+        version = Store(store or settings().store).rollback(name)
+    click.echo(f"{name} is at version {version}")
+
+
+@main.command()
+@click.argument("name")
+@click.argument("version")
+@store_option
+def remove(name, version, store):
+    """Delete a VERSION of the model NAME for good; never the current one."""
+    with refusals():
+        Store(store or settings().store).remove(name, version)
+    click.echo(f"{name} version {version} is removed")
+
+
+@main.command()
+@click.argument("file", type=Path, required=False)
+@sample_options
+def serve(file, **options):
     """Serve the store; with FILE, pack it into a temporary store and serve that."""
     if file is None:
         sys.exit(run_server({}))
     with tempfile.TemporaryDirectory(prefix="daylight-") as folder:
-        show(packed(file, name, data, target, None, Path(folder)))
+        show(packed(file, Path(folder), **options))
         code = run_server({f"{PREFIX}STORE": folder})
     sys.exit(code)
 
@@ -117,18 +188,36 @@ def length_of(source):
     return 0 if source == "-" else Path(source).stat().st_size
 
 
-def packed(file, name, data, target, version, store):
+def packed(file, store, *, name=None, data=None, target=(), version=None, trust=(), code=(), files=None):
     """Pack by what FILE is; every refusal is one sentence on stderr."""
+    common = {"name": name, "version": version, "store": store}
     try:
         if file.is_dir():
             from service.packing.text import pack_checkpoint  # torch, and only for text
 
-            return pack_checkpoint(file, name=name or file.resolve().name, version=version, store=store)
+            return pack_checkpoint(file, **common | {"name": name or file.resolve().name})
+        if ".py:" in file.name:
+            from service.packing.python_class import pack_class
+
+            return pack_class(file, files=files, code=code, **common)
+        if file.suffix == ".py":
+            raise ValueError(f"{file} is a Python file; name the class in it: {file}:Class")
+        if file.suffix in WEIGHTS:
+            raise ValueError(weights_alone(file))
         from service.packing import pack_file
 
-        return pack_file(file, name=name, data=data, target=target, version=version, store=store)
+        return pack_file(file, data=data, target=target, trust=trust, code=code, **common)
     except (ValueError, OSError, StartupError, ImportError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def weights_alone(file):
+    """Why a file of torch weights cannot be packed by itself. Raises ValueError where it is even more than weights."""
+    from service.packing.text import read_state_dict  # torch, and only for text
+
+    if file.suffix != ".safetensors":
+        read_state_dict(file)
+    return f"{file} holds weights alone; pack the folder that holds them with their config.json and tokenizer"
 
 
 def show(version):

@@ -15,25 +15,26 @@ alone decides what is wrong.
 """
 
 import math
-from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 
 from service.cells import ABSENT, shown
 from service.errors import MAX_VIOLATIONS, InvalidInstances
+from service.kinds import EXACT, NUMPY
 
 __all__ = ["CONTAINERS", "ColumnPlan", "Table", "Violations"]
 
-CONTAINERS = ("array", "frame", "list")
-EXACT = 2.0**53  # up to here every whole number is a float64
+CONTAINERS = ("array", "frame", "list", "numbers")
+NAMED = 10  # columns of no use named in one answer
 PLAIN = frozenset({int, float})
 HOLES = PLAIN | {type(None)}
+SHORT = frozenset(map(np.dtype, NUMPY - {"bool", "float16"}))  # float16 ends long before EXACT
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """`values`: ndarray [rows, columns], DataFrame, or ndarray [rows] for a model of one text."""
 
     values: object
@@ -45,19 +46,25 @@ class ColumnPlan:
     """How rows become what the model was fitted on; built once, used by every request.
 
     `container`: "array" (ndarray, [rows, columns]), "frame" (DataFrame) or "list"
-    (ndarray [rows], for vectorisers fitted on a series of texts).
+    (ndarray [rows], for vectorisers fitted on a series of texts). An array of numbers has
+    the dtype that numpy gives the fitted columns together; any other array is of objects.
+    "numbers" is for compiled models: float64 [rows, columns], categories as their codes.
     """
 
     def __init__(self, columns, container):
         self.columns = tuple(columns)
         self.container = container
         self.names = tuple(column.name for column in self.columns)
+        self._labels = [column.name if column.label is None else column.label for column in self.columns]
         self._places = {name: place for place, name in enumerate(self.names)}
         self._pick = itemgetter(*self.names) if len(self.names) > 1 else None
-        numeric = all(column.kind in ("number", "integer") for column in self.columns)
-        self._short = numeric and container == "array" and self._pick is not None
+        self._dtype = common_dtype(self.columns)
+        self._short = container in ("array", "numbers") and self._dtype in SHORT and self._pick is not None
         self._not_nullable = np.array([not column.nullable for column in self.columns])
         self._integers = np.flatnonzero([column.kind == "integer" for column in self.columns])
+        limits = [np.iinfo(self.columns[place].dtype) for place in self._integers if self._short]
+        self._lowest = np.array([one.min for one in limits], dtype=np.float64)
+        self._highest = np.array([one.max for one in limits], dtype=np.float64)
 
     def read(self, instances):
         """Rows -> Table. Raises InvalidInstances naming every violation."""
@@ -92,14 +99,17 @@ class ColumnPlan:
             array = np.array(cells, dtype=np.float64)
         except OverflowError:
             return None
-        if not (array.min() > -EXACT and array.max() < EXACT):  # also false where there is a NaN
-            if not types <= PLAIN and self._holes_allowed(array.reshape(-1, width)):
-                pass
-            else:
+        holes = False
+        # The ufunc's own reduction, for one row half the price of max(). False also where there is a NaN.
+        if not np.maximum.reduce(np.abs(array)) < EXACT:
+            holes = type(None) in types and self._holes_allowed(array.reshape(-1, width))
+            if not holes:
                 return None
         array = array.reshape(-1, width)
-        if len(self._integers) and not self._whole(array):
+        if len(self._integers) and not self._whole(array[:, self._integers]):
             return None
+        if not holes and self._dtype != array.dtype:
+            array = array.astype(self._dtype)
         return Table(array, len(instances), warnings)
 
     def _holes_allowed(self, array):
@@ -109,14 +119,17 @@ class ColumnPlan:
             return False
         return bool((np.abs(array[~holes]) < EXACT).all())
 
-    def _whole(self, array):
-        cells = array[:, self._integers]
-        return bool(((cells == np.floor(cells)) | np.isnan(cells)).all())
+    def _whole(self, cells):
+        whole = (cells == np.floor(cells)) & (cells >= self._lowest) & (cells <= self._highest)
+        return bool((whole | np.isnan(cells)).all())
 
     def _ignored(self, names):
         """The warning for columns the model does not have."""
         extra = [name for name in dict.fromkeys(names) if name not in self._places]
-        return tuple(f"column {shown(name)} is not a column of this model and was ignored" for name in extra)
+        told = [f"column {shown(name)} is not a column of this model and was ignored" for name in extra[:NAMED]]
+        if len(extra) > NAMED:
+            told.append(f"{len(extra) - NAMED} more columns are none of this model and were ignored")
+        return tuple(told)
 
     def _read_carefully(self, instances):
         violations = Violations()
@@ -124,22 +137,26 @@ class ColumnPlan:
         rows = len(cells[0])
         arrays = []
         for column, values in zip(self.columns, cells, strict=True):
-            values = without_nan(values)
-            wrong = [row for row, value in enumerate(values) if not column.fits(value)]
-            absent = [row for row in wrong if values[row] is ABSENT]
-            if len(absent) == rows > 1:
-                violations.add(None, column.name, column.expected, "nothing")
-            else:
-                for row in wrong:
-                    violations.add(row, column.name, column.expected, shown(values[row]))
+            if not column.all_fit(values):
+                values = without_nan(values)
+                self._check(column, values, violations)
             if not violations.total:
-                arrays.append(column.array(values))
+                arrays.append((column.codes if self.container == "numbers" else column.array)(values))
                 strangers = column.strangers(values)
                 if strangers:
                     listed = ", ".join(sorted(map(shown, strangers))[:3])
                     warnings += (f"column {shown(column.name)}: not seen when the model was fitted: {listed}",)
         violations.refuse()
         return Table(self._assemble(arrays, rows), rows, warnings)
+
+    def _check(self, column, values, violations):
+        """Add a violation for every cell that does not fit; one alone where all rows lack the column."""
+        wrong = [row for row, value in enumerate(values) if not column.fits(value)]
+        if len(wrong) == len(values) > 1 and all(value is ABSENT for value in values):
+            violations.add(None, column.name, column.expected, "nothing")
+        else:
+            for row in wrong:
+                violations.add(row, column.name, column.expected, shown(values[row]))
 
     def _by_column(self, instances, violations):
         """Any accepted form of rows -> a list of cells per column, and the warnings."""
@@ -148,6 +165,12 @@ class ColumnPlan:
         if not isinstance(instances, list) or not instances:
             violations.add(None, None, "a list of rows, at least one", shown(instances))
             violations.refuse()
+        shapes = set(map(type, instances))
+        if shapes == {dict}:
+            cells = [[instance.get(name, ABSENT) for instance in instances] for name in self.names]
+            return cells, self._ignored(chain.from_iterable(instances))
+        if shapes == {list} and set(map(len, instances)) == {len(self.names)}:
+            return list(map(list, zip(*instances, strict=True))), ()
         for row, instance in enumerate(instances):
             self._check_row(row, instance, violations)
         violations.refuse()
@@ -197,20 +220,34 @@ class ColumnPlan:
     def _assemble(self, arrays, rows):
         if self.container == "list":
             return arrays[0]
+        if self.container == "numbers":
+            return np.ascontiguousarray(np.array(arrays, dtype=np.float64).T)
         if self.container == "frame":
             import pandas as pd  # a worker whose models all take arrays never imports it
 
             # pandas would turn an object array of texts into its str dtype; the model was fitted on objects
-            kept = [pd.Series(array, dtype=array.dtype, copy=False) for array in arrays]
+            kept = [pd.Series(one, dtype=object, copy=False) if one.dtype == object else one for one in arrays]
             frame = pd.DataFrame(dict(enumerate(kept)), copy=False)
-            frame.columns = list(self.names)
+            frame.columns = self._labels
             return frame
-        if all(column.kind in ("number", "integer") for column in self.columns):
-            return np.column_stack([np.asarray(array, dtype=np.float64) for array in arrays])
+        if self._dtype is not None:
+            dtype = np.result_type(self._dtype, *(array.dtype for array in arrays if isinstance(array, np.ndarray)))
+            return np.column_stack([np.asarray(array, dtype=dtype) for array in arrays])
         table = np.empty((rows, len(arrays)), dtype=object)
         for place, array in enumerate(arrays):
             table[:, place] = array
         return table
+
+
+def common_dtype(columns):
+    """The dtype of an array that holds these columns and only numbers, or only truth values; else None."""
+    kinds = {column.kind for column in columns}
+    if kinds == {"boolean"} and not any(column.nullable for column in columns):
+        return np.dtype(bool)
+    if not kinds <= {"number", "integer"}:
+        return None
+    # The nullable dtypes of pandas and Arrow are what scikit-learn makes floats of.
+    return np.result_type(*(column.dtype if column.dtype in NUMPY else "float64" for column in columns))
 
 
 class Violations:

@@ -1,48 +1,58 @@
 """One line per request, on stderr: method, path, status, milliseconds, model, request id."""
 
 import logging
-import re
-import uuid
-from time import perf_counter
+import os
+import time
 
-from flask import g, request
-
-__all__ = ["attach", "configure"]
-
-REQUEST_ID = "X-Request-ID"
-SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+__all__ = ["configure", "line"]
 
 log = logging.getLogger("service.requests")
+FORMAT = "%(asctime)s %(process)d %(levelname)s %(message)s"
+LINE = "%s %s %s %.1fms model=%s id=%s"
+
+
+class Stderr(logging.StreamHandler):
+    """Daylight's own handler. It writes a request's line itself, for a tenth of what a log record costs.
+
+    That is a tenth of a whole answer. One write of one line: lines of several threads and workers do not mix.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.setFormatter(logging.Formatter(FORMAT))
+        self.second, self.shown = 0, ""
+
+    def write(self, message):
+        now = time.time()
+        second = int(now)
+        if second != self.second:
+            shown = time.strftime(logging.Formatter.default_time_format, time.localtime(second))
+            self.second, self.shown = second, shown
+        text = f"{self.shown},{int((now - second) * 1000):03d} {os.getpid()} INFO {message}\n"
+        try:
+            os.write(self.stream.fileno(), text.encode("ascii", "backslashreplace"))
+        except OSError:  # nobody reads the log any more; requests are answered all the same
+            return
 
 
 def configure():
     """Send Daylight's own log to stderr, unless the program around it has set logging up."""
     root = logging.getLogger("service")
     if not root.handlers and not logging.getLogger().handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-        root.addHandler(handler)
+        root.addHandler(Stderr())
         root.setLevel(logging.INFO)
 
 
-def attach(app):
-    """Give every request an id (the caller's own, where it is one) and write its line."""
-    app.before_request(begin)
-    app.after_request(finish)
-
-
-def begin():
-    given = request.headers.get(REQUEST_ID, "")
-    g.request_id = given if SOUND_ID.fullmatch(given) else uuid.uuid4().hex
-    g.began = perf_counter()
-
-
-def finish(response):
-    response.headers[REQUEST_ID] = g.request_id
-    if log.isEnabledFor(logging.INFO):
-        milliseconds = (perf_counter() - g.began) * 1000
-        line = "%s %s %s %.1fms model=%s id=%s"
-        # repr() of the path: what a caller puts into a URL must not write log lines of its own
-        path = request.path.encode("ascii", "backslashreplace").decode().replace("\n", "\\n").replace("\r", "\\r")
-        log.info(line, request.method, path, response.status_code, milliseconds, g.get("model", "-"), g.request_id)
-    return response
+def line(method, path, status, exchange):
+    """Write the line of one request; `path` is WSGI's, decoded as latin-1."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    milliseconds = (time.perf_counter() - exchange.began) * 1000
+    # What a caller puts into a URL must not write log lines of its own, nor colours into a terminal.
+    shown = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
+    told = (method, shown, status, milliseconds, exchange.model, exchange.id)
+    handlers = log.parent.handlers
+    if handlers and type(handlers[0]) is Stderr and len(handlers) == 1:
+        handlers[0].write(LINE % told)
+    else:
+        log.info(LINE, *told)

@@ -4,7 +4,7 @@
     settings.port
 
 This module is the only reader of the environment. Names start with DAYLIGHT_,
-but for the five that say how the processes run (HOST, PORT, BIND, WORKERS, THREADS).
+but for the six that say how the processes run (HOST, PORT, BIND, WORKERS, THREADS, WORKER_CLASS).
 """
 
 import difflib
@@ -24,10 +24,12 @@ def cores():
     return len(os.sched_getaffinity(0))
 
 
-def knob(default, sentence, *, parse=str, bare=False):
-    """A field of Settings; `bare` ones carry no prefix, a callable default is called."""
+def knob(default, sentence, *, parse=str, bare=False, secret=False):
+    """A field of Settings; `bare` ones carry no prefix, a callable default is called, `secret` ones are never shown."""
     made = {"default_factory": default} if callable(default) else {"default": default}
-    return field(**made, metadata={"sentence": sentence, "parse": parse, "bare": bare})
+    return field(
+        **made, repr=not secret, metadata={"sentence": sentence, "parse": parse, "bare": bare, "secret": secret}
+    )
 
 
 def at_least(lowest):
@@ -39,6 +41,23 @@ def at_least(lowest):
 
     parse.__doc__ = f"a whole number, {lowest} or more"
     return parse
+
+
+def yes_or_no(text):
+    """yes or no"""
+    return {"yes": True, "no": False}[text.lower()]
+
+
+def names(text):
+    """names, separated by commas"""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def key(text):
+    """at least 16 characters"""
+    if text and len(text) < 16:
+        raise ValueError(key.__doc__)
+    return text
 
 
 @dataclass(frozen=True)
@@ -55,9 +74,21 @@ class Settings:
         parse=at_least(1),
         bare=True,
     )
+    worker_class: str = knob(
+        "",
+        "gunicorn's worker class; empty: one thread where every model is compiled and quick, else `gthread`.",
+        bare=True,
+    )
     store: Path = knob(Path("artifacts"), "The folder that holds the models.", parse=Path)
     default_tabular: str = knob("", "The tabular model `/predict` answers with; empty: the only one.")
     default_text: str = knob("", "The text model `/predict` answers with; empty: the only one.")
+    trusted_types: tuple = knob(
+        (), "Types that `.skops` files may hold besides the known ones, by commas.", parse=names
+    )
+    signing_key: str = knob("", "Signs what is packed; unsigned or altered models are refused.", parse=key, secret=True)
+    allow_version_mismatch: bool = knob(
+        False, "Serve models packed with another major or minor version of scikit-learn.", parse=yes_or_no
+    )
     # Parsing JSON needs up to 36 bytes of memory for each byte of the body, in every thread at once.
     max_body_bytes: int = knob(16 * 2**20, "Largest request body, in bytes; beyond it 413.", parse=at_least(1))
     max_rows: int = knob(100_000, "Most rows in one request; beyond it 413.", parse=at_least(1))
@@ -81,8 +112,9 @@ class Settings:
                 parse = one.metadata["parse"]
                 try:
                     values[one.name] = parse(environ[name])
-                except ValueError:
-                    faults.append(f"{name}={environ[name]!r}: expected {parse.__doc__}")
+                except (ValueError, KeyError):
+                    shown = "..." if one.metadata["secret"] else repr(environ[name])
+                    faults.append(f"{name}={shown}: expected {parse.__doc__}")
         if faults:
             raise BadSetting("; ".join(faults))
         return cls(**values)

@@ -22,7 +22,7 @@ __all__ = ["ROOT", "Server", "eventually", "gunicorn", "live_server", "refusal",
 
 ROOT = Path(__file__).resolve().parents[1]
 LISTENING = re.compile(r"Listening at: (\S+)")
-OWN_SETTINGS = re.compile(r"DAYLIGHT_.*|HOST|PORT|BIND|WORKERS|THREADS|GUNICORN_CMD_ARGS|WEB_CONCURRENCY")
+OWN_SETTINGS = re.compile(r"DAYLIGHT_.*|HOST|PORT|BIND|WORKERS|THREADS|WORKER_CLASS|GUNICORN_CMD_ARGS|WEB_CONCURRENCY")
 
 
 def eventually(condition, seconds=30, what="the condition"):

@@ -138,7 +138,7 @@ def test_without_a_sample_what_is_assumed_is_said(tmp_path):
     X, y = load_iris(return_X_y=True)
     joblib.dump(LogisticRegression(max_iter=1000).fit(X, y), tmp_path / "iris.pkl")
     version = pack_file(tmp_path / "iris.pkl", store=tmp_path / "store")
-    assert [name for name in columns(version)] == ["x0", "x1", "x2", "x3"]
+    assert list(columns(version)) == ["x0", "x1", "x2", "x3"]
     assert "taken for numbers; --data tells" in version.manifest.spec["notes"][0]
     assert served(version).predict([[5.1, 3.5, 1.4, 0.2]]).predictions == [0]
 

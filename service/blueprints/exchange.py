@@ -1,27 +1,27 @@
-"""What every view needs: the predictor, the body of the request, and a JSON answer."""
+"""What every view needs: the predictor, this request's exchange, and a JSON answer."""
 
-from flask import Response, current_app, g, request
+from flask import Response, current_app, request
 
-from service.wire.body import JSON, check_media_type, dump
+from service.exchange import ENVIRON
+from service.wire.body import JSON, dump
 
-__all__ = ["answer", "body", "predictor", "served"]
+__all__ = ["answer", "exchange", "predictor", "served"]
 
 
 def predictor():
     return current_app.extensions["daylight"]
 
 
-def body():
-    """The request's bytes, whatever the method of framing. Raises UnsupportedMediaType."""
-    check_media_type(request.content_type)
-    return request.get_data(cache=False)
+def exchange():
+    return request.environ[ENVIRON]
 
 
 def served(model):
     """Note the model for the log line, and hand it on."""
-    g.model = model.name
+    exchange().model = model.name
     return model
 
 
 def answer(value, status=200, headers=None):
-    return Response(dump(value), status, headers, mimetype=JSON)
+    """A JSON answer; `value` is any JSON-ready value, or bytes that are JSON already."""
+    return Response(value if isinstance(value, bytes) else dump(value), status, headers, mimetype=JSON)

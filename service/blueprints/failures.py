@@ -1,20 +1,14 @@
-"""Anything raised becomes one answer: the right status, one body, and for our own faults one log entry."""
+"""Anything raised becomes one answer: the right status and one body, made by service.answers for both ways in."""
 
-import logging
-
-from flask import g, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
-from service.blueprints.exchange import answer
-from service.errors import MethodNotAllowed, PayloadTooLarge, RequestError, ServiceError, error_body
-from service.wire import v1
+from service import answers
+from service.blueprints.exchange import exchange
+from service.errors import MethodNotAllowed, PayloadTooLarge, RequestError, ServiceError
+from service.wire.body import JSON
 
 __all__ = ["attach"]
-
-log = logging.getLogger(__name__)
-
-# Dialects whose published protocol fixes a body of its own, by the path they live under.
-RESHAPE = {"/v1/": v1.error_body}
 
 
 def attach(app):
@@ -25,14 +19,8 @@ def attach(app):
 
 def failed(error, headers=None):
     """A ServiceError as its answer, in the dialect of the path."""
-    headers = dict(headers or {})
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
-    body = error_body(error, g.get("request_id"))
-    for prefix, reshape in RESHAPE.items():
-        if request.path.startswith(prefix):
-            body = reshape(body)
-    return answer(body, error.status, headers)
+    status, more, body = answers.refusal(error, exchange(), request.path)
+    return Response(body, status, {**(headers or {}), **more}, mimetype=JSON)
 
 
 def refused_by_framework(error):
@@ -51,7 +39,5 @@ def refused_by_framework(error):
     return failed(told)
 
 
-def unforeseen(error):
-    """Our own fault: the caller gets an id to ask with, the log gets everything."""
-    log.exception("%s %s failed, request %s", request.method, ascii(request.path), g.get("request_id"))
-    return failed(ServiceError("something went wrong here; the log has it under the request id"))
+def unforeseen(_):
+    return failed(answers.unforeseen(exchange(), request.method, request.path))

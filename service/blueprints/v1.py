@@ -1,8 +1,9 @@
 """KServe V1 / TensorFlow Serving routes: the native dialect."""
 
-from flask import Blueprint
+from flask import Blueprint, request
 
-from service.blueprints.exchange import answer, body, predictor, served
+from service.answers import answer_v1
+from service.blueprints.exchange import answer, exchange, predictor, served
 from service.errors import RequestError
 from service.wire import v1
 from service.wire.json_schema import request_schema
@@ -36,18 +37,4 @@ def schema(name, version=None):
 @blueprint.post("/<name>:predict")
 @blueprint.post("/<name>/versions/<version>:predict")
 def predict(name, version=None):
-    model = served(predictor().find(name, version))
-    return PREDICT[model.kind](model)
-
-
-def predict_table(model):
-    instances, outputs, top_k = v1.decode_table(body())
-    return answer(v1.encode_table(model, predictor().predict(model, instances, outputs, top_k), asked=outputs))
-
-
-def predict_text(model):
-    prompts, parameters = v1.decode_text(body())
-    return answer(v1.encode_completions(model, predictor().generate(model, prompts, parameters)))
-
-
-PREDICT = {"tabular": predict_table, "text_generation": predict_text}
+    return answer(answer_v1(predictor(), exchange(), request.environ, name, version))

@@ -11,7 +11,9 @@ from operator import itemgetter
 
 import numpy as np
 
-__all__ = ["Output", "close", "label_key"]
+__all__ = ["Output", "close", "dense", "label_key"]
+
+PLAIN_KINDS = frozenset("biufU")  # numpy's letters for the dtypes whose tolist() is JSON already
 
 
 def label_key(label):
@@ -37,7 +39,8 @@ class Output:
     def plain(self, raw, top_k=None):
         """What the method returned (array, sparse matrix, frame, list of arrays by target) -> one plain value a row."""
         if self.labels is None:
-            return dense(raw).tolist()
+            array = dense(raw)
+            return array.tolist() if array.dtype.kind in PLAIN_KINDS else [plain(value) for value in array.tolist()]
         if self.targets is None:
             return keyed(dense(raw), self.labels, top_k)
         by_target = [keyed(dense(one), labels, top_k) for one, labels in zip(raw, self.labels, strict=True)]
@@ -51,11 +54,27 @@ def keyed(array, labels, top_k):
     return [dict(nlargest(top_k, zip(labels, row, strict=True), key=itemgetter(1))) for row in rows]
 
 
+def plain(value):
+    """One value of an array of objects, dates or bytes, as JSON has it."""
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if type(value).__name__ in ("NAType", "NaTType"):  # what pandas calls missing, told without importing pandas
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
 def dense(raw):
     """Whatever a scikit-learn method returns as an ndarray."""
     if hasattr(raw, "toarray"):
         raw = raw.toarray()
-    return np.asarray(raw)
+    array = np.asarray(raw)
+    return array.astype("datetime64[us]") if array.dtype.kind == "M" else array  # of nanoseconds numpy makes integers
 
 
 def close(found, wanted):

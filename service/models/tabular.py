@@ -7,12 +7,20 @@ answer.outputs["predict_proba"]    # [{"yes": 0.8, "no": 0.2}]
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
 
 from service.cells import Column, shown
-from service.columns import ColumnPlan, Violations
-from service.errors import InvalidInstances, InvalidParameters, PayloadTooLarge, PredictionFailed, StartupError
+from service.columns import ColumnPlan
+from service.errors import (
+    InvalidParameters,
+    PayloadTooLarge,
+    PredictionFailed,
+    StartupError,
+    VersionMismatch,
+)
 from service.models.base import Model
+from service.models.blame import blame
 from service.models.outputs import Output, close
 
 __all__ = ["TabularAnswer", "TabularModel"]
@@ -22,10 +30,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TabularAnswer:
-    """`outputs`: {name: one plain value a row}, in the order asked for; the first is the prediction."""
+    """`outputs`: {name: one plain value a row}, in the order asked for; the first is the prediction.
+
+    `seconds`: where the time went, {"check", "queue", "predict"}.
+    """
 
     outputs: dict
     warnings: tuple = ()
+    seconds: dict = field(default_factory=dict)
 
     @property
     def predictions(self):
@@ -46,12 +58,15 @@ class TabularModel(Model):
 
     @classmethod
     def load(cls, version, settings):
+        from service.runtimes.opening import open_payload
         from service.runtimes.sklearn import SklearnRuntime
 
         version.verify()
         try:
-            with version.open(version.manifest.spec["payload"]) as file:
-                runtime = SklearnRuntime.load(file, version.manifest.spec["container"])
+            estimator = open_payload(version, settings)
+            runtime = SklearnRuntime.serving(estimator, version.manifest.spec["container"])
+        except VersionMismatch as error:
+            raise VersionMismatch(f"{version} cannot be loaded: {error}") from None
         except StartupError:
             raise
         except Exception as error:  # a pickle may raise anything; whatever it is, the version cannot serve
@@ -65,16 +80,21 @@ class TabularModel(Model):
         most probable labels of a row. Raises InvalidInstances, InvalidParameters,
         PayloadTooLarge or PredictionFailed.
         """
+        began = perf_counter()
         names = self._chosen(outputs, top_k)
         if rows_of(instances) > self.max_rows:
             raise PayloadTooLarge(f"{rows_of(instances)} rows in one request; at most {self.max_rows} are taken")
         table = self.plan.read(instances)
+        checked = perf_counter()
         try:
             raw = self.runtime.run(table.values, names)
-        except Exception as error:  # the user's model may raise anything; blame() finds out whose fault it was
+        except Exception as error:  # the user's model may raise anything; _blame finds out whose fault it was
             log.exception("%s version %s raised while predicting", self.name, self.version)
             self._blame(instances, names, error)
-        return TabularAnswer({name: self.outputs[name].plain(raw[name], top_k) for name in names}, table.warnings)
+        queued = getattr(raw, "queued", 0.0)  # a runtime that lets requests wait for each other says how long
+        seconds = {"check": checked - began, "queue": queued, "predict": perf_counter() - checked - queued}
+        values = {name: self.outputs[name].plain(raw[name], top_k) for name in names}
+        return TabularAnswer(values, table.warnings, seconds)
 
     def warm_up(self):
         example = self.manifest.example
@@ -110,55 +130,18 @@ class TabularModel(Model):
         return names
 
     def _blame(self, instances, names, error):
-        """The model raised: find the cells it cannot take, or say that it failed. Always raises.
-
-        Values can be right by their column and still beyond the model (1e300 squared is not a
-        number any more). Each failing row is rebuilt from the model's own example, cell by
-        cell; a cell that makes it fail is a violation. Where the example itself fails, or
-        the model raises something that is not about values, the fault is not the caller's.
-        """
-        sound = self.manifest.example["instances"][0]
-        if not isinstance(error, ValueError | TypeError | OverflowError) or not self._works([sound], names):
-            raise PredictionFailed("the model failed on these rows; they satisfy its schema") from error
-        violations = Violations()
-        rows = self.plan.records(instances)
-        for place in self._failing(rows, range(len(rows)), names):
-            tried, found = dict(sound), violations.total
-            for column in self.plan.columns:
-                if not self._works([tried | {column.name: rows[place][column.name]}], names):
-                    got = shown(rows[place][column.name])
-                    violations.add(place, column.name, f"{column.expected} that this model can compute with", got)
-                else:
-                    tried[column.name] = rows[place][column.name]
-            if violations.total == found:
-                violations.add(place, None, "a row that this model can compute with", shown(rows[place]))
-            if violations.total >= BLAMED:
-                break
-        violations.refuse()
-        raise PredictionFailed("the model failed on these rows together, on none of them alone") from error
-
-    def _failing(self, rows, places, names):
-        """The places of the rows that fail alone, by halving: few predictions where few fail."""
-        if self._works([rows[place] for place in places], names):
-            return
-        if len(places) == 1:
-            yield places[0]
-            return
-        half = len(places) // 2
-        yield from self._failing(rows, places[:half], names)
-        yield from self._failing(rows, places[half:], names)
+        """The model raised: name the cells it cannot take, or say that it failed. Always raises."""
+        if not isinstance(error, MemoryError):
+            sound, rows = self.manifest.example["instances"][0], self.plan.records(instances)
+            blame(lambda rows: self._works(rows, names), self.plan.columns, sound, rows).refuse()
+        raise PredictionFailed("the model failed on these rows; they satisfy its schema") from error
 
     def _works(self, instances, names):
         try:
             self.runtime.run(self.plan.read(instances).values, names)
-        except InvalidInstances:
-            raise
         except Exception:  # whatever it is, these rows do not work
             return False
         return True
-
-
-BLAMED = 20  # a search for culprits costs a prediction a cell; after so many the caller has enough to mend
 
 
 def rows_of(instances):

@@ -7,9 +7,18 @@ dict(known_categories(estimator, ["age", "city"]))   # {"city": ["Oslo", "Rome"]
 import numpy as np
 from sklearn import base
 
-from service.runtimes.sklearn import METHODS
+from service.runtimes.sklearn import METHODS, parts
 
-__all__ = ["fitted_names", "fitted_width", "known_categories", "methods", "task", "text_columns"]
+__all__ = [
+    "fitted_names",
+    "fitted_width",
+    "known_categories",
+    "methods",
+    "plain",
+    "takes_arrays",
+    "task",
+    "text_columns",
+]
 
 TASKS = {
     "classifier": base.is_classifier,
@@ -22,7 +31,23 @@ TASKS = {
 def fitted_names(estimator):
     """The column names of the frame it was fitted on, or None."""
     names = getattr(estimator, "feature_names_in_", None)
-    return None if names is None else [str(name) for name in names]
+    if names is None or list(names) == [f"Column_{place}" for place in range(len(names))]:
+        return None  # the names LightGBM makes up for an array
+    return [str(name) for name in names]
+
+
+def takes_arrays(estimator):
+    """Whether an estimator fitted on a frame can be called with arrays, warning of no missing names.
+
+    Loading takes the names from every part; a part that computes them (those of other
+    libraries do) keeps them, and would warn at every call.
+    """
+    return not any(
+        hasattr(part, "feature_names_in_")
+        and "feature_names_in_" not in vars(part)
+        and not type(part).__module__.startswith("sklearn.")
+        for part in parts(estimator)
+    )
 
 
 def fitted_width(estimator):
@@ -80,12 +105,17 @@ def encoders(estimator, columns):
                 yield from encoders(part, columns)
     elif hasattr(inner, "calibrated_classifiers_"):
         yield from encoders(inner.calibrated_classifiers_[0].estimator, columns)
-    elif isinstance(getattr(inner, "estimators_", None), list) and inner.estimators_:  # Voting, Stacking
-        for part in inner.estimators_:
-            if hasattr(part, "steps"):
+    elif hasattr(inner, "regressor_"):  # TransformedTargetRegressor
+        yield from encoders(inner.regressor_, columns)
+    elif isinstance(getattr(inner, "estimators_", None), list) and not hasattr(inner, "estimators_features_"):
+        for part in inner.estimators_:  # Voting, Stacking, one a target; not those that see some columns only
+            if any(hasattr(part, shape) for shape in SHAPES):
                 yield from encoders(part, columns)
     else:
         yield inner, columns
+
+
+SHAPES = ("steps", "transformers_", "transformer_list", "best_estimator_")
 
 
 def selected(chosen, columns):
@@ -103,8 +133,8 @@ def selected(chosen, columns):
 
 
 def keeps_columns(part):
-    """Whether a step hands on the columns it got, each in its place."""
-    return type(part).__name__ in ("SimpleImputer", "StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsScaler")
+    """Whether a step hands on the columns it got, each in its place and with its own values."""
+    return type(part).__name__ == "SimpleImputer" and part.get_feature_names_out().size == part.n_features_in_
 
 
 def plain(value):

@@ -1,7 +1,7 @@
 """The columns of a model, learnt from the sample frame, the fitted object, and by asking it.
 
-    columns = learn_columns(sample, known_categories={"city": ["Oslo", "Rome"]}, texts=set())
-    columns = ask(columns, plan_of, works, row)    # nullable, accepts_unknown: what the model itself takes
+    columns = learn_columns(frame, known_categories={"city": ["Oslo", "Rome"]}, texts=set())
+    columns, unasked = ask(columns, answers, row)    # nullable, accepts_unknown: what the model itself takes
 
 Every sample row counts, never the first only. Whether a column may be missing, and
 whether a category may be new, is not guessed from parameters: the model is asked.
@@ -9,8 +9,10 @@ whether a category may be new, is not guessed from parameters: the model is aske
 
 import json
 import math
+from collections import deque
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from service.cells import Column
@@ -20,6 +22,8 @@ __all__ = ["ask", "assumed_columns", "json_rows", "learn_columns"]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 UNSEEN = "a category never seen"
+QUESTIONS = 128  # predictions that asking may take; enough to ask about each of 64 columns alone
+JSON_TYPES = (str, int, float, bool)
 
 # What pandas calls the values of an object column -> our kind.
 OBJECT_KINDS = {
@@ -32,33 +36,54 @@ OBJECT_KINDS = {
 }
 
 
-def learn_columns(sample, known_categories, texts):
-    """DataFrame, {column: categories} and the vectorised columns -> a list of Column."""
-    return [learn(sample[name], known_categories.get(name), name in texts) for name in sample.columns]
+def learn_columns(frame, known_categories, texts, labels=None):
+    """DataFrame, {column: categories}, the vectorised columns, {column: its label} -> a list of Column.
+
+    Raises ValueError naming the first column that JSON has no values for.
+    """
+    labels = labels or {}
+    return [learn(frame[name], known_categories.get(name), name in texts, labels.get(name)) for name in frame.columns]
 
 
-def learn(series, categories, vectorised):
+def learn(series, categories, vectorised, label):
     dtype = series.dtype
-    nullable = bool(series.isna().any())
+    if isinstance(dtype, pd.SparseDtype):
+        raise ValueError(f"column {series.name!r} is of the sparse dtype {dtype}; make it dense before fitting")
     common = {
         "name": str(series.name),
-        "dtype": dtype_name(dtype),
-        "nullable": nullable,
-        "statistics": statistics(series),
+        "dtype": "category" if isinstance(dtype, pd.CategoricalDtype) else str(dtype),
+        "nullable": bool(series.isna().any()),
+        "label": label,
     }
-    if dtype == "object" and nullable and any(value is None for value in series):
+    if dtype == "object" and common["nullable"] and any(value is None for value in series):
         common["missing"] = "None"
     if isinstance(dtype, pd.CategoricalDtype):
         found = tuple(plain(value) for value in dtype.categories)
-        return Column(kind="category", categories=found, ordered=bool(dtype.ordered), **common)
-    if categories is not None and not vectorised:
-        kept = tuple(value for value in categories if not is_missing(value))
-        return Column(kind="category", categories=kept, **common)
-    return Column(kind=kind_of(series), **common)
+        if not all(isinstance(value, JSON_TYPES) for value in found):
+            raise unservable(series, f"categories that are {type(found[0]).__name__}s")
+        column = Column(kind="category", categories=found, ordered=bool(dtype.ordered), **common)
+    else:
+        kind = kind_of(series)
+        kept = () if vectorised or kind == "datetime" else tuple(c for c in categories or () if not is_missing(c))
+        if kept and all(isinstance(value, JSON_TYPES) for value in kept):
+            strange = not set(series.dropna()) <= set(kept)  # then the encoder passes it, as the proof will show
+            column = Column(kind="category", categories=kept, accepts_unknown=strange, **common)
+        else:
+            column = Column(kind=kind, **common)
+    return replace(column, statistics=statistics(series))
+
+
+def unservable(series, what):
+    return ValueError(
+        f"column {series.name!r} holds {what} (dtype {series.dtype}); JSON has numbers, true/false, text and "
+        f"ISO dates: convert the column before fitting"
+    )
 
 
 def kind_of(series):
     dtype = series.dtype
+    if pd.api.types.is_complex_dtype(dtype):
+        raise unservable(series, "complex numbers")
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
     if pd.api.types.is_integer_dtype(dtype):
@@ -69,15 +94,8 @@ def kind_of(series):
         return "datetime"
     found = pd.api.types.infer_dtype(series, skipna=True)
     if found not in OBJECT_KINDS:
-        raise ValueError(
-            f"column {series.name!r} holds {found} values of dtype {dtype}; JSON has numbers, true/false, text and "
-            f"ISO dates: convert the column before fitting"
-        )
+        raise unservable(series, f"{'values of several kinds' if found.startswith('mixed') else found}")
     return OBJECT_KINDS[found]
-
-
-def dtype_name(dtype):
-    return "category" if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
 
 
 def statistics(series):
@@ -85,9 +103,12 @@ def statistics(series):
     found = {"missing_rate": round(float(series.isna().mean()), 6)}
     present = series.dropna()
     numeric = pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype)
+    if numeric:
+        present = present[np.isfinite(present.to_numpy(dtype=float))]
     if numeric and len(present):
         found |= {"minimum": plain(present.min()), "maximum": plain(present.max())}
-        found["quantiles"] = {str(q): float(present.quantile(q)) for q in QUANTILES}
+        quantiles = present.astype(float).quantile(list(QUANTILES))
+        found["quantiles"] = {str(q): value for q, value in quantiles.items()}
     elif pd.api.types.is_datetime64_any_dtype(series.dtype) and len(present):
         found |= {"minimum": present.min().isoformat(), "maximum": present.max().isoformat()}
     return json.loads(json.dumps(found))  # fails here, at packing, on anything JSON cannot hold
@@ -110,20 +131,37 @@ def assumed_columns(names, known_categories, texts):
 
 
 def ask(columns, answers, row):
-    """Ask the model what it takes: `answers(columns, row)` says whether it can predict that row."""
-    asked = []
-    for column in columns:
-        trial = replace(column, nullable=True, statistics=column.statistics)
-        others = [trial if one is column else one for one in columns]
-        if not column.nullable and answers(others, row | {column.name: None}):
-            column = trial
-        if column.kind == "category":
-            trial = replace(column, accepts_unknown=True, statistics=column.statistics)
-            others = [trial if one.name == column.name else one for one in columns]
-            if answers(others, row | {column.name: unseen(column.categories)}):
-                column = trial
-        asked.append(column)
-    return asked
+    """Ask the model what it takes; `answers(columns, row)` says whether it can predict that row.
+
+    Returns (columns, the names left unasked): wide tables have more columns than there are
+    questions, and what was not asked stays forbidden.
+    """
+    closed = [place for place, column in enumerate(columns) if not column.nullable]
+    columns, first = grant(columns, closed, "nullable", lambda column: None, answers, row)
+    closed = [place for place, column in enumerate(columns) if column.kind == "category" and not column.accepts_unknown]
+    columns, then = grant(columns, closed, "accepts_unknown", lambda column: unseen(column.categories), answers, row)
+    return columns, [columns[place].name for place in [*first, *then]]
+
+
+def grant(columns, places, right, cell, answers, row):
+    """Give `right` to those of the columns in `places` that the model answers with: (columns, places not asked).
+
+    All are tried together, then halves of what failed: columns that the model treats alike
+    take one question, not one each.
+    """
+    waiting, asked = deque([places] if places else []), 0
+    while waiting and asked < QUESTIONS:
+        group = waiting.popleft()
+        trial = list(columns)
+        for place in group:
+            trial[place] = replace(columns[place], **{right: True})
+        asked += 1
+        if answers(trial, row | {columns[place].name: cell(columns[place]) for place in group}):
+            columns = trial
+        elif len(group) > 1:
+            half = len(group) // 2
+            waiting.extend((group[:half], group[half:]))
+    return columns, [place for group in waiting for place in group]
 
 
 def unseen(categories):

@@ -14,14 +14,16 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from service.columns import ColumnPlan
-from service.errors import InvalidInstances
-from service.models.outputs import close
 from service.packing import inspect
+from service.packing.opening import carry, known_of_written, open_file, open_store
 from service.packing.outputs import describe_outputs
+from service.packing.proof import finite, prove
 from service.packing.provenance import provenance
+from service.packing.sample import assumed_names, read_sample
 from service.packing.schema import ask, assumed_columns, json_rows, learn_columns
 from service.runtimes.sklearn import SklearnRuntime
 from service.store.manifest import Manifest
@@ -33,44 +35,50 @@ PROOF_ROWS = 1000
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "pandas", "xgboost", "lightgbm")
 
 
-def pack(estimator, X=None, y=None, *, name, store="artifacts", version=None, metrics=None):
+def pack(estimator, X=None, y=None, *, name, store="artifacts", version=None, metrics=None, code=()):
     """Pack a fitted estimator as a new version of the model `name`, and make it current.
 
     X: DataFrame or ndarray [rows, columns], or texts [rows]; the rows it was fitted on, or
     rows like them (default: none, and what the estimator does not tell is assumed). y: the
-    targets, used for their names. metrics: kept in the manifest as given.
+    targets, used for their names. metrics: kept in the manifest as given. code: Python
+    files with the modules of your own that the estimator needs, carried along.
 
     Returns the StoredVersion. Raises ValueError saying what cannot be packed and why.
     """
     check_name(name)
     spec, example, rows = learn_contract(estimator, X, y)
-    with Store(store).adding(name, version) as draft:
-        joblib.dump(estimator, draft.folder / "model.joblib")
-        spec["payload"] = "model.joblib"
-        draft.manifest = manifest_of(draft, spec, example, metrics, rows=rows)
+    with open_store(store).adding(name, version) as draft:
+        payload = draft.folder / "model.joblib"
+        joblib.dump(estimator, payload)
+        spec["payload"] = payload.name
+        known = known_of_written(payload, carry(draft, code))
+        draft.manifest = manifest_of(draft, spec, example, metrics, rows=rows, **known)
     return Store(store).open(draft.model, draft.version)
 
 
-def pack_file(path, *, name=None, data=None, target=(), store="artifacts", version=None, metrics=None):
-    """Pack a `.pkl` or `.joblib` file, its bytes unchanged. `data`: a CSV of sample rows.
+def pack_file(
+    path, *, name=None, data=None, target=(), store="artifacts", version=None, metrics=None, trust=(), code=()
+):
+    """Pack a `.pkl`, `.joblib` or `.skops` file, its bytes unchanged. `data`: a CSV of sample rows.
 
-    `target`: the columns of `data` that are not inputs. Returns the StoredVersion.
-    Raises ValueError or FileNotFoundError.
+    `target`: the columns of `data` that are not inputs. `trust`: dotted names that a pickle
+    may import besides the known packages. `code`: Python files it needs, carried along.
+    Returns the StoredVersion. Raises ValueError or FileNotFoundError.
     """
     path = Path(path)
     name = check_name(name or path.stem)
-    with open(path, "rb") as file:
-        estimator = joblib.load(file)
-    X, y = read_sample(data, list(target))
-    spec, example, rows = learn_contract(estimator, X, y)
-    with Store(store).adding(name, version) as draft:
+    opened = open_file(path, trust, code)
+    X, y = read_data(data, list(target))
+    spec, example, rows = learn_contract(opened.estimator, X, y)
+    with open_store(store).adding(name, version) as draft:
         shutil.copyfile(path, draft.folder / path.name)
-        spec["payload"] = path.name
-        draft.manifest = manifest_of(draft, spec, example, metrics, rows=rows, source=path.name)
+        carry(draft, code)
+        spec |= {"payload": path.name, "notes": [*spec["notes"], *opened.notes]}
+        draft.manifest = manifest_of(draft, spec, example, metrics, rows=rows, source=path.name, **opened.known)
     return Store(store).open(draft.model, draft.version)
 
 
-def read_sample(data, target):
+def read_data(data, target):
     """A CSV -> (inputs, targets or None)."""
     if data is None:
         return None, None
@@ -103,8 +111,8 @@ def learn_contract(estimator, X, y):
 
 def contract(estimator, X, y):
     methods = usable(estimator)
-    sample, original = as_fitted(estimator, X)
-    names = list(map(str, sample.columns)) if sample is not None else assumed_names(estimator)
+    sample = None if X is None else read_sample(estimator, X)
+    names = assumed_names(estimator) if sample is None else list(sample.frame.columns)
     categories = dict(inspect.known_categories(estimator, names))
     texts = inspect.text_columns(estimator, names)
     notes = []
@@ -115,13 +123,17 @@ def contract(estimator, X, y):
             notes.append(f"no sample rows: {len(assumed)} columns are taken for numbers; --data tells their true kinds")
         notes.append("no sample rows: the example is made up, and nothing was proven; --data gives real ones")
         rows = [made_row(columns)]
+        forms = dict.fromkeys(assumed_forms(estimator, columns))
     else:
-        columns = learn_columns(sample, categories, texts)
-        places = np.unique(np.linspace(0, len(sample) - 1, PROOF_ROWS).astype(int))
-        rows, original = json_rows(sample.iloc[places]), taken(original, places)
+        columns = learn_columns(sample.frame, categories, texts, sample.labels)
+        places, left_out = provable(sample.frame)
+        proven = sample.taken(places)
+        rows, forms = json_rows(proven.frame), proven.forms
+        notes += [*sample.notes, *left_out]
 
     runtime = SklearnRuntime(estimator)
-    container, raw, columns = prove(runtime, columns, containers(estimator, X, columns), rows, original, methods)
+    container, raw, unserved = prove(runtime, columns, forms, rows, methods)
+    notes += unserved
 
     def answers(trial, row):
         try:
@@ -131,7 +143,9 @@ def contract(estimator, X, y):
         return True
 
     first = next((row for row in rows if None not in row.values()), rows[0])
-    columns = ask(columns, answers, first)
+    columns, unasked = ask(columns, answers, first)
+    if unasked:
+        notes.append(f"{len(unasked)} columns were not tried without a value or with a new one, and take neither")
     outputs = describe_outputs(estimator, raw, y)
     plan = ColumnPlan(columns, container)
     answered = runtime.run(plan.read([first]).values, list(outputs))
@@ -144,131 +158,49 @@ def contract(estimator, X, y):
         "outputs": {key: {k: v for k, v in vars(output).items() if v is not None} for key, output in outputs.items()},
         "notes": notes,
     }
-    return spec, example, 0 if sample is None else len(sample)
+    return spec, example, 0 if sample is None else len(sample.frame)
 
 
 def usable(estimator):
     """The estimator's methods. Raises ValueError if there is nothing to serve."""
+    kind = type(estimator).__name__
+    if isinstance(estimator, type):
+        raise ValueError(f"{estimator.__name__} is a class; fit an instance of it and pack that")
+    if hasattr(estimator, "get_params"):
+        try:
+            check_is_fitted(estimator)
+        except NotFittedError:
+            raise ValueError(f"{kind} is not fitted: call its fit() first, then pack it") from None
     methods = inspect.methods(estimator)
     if not methods:
-        raise ValueError(
-            f"{type(estimator).__name__} has no predict and no transform: "
-            + (
-                "it can only label the rows it was fitted on"
-                if hasattr(estimator, "fit_predict")
-                else "nothing to serve"
-            )
-        )
-    if hasattr(estimator, "get_params"):
-        check_is_fitted(estimator)
+        labels_own = hasattr(estimator, "fit_predict") or hasattr(estimator, "fit_transform")
+        reason = "it can only label the rows it was fitted on" if labels_own else "nothing to serve"
+        raise ValueError(f"{kind} has no predict and no transform: {reason}")
     return methods
 
 
-def as_fitted(estimator, X):
-    """(sample as a frame, sample in the form the estimator was fitted on); (None, None) without rows."""
-    if X is None:
-        return None, None
-    if len(X) == 0:
-        raise ValueError("the sample has no rows")
-    names, width = inspect.fitted_names(estimator), inspect.fitted_width(estimator)
-    if not isinstance(X, pd.DataFrame):
-        return from_array(X, names)
-    if names is not None:
-        absent = [name for name in names if name not in X.columns]
-        if absent:
-            raise ValueError(f"the sample lacks the column {absent[0]!r} that {type(estimator).__name__} was fitted on")
-        return X[names], X[names]
-    if width is None and len(X.columns) == 1:
-        return X, X.iloc[:, 0].to_numpy(dtype=object)
-    if width is not None and width != len(X.columns):
-        raise ValueError(
-            f"{type(estimator).__name__} was fitted on {width} columns, the sample has {len(X.columns)}: "
-            f"{', '.join(map(repr, X.columns))}; name the targets (--target)"
-        )
-    return X, X.to_numpy()
-
-
-def from_array(X, names):
-    if isinstance(X, pd.Series):
-        return X.to_frame(name=X.name or "text"), X.to_numpy(dtype=object)
-    array = X.toarray() if hasattr(X, "toarray") else np.asarray(X, dtype=object if isinstance(X[0], str) else None)
-    if array.ndim == 1:
-        return pd.DataFrame({"text": array}), array
-    frame = pd.DataFrame(array, columns=names or made_names(array.shape[1]))
-    return frame, frame if names else array
-
-
-def made_names(width):
-    return [f"x{place}" for place in range(width)]
-
-
-def assumed_names(estimator):
-    width = inspect.fitted_width(estimator)
-    return inspect.fitted_names(estimator) or (["text"] if width is None else made_names(width))
+def provable(frame):
+    """The places of the rows to prove the contract on, and what is to be said of the others."""
+    numbers = frame.select_dtypes("number")
+    sound = ~numbers.isin([np.inf, -np.inf]).any(axis=1).to_numpy(dtype=bool)
+    places = np.flatnonzero(sound)
+    if not len(places):
+        raise ValueError("every sample row holds an infinite number, which JSON has not")
+    left_out = []
+    if len(places) < len(frame):
+        left_out = [f"{len(frame) - len(places)} sample rows hold infinite numbers, which JSON has not; callers cannot"]
+    return places[np.unique(np.linspace(0, len(places) - 1, PROOF_ROWS).astype(int))], left_out
 
 
 def made_row(columns):
     """A row for a model that came without any: the first category, zero, some text."""
-    made = {"number": 0.0, "integer": 0, "boolean": False, "text": "text"}
+    made = {"number": 0.0, "integer": 0, "boolean": False, "text": "text", "datetime": "2000-01-01T00:00:00"}
     return {one.name: one.categories[0] if one.kind == "category" else made[one.kind] for one in columns}
 
 
-def containers(estimator, X, columns):
-    """The forms of input to try, cheapest first."""
+def assumed_forms(estimator, columns):
+    """The containers to try for an estimator packed without a sample, cheapest first."""
     if inspect.fitted_names(estimator) is not None:
         numeric = all(column.kind in ("number", "integer") for column in columns)
-        return ("array", "frame") if numeric else ("frame",)
+        return ("array", "frame") if numeric and inspect.takes_arrays(estimator) else ("frame",)
     return ("list",) if inspect.fitted_width(estimator) is None and len(columns) == 1 else ("array",)
-
-
-def taken(original, places):
-    return original.iloc[places] if hasattr(original, "iloc") else original[places]
-
-
-def prove(runtime, columns, candidates, rows, original, methods):
-    """The first container whose answers are the estimator's own: (container, raw answers, columns).
-
-    Raises ValueError when none is: the model cannot be called the way it was fitted.
-    """
-    reason = None
-    for container in candidates:
-        try:
-            given = ColumnPlan(columns, container).read(rows).values
-        except InvalidInstances as error:
-            raise ValueError(f"the sample does not fit its own schema: {error}") from error
-        raw = {}
-        for method in methods:
-            try:
-                answer = runtime.run(given, [method])[method]
-                wanted = answer if original is None else runtime.run(original, [method])[method]
-            except Exception as error:  # an estimator may raise anything; the next container or method may do
-                reason = f"{method} raised {type(error).__name__}: {error}"
-                continue
-            if not same(answer, wanted):
-                reason = f"{method} gives other answers through JSON than in process"
-                break
-            raw[method] = answer
-        else:
-            if raw:
-                return container, raw, columns
-    raise ValueError(f"{type(runtime.estimator).__name__} cannot be served: {reason}")
-
-
-def same(answer, wanted):
-    """Whether two raw answers are equal, floats to the last few bits."""
-    return close(listed(answer), finite(listed(wanted)))
-
-
-def listed(raw):
-    if isinstance(raw, list):
-        return [np.asarray(one).tolist() for one in raw]
-    return (raw.toarray() if hasattr(raw, "toarray") else np.asarray(raw)).tolist()
-
-
-def finite(value):
-    """Plain values with NaN and infinities as None, as JSON answers have them."""
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

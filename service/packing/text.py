@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from service.errors import InvalidParameters
 from service.generation.params import SamplingParams
 from service.models.text_generation import TOKENIZER, TextGenerationModel, assemble, misfit, read_config
+from service.packing.opening import open_store
 from service.packing.provenance import provenance
 from service.settings import Settings
 from service.store.manifest import Manifest
@@ -57,7 +58,7 @@ def pack_checkpoint(
     folder = Path(folder)
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
-    with Store(store).adding(name, version) as draft:
+    with open_store(store).adding(name, version) as draft:
         write_network(network, draft.folder / weights)
         network.config.save_pretrained(draft.folder)
         tokenizer.save_pretrained(draft.folder)

@@ -6,10 +6,9 @@
 The estimator is the user's own object while packing, and is changed by loading alone.
 """
 
-import joblib
 import numpy as np
 
-__all__ = ["METHODS", "SklearnRuntime"]
+__all__ = ["METHODS", "SklearnRuntime", "parts"]
 
 # What an estimator may offer; the first one it has is its plain answer.
 METHODS = ("predict", "transform", "predict_proba", "decision_function")
@@ -22,9 +21,8 @@ class SklearnRuntime:
         self.estimator = estimator
 
     @classmethod
-    def load(cls, file, container):
-        """From an open, already verified joblib or pickle file; `container` is the column plan's."""
-        estimator = joblib.load(file)
+    def serving(cls, estimator, container):
+        """An estimator fresh from its file, changed so that it serves; `container` is the column plan's."""
         for part in parts(estimator):
             if getattr(part, "n_jobs", None) not in (None, 1):
                 part.n_jobs = 1  # a pool costs 10-15 ms a call, and the worker's threads are busy already
@@ -51,7 +49,10 @@ def parts(estimator):
             waiting.extend(one.ravel().tolist())
         elif isinstance(one, dict):
             waiting.extend(one.values())
-        elif hasattr(one, "get_params") and id(one) not in seen:
+        elif id(one) not in seen and hasattr(one, "__dict__") and not isinstance(one, type):
             seen.add(id(one))
-            yield one
-            waiting.extend(vars(one).values() if hasattr(one, "__dict__") else ())
+            if hasattr(one, "get_params"):
+                yield one
+            elif not type(one).__module__.startswith("sklearn."):  # its helpers hold estimators too
+                continue
+            waiting.extend(vars(one).values())

@@ -33,6 +33,7 @@ class Manifest:
     provenance: dict = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     format: int = FORMAT
+    signature: str = ""  # see service.store.signature
 
     def write(self, folder):
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)

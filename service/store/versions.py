@@ -1,13 +1,14 @@
 """The model store: immutable versions in folders, and one small file naming the current one.
 
     store = Store("artifacts")
-    version = store.open("tumour")        # every digest checked
+    version = store.open("tumour")        # its current version
     version.manifest.kind
-    with version.file("classifier.pkl") as file: ...
+    with version.open("classifier.pkl") as file: ...     # its digest checked
 
 Layout: `<root>/<model>/<version>/manifest.json` beside its payload, and
-`<root>/<model>/current`, replaced atomically. A version becomes visible by one
-rename and never changes after it.
+`<root>/<model>/current`, replaced atomically: the current version in its first line,
+those that were current before in the next, latest first. A version becomes visible by
+one rename and never changes after it.
 """
 
 import hashlib
@@ -16,16 +17,18 @@ import re
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.errors import ArtifactMissing, DigestMismatch, StartupError
 from service.store.manifest import MANIFEST, Manifest
+from service.store.signature import sign
 
 __all__ = ["Store", "StoredVersion", "check_name"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CURRENT = "current"
+REMEMBERED = 100  # versions that a model was at before, for going back
 
 
 def check_name(name, what="model name"):
@@ -79,10 +82,11 @@ class StoredVersion:
 
 
 class Store:
-    """The folder of models. Reading never creates anything."""
+    """The folder of models. Reading never creates anything; what is added is signed with `key`, if there is one."""
 
-    def __init__(self, root):
+    def __init__(self, root, key=""):
         self.root = Path(root)
+        self._key = key
 
     def models(self):
         """The names of the models that have a current version, sorted."""
@@ -92,15 +96,22 @@ class Store:
 
     def versions(self, model):
         """The versions of one model, in the order they were packed."""
-        folders = (self.root / model).glob(f"*/{MANIFEST}")
+        folders = (self.root / model).glob(f"[!.]*/{MANIFEST}")
         return [path.parent.name for path in sorted(folders, key=lambda path: (path.stat().st_mtime_ns, path))]
 
     def current(self, model):
         """The name of a model's current version. Raises ArtifactMissing."""
+        return self._history(model)[0]
+
+    def _history(self, model):
+        """The current version, then those that were current before, latest first."""
         try:
-            return (self.root / model / CURRENT).read_text(encoding="utf-8").strip()
+            found = (self.root / model / CURRENT).read_text(encoding="utf-8").split()
         except (FileNotFoundError, NotADirectoryError):
             raise ArtifactMissing(f"the store {self.root} has no model {model}") from None
+        if not found:
+            raise StartupError(f"{self.root / model / CURRENT} is empty; name a version: promote {model} VERSION")
+        return found
 
     def open(self, model, version=None):
         """Find a version (default: the current one), its manifest read, its digests not yet checked."""
@@ -135,6 +146,8 @@ class Store:
         draft = Draft(Path(tempfile.mkdtemp(prefix=".draft-", dir=home)), model, version)
         try:
             yield draft
+            if self._key:
+                draft.manifest = replace(draft.manifest, signature=sign(draft.manifest, self._key))
             draft.manifest.write(draft.folder)
             draft.folder.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
             draft.folder.rename(home / version)
@@ -146,10 +159,46 @@ class Store:
     def promote(self, model, version):
         """Make a version current, atomically. Raises ArtifactMissing if it is not there."""
         self.open(model, version)
+        try:
+            history = self._history(model)
+        except StartupError:  # the first version, or a file that was damaged
+            history = []
+        if history[:1] != [version]:
+            self._write_history(model, [version, *history])
+
+    def rollback(self, model):
+        """Make the version current that was so before this one, and return it; once more goes further back.
+
+        Raises ArtifactMissing where there is none any more.
+        """
+        current, *earlier = self._history(model)
+        there = self.versions(model)
+        left = [version for version in earlier if version in there]
+        while left[:1] == [current]:  # a version between two times of this one was removed
+            left.pop(0)
+        if not left:
+            raise ArtifactMissing(f"{model} version {current} has none before it to go back to")
+        self._write_history(model, left)
+        return left[0]
+
+    def remove(self, model, version):
+        """Delete a version for good. Raises ValueError for the current one, ArtifactMissing if it is not there."""
+        folder = self.root / check_name(model) / check_name(version, "version")
+        if version == self.current(model):
+            raise ValueError(f"{model} version {version} is the current one; promote another, then remove it")
+        gone = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.root / model))
+        try:
+            folder.rename(gone / version)  # at once invisible, whatever deleting takes
+        except FileNotFoundError:
+            raise ArtifactMissing(f"{model} has no version {version}") from None
+        finally:
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def _write_history(self, model, versions):
         home = self.root / model
         handle, path = tempfile.mkstemp(prefix=".current-", dir=home)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(version + "\n")
+            file.writelines(f"{version}\n" for version in versions[: 1 + REMEMBERED])
             file.flush()
             os.fsync(file.fileno())
         os.chmod(path, 0o644)

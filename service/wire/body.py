@@ -32,10 +32,14 @@ def parse(body):
 
 
 def parse_lenient(body, error):
-    """Some clients write NaN and Infinity bare, which strict JSON has not; anything else is broken."""
-    if b"NaN" in body or b"Infinity" in body:
+    """Some clients write NaN and Infinity bare, or numbers beyond every float, and the cell they stand in
+    is to be named; anything else is broken."""
+    if b"NaN" in body or b"Infinity" in body or "infinity" in str(error):
         try:
-            return json.loads(body)
+            value = json.loads(body)
+            # Half of a surrogate pair is no text: no answer could repeat it, and the strict parser refuses it too.
+            json.dumps(value, ensure_ascii=False).encode()
+            return value
         except (ValueError, RecursionError):
             pass
     raise RequestError(f"the body is not JSON: {error}") from None

@@ -1,0 +1,38 @@
+// The few things the page does to its own elements. Whatever comes from a model enters as text, never as markup.
+
+export const one = (root, selector) => root.querySelector(selector);
+export const all = (root, selector) => [...root.querySelectorAll(selector)];
+
+/** An element: el("p", { class: "time" }, "3 ms"). Children are elements or text; null ones are left out. */
+export function el(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+/** Say what is wrong with a field, at the field; an empty message takes it back. */
+export function markFault(field, message) {
+  const control = one(field, "input, select, textarea");
+  const fault = one(field, ".fault");
+  fault.textContent = message;
+  fault.hidden = !message;
+  if (message) control.setAttribute("aria-invalid", "true");
+  else control.removeAttribute("aria-invalid");
+}
+
+export function clearFaults(form) {
+  for (const field of all(form, ".field")) markFault(field, "");
+}
+
+/** Bring the first field with a fault before the user. */
+export function focusFault(form) {
+  one(form, "[aria-invalid]")?.focus();
+}
+
+/** A number as people read it: at most four significant digits, but never fewer than before the point. */
+export function shown(value) {
+  if (typeof value !== "number") return typeof value === "string" ? value : JSON.stringify(value);
+  if (Number.isInteger(value) || Math.abs(value) >= 10000) return value.toLocaleString("en", { maximumFractionDigits: 0 });
+  return String(Number(value.toPrecision(4)));
+}

@@ -1,0 +1,65 @@
+// A table model's outputs for one row, as elements: the prediction large, probabilities as bars, the rest as numbers.
+
+import { el, shown } from "./dom.js";
+
+const LISTED = 12; // entries of one output shown; the rest is in the JSON
+
+const TITLES = {
+  predict_proba: "Probabilities",
+  decision_function: "Decision function",
+  transform: "Transformed",
+};
+
+/** The prediction itself: a label, a number, or one for each target. */
+export function headline(value) {
+  if (value === null || typeof value !== "object") return el("p", { class: "label" }, el("mark", {}, shown(value)));
+  return listed(Object.entries(value));
+}
+
+/** Any other output, under its title. */
+export function section(name, value) {
+  return el("section", { class: "output" }, el("h4", {}, TITLES[name] ?? name), ...body(name, value));
+}
+
+function body(name, value) {
+  if (name === "predict_proba" && value && typeof value === "object") return chances(value);
+  if (value && typeof value === "object") return [listed(Object.entries(value))];
+  return [el("p", { class: "number" }, shown(value))];
+}
+
+/** Probabilities: one set of bars, or one a target. */
+function chances(value) {
+  if (Object.values(value).every((one) => typeof one === "number")) return [bars(Object.entries(value))];
+  return Object.entries(value).flatMap(([target, ofTarget]) => [el("h5", {}, target), bars(Object.entries(ofTarget))]);
+}
+
+function bars(entries) {
+  const sorted = entries.toSorted(([, a], [, b]) => b - a);
+  const rows = sorted.slice(0, LISTED).map(([label, probability], place) => {
+    const fill = el("span", { class: place ? "fill" : "fill best" });
+    fill.style.setProperty("--share", probability);
+    return el(
+      "li",
+      {},
+      el("span", { class: "of" }, label),
+      el("span", { class: "track", "aria-hidden": "true" }, fill),
+      el("span", { class: "share" }, percent(probability)),
+    );
+  });
+  return el("ul", { class: "bars" }, ...rows, more(sorted.length));
+}
+
+function listed(entries) {
+  const rows = entries.slice(0, LISTED).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, shown(value))]);
+  return el("div", {}, el("dl", { class: "values" }, ...rows), more(entries.length, "p"));
+}
+
+const more = (count, tag = "li") => (count > LISTED ? el(tag, { class: "more" }, `and ${count - LISTED} more`) : null);
+
+/** Never 100 % or 0 % where it is not quite that. */
+function percent(share) {
+  const rounded = (share * 100).toFixed(1);
+  if (share < 1 && rounded === "100.0") return "> 99.9 %";
+  if (share > 0 && rounded === "0.0") return "< 0.1 %";
+  return `${rounded} %`;
+}

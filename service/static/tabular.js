@@ -1,0 +1,110 @@
+// A table model's section: its row as fields or as JSON, what to show, and the answer.
+
+import { asking, raw } from "./ask.js";
+import { all, clearFaults, el, markFault, one } from "./dom.js";
+import { filterFields, moveGauge, readRow, writeRow } from "./fields.js";
+import { pretty } from "./literals.js";
+import { headline, section as output } from "./outputs.js";
+import { snippets } from "./snippets.js";
+
+export function tabular(section) {
+  const form = one(section, "[data-form]");
+  const fields = one(form, "[data-fields]");
+  const json = one(form, "[data-json]");
+  const text = one(json, "textarea");
+  const example = readRow(fields);
+  const update = snippets(one(section, "[data-snippets]"));
+
+  const byName = new Map(all(fields, "[data-column]").map((field) => [field.dataset.column, field]));
+  const currentRow = () => (json.hidden ? readRow(fields) : parsedRow(json, text.value));
+
+  /** The body of the call, or null while the row is not sound. */
+  function call() {
+    const row = currentRow();
+    return row && { instances: [row], ...chosenOutputs(form) };
+  }
+
+  /** Show the row as fields or as JSON; what does not parse stays where it can be mended. */
+  function view(name) {
+    const row = currentRow();
+    if (!row) return;
+    if (name === "json") text.value = pretty(row);
+    else if (!json.hidden) writeRow(fields, row);
+    fields.hidden = name === "json";
+    json.hidden = name !== "json";
+    const filter = one(form, "[data-filter]");
+    if (filter) filter.hidden = name === "json";
+    one(form, "[data-none]").hidden = true;
+    for (const button of all(form, "[data-view]")) button.setAttribute("aria-pressed", String(button.dataset.view === name));
+    if (name === "fields" && filter) filterBy(filter.value);
+  }
+
+  function filterBy(wanted) {
+    one(form, "[data-none]").hidden = filterFields(fields, wanted) > 0;
+  }
+
+  function changed(event) {
+    const field = event?.target.closest(".field");
+    if (field) markFault(field, "");
+    if (field?.dataset.column) moveGauge(field);
+    const body = call();
+    if (body) update(body);
+  }
+
+  one(form, "[data-tools]").hidden = false;
+  for (const button of all(form, "[data-view]")) button.addEventListener("click", () => view(button.dataset.view));
+  one(form, "[data-filter]")?.addEventListener("input", (event) => {
+    event.stopPropagation();
+    filterBy(event.target.value);
+  });
+  const reset = one(form, "[data-reset]");
+  reset.hidden = false;
+  reset.addEventListener("click", () => {
+    clearFaults(form);
+    writeRow(fields, example);
+    text.value = pretty(example);
+    changed();
+  });
+  form.addEventListener("input", changed);
+  changed();
+
+  asking(section, {
+    call,
+    show: (answer, body) => shownAnswer(answer, body.outputs ?? [section.dataset.primary]),
+    where(detail) {
+      const field = byName.get(detail.column);
+      if (json.hidden && field) field.hidden = false; // a filter may hide the very field that is wrong
+      return json.hidden ? field : null;
+    },
+  });
+}
+
+/** { outputs: [...] } as ticked, nothing where the model's first output is all that is wanted. */
+function chosenOutputs(form) {
+  const boxes = all(form, "[name=outputs]");
+  const ticked = boxes.filter((box) => box.checked).map((box) => box.value);
+  return ticked.length && !(ticked.length === 1 && boxes[0].checked) ? { outputs: ticked } : {};
+}
+
+function parsedRow(field, text) {
+  try {
+    const found = JSON.parse(text);
+    const row = Array.isArray(found) && found.length === 1 ? found[0] : found;
+    if (row === null || typeof row !== "object" || Array.isArray(row)) throw new SyntaxError("one row is an object: {…}");
+    markFault(field, "");
+    return row;
+  } catch (error) {
+    markFault(field, error.message);
+    return null;
+  }
+}
+
+function shownAnswer(answer, outputs) {
+  const values = answer.outputs ?? { [outputs[0]]: answer.predictions };
+  return [
+    ...outputs.map((name) => (name === "predict" ? headline(values[name][0]) : output(name, values[name][0]))),
+    ...(answer.warnings ?? []).map((warning) => el("p", { class: "note" }, warning)),
+    el("p", { class: "by" }, `${answer.model_name}, version ${answer.model_version}`),
+    raw(answer),
+  ];
+}

@@ -1,0 +1,59 @@
+"""A bare WSGI application that shows what a worker class does with requests, for tests/test_worker.py."""
+
+import os
+import threading
+from types import SimpleNamespace
+
+__all__ = ["app"]
+
+BIG = 8 * 2**20  # bytes of /big, more than a socket takes at once
+
+
+class App:
+    extensions = {"daylight": SimpleNamespace(failure=None)}  # gunicorn.conf.py asks whether the models are loaded
+
+    def __call__(self, environ, start_response):
+        name = environ["PATH_INFO"].strip("/").replace("/", "_")
+        return getattr(self, name)(environ, start_response)
+
+    @staticmethod
+    def plain(start_response, body, status="200 OK"):
+        start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def health_ready(self, _, start_response):
+        return self.plain(start_response, b"ready")
+
+    def echo(self, environ, start_response):
+        return self.plain(start_response, environ["wsgi.input"].read())
+
+    def unread(self, _, start_response):
+        return self.plain(start_response, b"unread", "413 CONTENT TOO LARGE")
+
+    def pid(self, _, start_response):
+        return self.plain(start_response, str(os.getpid()).encode())
+
+    def big(self, _, start_response):
+        return self.plain(start_response, b"x" * BIG)
+
+    def pieces(self, _, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return (b"piece %d;" % number for number in range(3))
+
+    def nothing(self, _, start_response):
+        start_response("204 NO CONTENT", [])
+        return []
+
+    def fail(self, _, start_response):
+        raise RuntimeError("the application raised")
+
+    def fail_late(self, _, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"begun"
+        raise RuntimeError("the application raised late")
+
+    def hang(self, _, start_response):
+        threading.Event().wait()
+
+
+app = App()
