@@ -32,8 +32,9 @@ lint: test-tools ## Check style and formatting.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: install artifacts ## One row through the server, against the bare model and a bare Flask.
+bench: install artifacts ## Ratios: one row through the server, and the column plan, each against the bare alternative.
 	$(BIN)/python -m benchmarks.one_row
+	$(BIN)/python -m benchmarks.columns
 
 clean: ## Remove what make made: the virtual environment, the demo models, caches.
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis

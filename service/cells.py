@@ -109,6 +109,8 @@ class Column:
         A category is its place among the categories; with n of them, a missing one is n, any other n + 1.
         """
         if self.categories is None:
+            if self.dtype in ("float32", "float16"):
+                values = self.array(values).tolist()  # the model was fitted on numbers rounded so
             return [math.nan if value is None else value for value in values] if None in values else values
         missing, other = len(self.categories), len(self.categories) + 1
         return [missing if value is None else self._codes.get(value, other) for value in values]

@@ -23,11 +23,12 @@ import numpy as np
 
 from service.cells import ABSENT, shown
 from service.errors import MAX_VIOLATIONS, InvalidInstances
-from service.kinds import EXACT, NUMPY
+from service.kinds import EXACT, NUMPY, whole_range
 
 __all__ = ["CONTAINERS", "ColumnPlan", "Table", "Violations"]
 
 CONTAINERS = ("array", "frame", "list", "numbers")
+KEPT = 100 * MAX_VIOLATIONS  # found column by column, told row by row: the first rows of a hundred columns
 NAMED = 10  # columns of no use named in one answer
 PLAIN = frozenset({int, float})
 HOLES = PLAIN | {type(None)}
@@ -62,9 +63,9 @@ class ColumnPlan:
         self._short = container in ("array", "numbers") and self._dtype in SHORT and self._pick is not None
         self._not_nullable = np.array([not column.nullable for column in self.columns])
         self._integers = np.flatnonzero([column.kind == "integer" for column in self.columns])
-        limits = [np.iinfo(self.columns[place].dtype) for place in self._integers if self._short]
-        self._lowest = np.array([one.min for one in limits], dtype=np.float64)
-        self._highest = np.array([one.max for one in limits], dtype=np.float64)
+        limits = [whole_range(self.columns[place].dtype) for place in self._integers if self._short]
+        self._lowest = np.array([lowest for lowest, _ in limits], dtype=np.float64)
+        self._highest = np.array([highest for _, highest in limits], dtype=np.float64)
 
     def read(self, instances):
         """Rows -> Table. Raises InvalidInstances naming every violation."""
@@ -155,8 +156,9 @@ class ColumnPlan:
         if len(wrong) == len(values) > 1 and all(value is ABSENT for value in values):
             violations.add(None, column.name, column.expected, "nothing")
         else:
-            for row in wrong:
+            for row in wrong[:MAX_VIOLATIONS]:  # row by row, an answer never gets further into one column
                 violations.add(row, column.name, column.expected, shown(values[row]))
+            violations.total += len(wrong[MAX_VIOLATIONS:])
 
     def _by_column(self, instances, violations):
         """Any accepted form of rows -> a list of cells per column, and the warnings."""
@@ -251,7 +253,7 @@ def common_dtype(columns):
 
 
 class Violations:
-    """Everything that is wrong with one request; the first hundred are kept, all are counted."""
+    """Everything that is wrong with one request; the first are kept, all are counted."""
 
     def __init__(self):
         self.found = []
@@ -259,7 +261,7 @@ class Violations:
 
     def add(self, row, column, expected, got):
         self.total += 1
-        if len(self.found) < 10 * MAX_VIOLATIONS:  # found column by column, shown row by row
+        if len(self.found) < KEPT:
             place = {"row": row, "column": column}
             self.found.append({k: v for k, v in place.items() if v is not None} | {"expected": expected, "got": got})
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-__all__ = ["EXACT", "KINDS", "NUMPY", "Kind"]
+__all__ = ["EXACT", "KINDS", "NUMPY", "Kind", "whole_range"]
 
 LISTED = 8  # categories named in one sentence
 

@@ -33,8 +33,9 @@ NAMES = (
 )
 ARTICLE = "one_hot_ignore"  # what /predict answers with
 
+# The same examples every time: a red test stays red until it is mended. To search further, raise max_examples.
 bounded = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 SPECIAL = [
