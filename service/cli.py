@@ -46,7 +46,7 @@ def sample_options(command):
     for option in reversed(
         [
             click.option("--name", help="The model's name (default: the file's)."),
-            click.option("--data", type=click.Path(exists=True, path_type=Path), help="CSV of sample rows."),
+            click.option("--data", type=click.Path(exists=True, path_type=Path), help="CSV or Parquet of sample rows."),
             click.option("--target", multiple=True, help="A column of --data that is not an input; repeatable."),
             click.option("--trust", multiple=True, help="A module, or a name in one, that a pickle may import."),
             click.option("--code", multiple=True, type=Path, help="A Python file of yours that it needs; repeatable."),
@@ -61,6 +61,12 @@ def sample_options(command):
 @click.argument("file", type=Path)
 @sample_options
 @click.option("--version", help="The version's name (default: the next number).")
+@click.option(
+    "--runtime",
+    type=click.Choice(["auto", "sklearn"]),
+    default="auto",
+    help="auto compiles what is proven equal to scikit-learn.",
+)
 @store_option
 def pack(file, store, **options):
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a folder with a text-generation
@@ -188,7 +194,9 @@ def length_of(source):
     return 0 if source == "-" else Path(source).stat().st_size
 
 
-def packed(file, store, *, name=None, data=None, target=(), version=None, trust=(), code=(), files=None):
+def packed(
+    file, store, *, name=None, data=None, target=(), version=None, trust=(), code=(), files=None, runtime="auto"
+):
     """Pack by what FILE is; every refusal is one sentence on stderr."""
     common = {"name": name, "version": version, "store": store}
     try:
@@ -206,7 +214,7 @@ def packed(file, store, *, name=None, data=None, target=(), version=None, trust=
             raise ValueError(weights_alone(file))
         from service.packing import pack_file
 
-        return pack_file(file, data=data, target=target, trust=trust, code=code, **common)
+        return pack_file(file, data=data, target=target, trust=trust, code=code, runtime=runtime, **common)
     except (ValueError, OSError, StartupError, ImportError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -226,7 +234,7 @@ def show(version):
     click.echo(f"packed {version} ({manifest.kind}) into {version.folder}")
     columns = manifest.spec.get("columns", [])
     if columns:
-        width = max(len(column["name"]) for column in columns)
+        width = max(len("column"), *(len(column["name"]) for column in columns))
         click.echo(f"{'column':{width}}  {'kind':8}  nullable  values")
     for column in columns:
         values = f"{column['minimum']} to {column['maximum']}" if "minimum" in column else ""
@@ -237,8 +245,22 @@ def show(version):
     for name, output in manifest.spec.get("outputs", {}).items():
         labels = f"  labels {', '.join(map(str, output['labels']))}" if "labels" in output else ""
         click.echo(f"output {name}: {output['dtype']}{labels}")
+    if "runtime" in manifest.spec:
+        click.echo(f"runtime {told_runtime(manifest.spec['runtime'])}")
     for note in manifest.spec.get("notes", []):
         click.echo(f"note: {note}")
+
+
+def told_runtime(runtime):
+    """How a tabular model is executed, what was proven, and what one row costs."""
+    took = ", ".join(f"{name} {each:.0f}" for name, each in runtime["microseconds"].items())
+    timed = f" (microseconds a row: {took})" if took else ""
+    if runtime["name"] == "sklearn":
+        return f"sklearn: {runtime['reason']}{timed}"
+    return (
+        f"{runtime['name']}: equal to scikit-learn on {runtime['rows']} rows, numbers to {runtime['measured']:.0e}, "
+        f"{runtime['close_rows']} rows too close to call, {runtime['ties']} ties{timed}"
+    )
 
 
 def run_server(overrides):

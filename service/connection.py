@@ -8,12 +8,13 @@ import re
 import selectors
 import socket
 from collections import deque
+from ipaddress import ip_address
 from time import monotonic
 
 from gunicorn.http import get_parser
 from gunicorn.http.unreader import Unreader
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Fixed", "believed"]
 
 RECEIVED = 8192  # bytes asked for at once while the end of the request is not known, as gunicorn does
 MOST_RECEIVED = 2**18  # and while a large body is known to come
@@ -33,6 +34,30 @@ class Arrived(Unreader):
         return self.pieces.popleft() if self.pieces else b""
 
 
+class Fixed:
+    """gunicorn's configuration as plain attributes, for what its parser asks again at every request.
+
+    `believed`: whether the peer is a proxy of ours, whose word on the scheme counts.
+    """
+
+    def __init__(self, cfg, believed):
+        vars(self).update({name: setting.get() for name, setting in cfg.settings.items()})
+        self.is_ssl = cfg.is_ssl
+        self.proxy_allow_networks = cfg.proxy_allow_networks
+        self.forwarded_allow_ips = ["*"]  # decided once a connection, and so no question any more
+        self.forwarded_allow_networks = list
+        if not believed:
+            self.secure_scheme_headers, self.forwarder_headers = {}, []
+
+
+def believed(cfg, address):
+    """Whether forwarded_allow_ips names the peer; whoever may connect to a unix socket is one of us."""
+    if not isinstance(address, tuple) or "*" in cfg.forwarded_allow_ips:
+        return True
+    peer = ip_address(address[0].partition("%")[0])
+    return any(peer in network for network in cfg.forwarded_allow_networks())
+
+
 class Connection:
     """`out`: what the socket did not take yet. `last`: no further request is answered. `idle`: between requests."""
 
@@ -43,6 +68,7 @@ class Connection:
         self.sock, self.address, self.server, self.limit = sock, address, server, limit
         self.quiet = quiet
         self.deadline = monotonic() + quiet
+        self.cfg = cfg
         self.parser = get_parser(cfg, (), address)
         self.parser.unreader = self.arrived = Arrived()
         self.head = bytearray()
@@ -120,6 +146,7 @@ class Connection:
         """Make what came after the answered request the beginning of the next; False where that is unknown."""
         if not self.parser.finish_body():
             return False
+        self.parser.mesg = None  # or the parser would make sure once more
         self.head += self.arrived.take_buffered()
         while self.arrived.pieces:
             self.head += self.arrived.pieces.popleft()

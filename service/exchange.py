@@ -47,6 +47,6 @@ class Exchange:
         """The headers every answer has; Server-Timing, in milliseconds, only where something was predicted."""
         told = [("X-Request-ID", self.id)]
         if self.seconds:
-            stops = ", ".join(["%s;dur=%.3f" % (stop, took * 1000) for stop, took in self.seconds.items()])
+            stops = ", ".join([f"{stop};dur={took * 1000:.3f}" for stop, took in self.seconds.items()])
             told.append(("Server-Timing", stops))
         return told

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from service import models
+from service.batching import batched
 from service.errors import (
     ArtifactMissing,
     BadSetting,
@@ -86,9 +87,16 @@ class Predictor:
         if self._generations.limit < 1 and any(model.kind == "text_generation" for model in loaded.values()):
             raise BadSetting(f"THREADS={self.settings.threads}: a text model needs at least {RESERVED_THREADS + 1}")
         for model in loaded.values():
-            model.warm_up()
+            self._warm(model)
             log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
         return loaded
+
+    def _warm(self, model):
+        """Prove the model on its own example; let its requests share calls where that pays."""
+        model.warm_up()
+        if model.kind == "tabular" and model.plan.container == "array" and self.settings.threads > 1:
+            rows = model.plan.read(model.manifest.example["instances"]).values
+            model.runtime = batched(model.runtime, rows, model.outputs)
 
     def _defaults(self):
         return {"tabular": self.settings.default_tabular, "text_generation": self.settings.default_text}
@@ -118,7 +126,7 @@ class Predictor:
             if version not in found:
                 raise ModelNotFound(f"{name} has no version {version!r}; it has {', '.join(found)}")
             model = models.load(self.store.open(name, version), self.settings)
-            model.warm_up()
+            self._warm(model)
             return model
         except StartupError as error:
             log.error("%s version %s cannot be served: %s", name, version, error)

@@ -14,13 +14,14 @@ import contextlib
 import os
 import selectors
 from datetime import datetime
-from time import monotonic
+from time import monotonic, time
 
 from gunicorn.http import wsgi
 from gunicorn.http.errors import ConfigurationProblem, LimitRequestHeaders, NoMoreData
+from gunicorn.util import http_date
 from gunicorn.workers.sync import SyncWorker
 
-from service.connection import Connection
+from service.connection import Connection, Fixed, believed
 from service.errors import StartupError
 from service.settings import Settings
 from service.store.versions import Store
@@ -40,6 +41,17 @@ class OneSend(wsgi.Response):
     """gunicorn's response, with the head and the first piece of the body in one send."""
 
     held = b""
+    second, date = 0, ""  # what time it is, as HTTP writes it; written once a second
+
+    def default_headers(self):
+        now = int(time())
+        if now != OneSend.second:
+            OneSend.date, OneSend.second = http_date(now), now
+        major, minor = self.req.version
+        kept = "close" if self.should_close() else "keep-alive"
+        coded = ["Transfer-Encoding: chunked\r\n"] if self.chunked else []
+        first = f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
+        return [first, f"Date: {self.date}\r\nConnection: {kept}\r\n", *coded]
 
     def send_headers(self):
         if not self.headers_sent:
@@ -70,6 +82,7 @@ class KeepAliveWorker(SyncWorker):
         if self.cfg.is_ssl:
             raise ConfigurationProblem("this worker class speaks no TLS; let a proxy in front of it")
         self.limit = Settings.from_environ().max_body_bytes
+        self.fixed = {answer: Fixed(self.cfg, answer) for answer in (True, False)}
         self.quiet = self.cfg.keepalive or self.timeout or TICK  # seconds without a byte that end a connection
         self.connections = {}  # file number -> Connection
         self.listening = False
@@ -145,7 +158,8 @@ class KeepAliveWorker(SyncWorker):
         for listener in self.sockets:
             with contextlib.suppress(BlockingIOError, ConnectionAbortedError, InterruptedError):
                 sock, address = listener.accept()
-                connection = Connection(sock, address, listener.getsockname(), self.cfg, self.limit, self.quiet)
+                cfg = self.fixed[believed(self.cfg, address)]
+                connection = Connection(sock, address, listener.getsockname(), cfg, self.limit, self.quiet)
                 self.connections[sock.fileno()] = connection
                 self.poller.register(sock, selectors.EVENT_READ, connection_event(self.receive, connection))
         self.listen(self.alive and len(self.connections) < self.cfg.worker_connections)
@@ -181,7 +195,7 @@ class KeepAliveWorker(SyncWorker):
         request, complete = connection.take()
         try:
             response, environ = wsgi.create(
-                request, connection, connection.address, connection.server, self.cfg, response_class=OneSend
+                request, connection, connection.address, connection.server, connection.cfg, response_class=OneSend
             )
             self.respond(connection, request, response, environ, complete)
         except BaseException as error:  # SystemExit as well: so ends a worker whose master lost its patience
@@ -190,7 +204,7 @@ class KeepAliveWorker(SyncWorker):
                 raise
 
     def respond(self, connection, request, response, environ, complete):
-        began = datetime.now()
+        began = datetime.now() if self.log.access_log_enabled else None
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
@@ -203,7 +217,7 @@ class KeepAliveWorker(SyncWorker):
                 response.write(piece)
             response.close()
         finally:
-            if self.log.access_log_enabled:
+            if began:
                 self.log.access(response, request, environ, datetime.now() - began)
             if hasattr(pieces, "close"):
                 pieces.close()

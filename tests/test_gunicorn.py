@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
 from service.packing import pack
 from service.settings import cores
@@ -29,9 +31,12 @@ ROW = {
 
 
 @pytest.fixture
-def own_store(tabular_store, tmp_path):
-    """A copy of the store of `iris`, to be broken."""
-    return shutil.copytree(tabular_store, tmp_path / "store")
+def own_store(tmp_path):
+    """A store of `iris` to be broken, served by scikit-learn from its pickle."""
+    table = load_iris(as_frame=True)
+    estimator = LogisticRegression(max_iter=1000).fit(table.data, table.target_names[table.target])
+    pack(estimator, table.data, name="iris", store=tmp_path / "store", runtime="sklearn")
+    return tmp_path / "store"
 
 
 def in_memory(pid, library):
@@ -44,7 +49,7 @@ def test_models_are_loaded_in_the_workers_and_never_in_the_master(tabular_store)
         assert answer.json()["predictions"] == ["setosa"]
         first, second = server.workers()
         eventually(lambda: server.log.count("loaded iris") == 2, what="both workers having loaded")
-        for library in ("numpy", "sklearn"):
+        for library in ("numpy", "onnxruntime"):
             assert in_memory(first, library)
             assert in_memory(second, library)
             assert not in_memory(server.pid, library), f"the master has {library} in memory: a fork may hang"

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "runtimes": {"errors", "runtimes"},
     "models": {"errors", "cells", "columns", "runtimes", "generation", "models", "store"},
     "packing": {"errors", "cells", "columns", "models", "runtimes", "generation", "store", "packing", "settings"},
-    "predictor": {"errors", "models", "store"},
+    "predictor": {"batching", "errors", "models", "store"},
     "logs": set(),
     "exchange": set(),
     "answers": {"errors", "wire"},
@@ -45,6 +45,8 @@ HEAVY = {
     "torch": {"models", "generation", "packing"},
     "transformers": {"models", "packing"},
     "sklearn": {"runtimes", "packing"},
+    "onnxruntime": {"runtimes", "generation"},
+    "onnx": {"packing"},
     "marshmallow": {"wire"},
 }
 

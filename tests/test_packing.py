@@ -70,7 +70,7 @@ def test_the_article_s_svm_is_served_by_name_and_in_any_column_order(tmp_path):
     rows = data.data.head(40).to_dict("records")
     assert model.predict(rows).predictions == estimator.predict(X.head(40)).tolist()
     scores = model.predict(rows, ["decision_function"]).predictions
-    assert scores == estimator.decision_function(X.head(40)).tolist()
+    assert scores == pytest.approx(estimator.decision_function(X.head(40)).tolist(), rel=1e-9)
 
 
 def test_a_mixed_table_is_learnt_from_every_row(tmp_path, people, mixed_model):
@@ -98,7 +98,7 @@ def test_a_mixed_table_is_learnt_from_every_row(tmp_path, people, mixed_model):
 
 def test_answers_through_json_are_the_estimator_s_own(tmp_path, people, mixed_model):
     frame, y = people
-    model = served(pack(mixed_model, frame, y, name="people", store=tmp_path))
+    model = served(pack(mixed_model, frame, y, name="people", store=tmp_path, runtime="sklearn"))
     rows = [
         {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
         for row in frame.to_dict("records")
@@ -152,6 +152,15 @@ def test_the_bytes_of_a_packed_file_are_the_file_s(tmp_path):
     assert version.manifest.spec["task"] == "clusterer"
     with pytest.raises(ValueError, match="has no column 'Label'; its columns are"):
         pack_file(tmp_path / "k.joblib", data=tmp_path / "data.csv", target=["Label"], store=tmp_path / "store")
+
+
+def test_a_sample_may_be_parquet_with_its_types(tmp_path):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    joblib.dump(LogisticRegression(max_iter=1000).fit(X, y), tmp_path / "iris.pkl")
+    X.assign(Target=y).to_parquet(tmp_path / "data.parquet")
+    version = pack_file(tmp_path / "iris.pkl", data=tmp_path / "data.parquet", target=["Target"], store=tmp_path / "s")
+    assert list(columns(version)) == list(X.columns)
+    assert version.manifest.provenance["rows"] == len(X)
 
 
 def test_what_cannot_answer_for_new_rows_is_refused(tmp_path):
@@ -209,7 +218,7 @@ def test_a_model_that_fails_on_its_own_example_is_not_the_caller_s_fault(tmp_pat
 
 def test_a_model_that_answers_its_example_otherwise_is_refused_at_load(tmp_path):
     X, y = load_iris(return_X_y=True, as_frame=True)
-    version = pack(LogisticRegression(max_iter=1000).fit(X, y), X, name="iris", store=tmp_path)
+    version = pack(LogisticRegression(max_iter=1000).fit(X, y), X, name="iris", store=tmp_path, runtime="sklearn")
     model = models.load(version, Settings())
     model.runtime.estimator.coef_ = -model.runtime.estimator.coef_
     with pytest.raises(StartupError, match="answers its own example with"):
@@ -219,7 +228,7 @@ def test_a_model_that_answers_its_example_otherwise_is_refused_at_load(tmp_path)
 def test_a_payload_that_is_no_pickle_is_refused_at_load(tmp_path):
     X, y = load_iris(return_X_y=True, as_frame=True)
     store = Store(tmp_path)
-    version = pack(LogisticRegression(max_iter=1000).fit(X, y), X, name="iris", store=tmp_path)
+    version = pack(LogisticRegression(max_iter=1000).fit(X, y), X, name="iris", store=tmp_path, runtime="sklearn")
     with store.adding("bad") as draft:
         (draft.folder / "model.joblib").write_bytes(b"not a pickle")
         draft.manifest = type(version.manifest)("bad", "1", "tabular", draft.digests(), version.manifest.spec)

@@ -155,7 +155,7 @@ def test_the_same_file_run_by_pickle_itself_does_write(tmp_path):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_pickle_that_runs_code_is_refused_at_serving_and_not_run(tmp_path, way):
     """Even where the intruder has mended the manifest's digest."""
-    version = pack(fitted(), X, Y, name="iris", store=tmp_path / "store")
+    version = pack(fitted(), X, Y, name="iris", store=tmp_path / "store", runtime="sklearn")
     file = io.BytesIO()
     WAYS[way](written(tmp_path), file)
     other = replaced(version, "model.joblib", file.getvalue())

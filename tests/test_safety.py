@@ -58,7 +58,7 @@ def test_a_pickle_made_with_another_scikit_learn_is_told_with_the_line_to_type(t
 
 @pytest.mark.parametrize(("packed", "served"), [("1.2.3", False), ("2.9.1", False), ("1.9.7", True)])
 def test_a_version_packed_with_another_scikit_learn_is_not_served(tmp_path, packed, served):
-    version = pack(fitted(), X, Y, name="iris", store=tmp_path)
+    version = pack(fitted(), X, Y, name="iris", store=tmp_path, runtime="sklearn")
     version.manifest.provenance["packages"]["scikit-learn"] = packed
     if served:
         models.load(version, Settings()).warm_up()
@@ -148,7 +148,7 @@ def test_the_key_is_never_shown():
 def test_one_flipped_bit_in_any_file_is_refused(tmp_path):
     (tmp_path / "carried_one.py").write_text("VALUE = 1\n")
     version = pack(fitted(), X, Y, name="iris", store=tmp_path / "store", code=[tmp_path / "carried_one.py"])
-    assert set(version.manifest.files) == {"model.joblib", "code/carried_one.py"}
+    assert set(version.manifest.files) == {"model.joblib", "model.onnx", "proof.json", "code/carried_one.py"}
     for name in version.manifest.files:
         path = version.folder / name
         data = path.read_bytes()

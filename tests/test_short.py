@@ -23,20 +23,21 @@ ID = {"X-Request-ID": "given-by-the-caller"}
 GREEDY = {"temperature": 0, "max_tokens": 4}
 
 
+MOODS = {
+    "loading": ModelNotReady("the models are being loaded", retry_after=2),
+    "busy": Overloaded("too much waits", retry_after=3),
+    "late": DeadlineExceeded("too late"),
+    "failing": PredictionFailed("the model failed"),
+    "broken": KeyError("a secret of the server"),
+}
+
+
 class MoodyPredictor(Predictor):
     """Fails for some names of models as a real one does in bad moments."""
 
-    moods = {
-        "loading": ModelNotReady("the models are being loaded", retry_after=2),
-        "busy": Overloaded("too much waits", retry_after=3),
-        "late": DeadlineExceeded("too late"),
-        "failing": PredictionFailed("the model failed"),
-        "broken": KeyError("a secret of the server"),
-    }
-
     def find(self, name, version=None):
-        if name in self.moods:
-            raise self.moods[name]
+        if name in MOODS:
+            raise MOODS[name]
         return super().find(name, version)
 
 
@@ -177,7 +178,9 @@ def test_both_ways_give_the_same_answer(ways, path, request_):
     assert served == flask
 
 
-@pytest.mark.parametrize(("method", "path", "request_"), [case[1:] for case in OTHERS], ids=[case[0] for case in OTHERS])
+@pytest.mark.parametrize(
+    ("method", "path", "request_"), [case[1:] for case in OTHERS], ids=[case[0] for case in OTHERS]
+)
 def test_whatever_else_is_flask_s(ways, method, path, request_):
     assert told(ways["as served"].open(path, method=method, **request_)) == told(
         ways["flask"].open(path, method=method, **request_)

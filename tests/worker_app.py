@@ -10,7 +10,8 @@ BIG = 8 * 2**20  # bytes of /big, more than a socket takes at once
 
 
 class App:
-    extensions = {"daylight": SimpleNamespace(failure=None)}  # gunicorn.conf.py asks whether the models are loaded
+    def __init__(self):
+        self.extensions = {"daylight": SimpleNamespace(failure=None)}  # gunicorn.conf.py asks whether models are loaded
 
     def __call__(self, environ, start_response):
         name = environ["PATH_INFO"].strip("/").replace("/", "_")

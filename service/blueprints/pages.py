@@ -94,6 +94,15 @@ def shown(value):
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
 
 
+@blueprint.app_template_filter("count")
+def count(number):
+    """134515008 -> `135 million`: how many, to three digits."""
+    for size, word in ((1e9, " billion"), (1e6, " million"), (1e3, " thousand")):
+        if number >= size:
+            return f"{number / size:.3g}{word}"
+    return str(number)
+
+
 @blueprint.app_template_filter("day")
 def day(moment):
     """An ISO 8601 moment -> `22 November 2026`."""

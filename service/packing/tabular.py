@@ -4,12 +4,14 @@
     version = pack_file("classifier.pkl", data="data.csv", target=["Target"])
 
 Proof: every sample row (a thousand at most) is sent through the same column plan that
-will serve requests, and must give what the estimator gives in process.
+will serve requests, and must give what the estimator gives in process. What can be compiled
+and proven equal is served by its graph (`service.packing.compile`); the pickle stays beside it.
 """
 
 import shutil
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -19,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from service.columns import ColumnPlan
 from service.packing import inspect
+from service.packing.compile import compile_model
 from service.packing.opening import carry, known_of_written, open_file, open_store
 from service.packing.outputs import describe_outputs
 from service.packing.proof import finite, prove
@@ -32,84 +35,106 @@ from service.store.versions import Store, check_name
 __all__ = ["pack", "pack_file"]
 
 PROOF_ROWS = 1000
-LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "pandas", "xgboost", "lightgbm")
+LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "pandas", "xgboost", "lightgbm", "onnx", "onnxruntime")
 
 
-def pack(estimator, X=None, y=None, *, name, store="artifacts", version=None, metrics=None, code=()):
+def pack(estimator, X=None, y=None, *, name, store="artifacts", version=None, metrics=None, code=(), runtime="auto"):
     """Pack a fitted estimator as a new version of the model `name`, and make it current.
 
     X: DataFrame or ndarray [rows, columns], or texts [rows]; the rows it was fitted on, or
     rows like them (default: none, and what the estimator does not tell is assumed). y: the
     targets, used for their names. metrics: kept in the manifest as given. code: Python
-    files with the modules of your own that the estimator needs, carried along.
+    files with the modules of your own that the estimator needs, carried along. runtime:
+    "auto" compiles what can be proven equal to scikit-learn, "sklearn" never does.
 
     Returns the StoredVersion. Raises ValueError saying what cannot be packed and why.
     """
     check_name(name)
-    spec, example, rows = learn_contract(estimator, X, y)
+    contract = learn_contract(estimator, X, y, runtime)
     with open_store(store).adding(name, version) as draft:
         payload = draft.folder / "model.joblib"
         joblib.dump(estimator, payload)
-        spec["payload"] = payload.name
         known = known_of_written(payload, carry(draft, code))
-        draft.manifest = manifest_of(draft, spec, example, metrics, rows=rows, **known)
+        draft.manifest = written(draft, contract, metrics, payload=payload.name, **known)
     return Store(store).open(draft.model, draft.version)
 
 
 def pack_file(
-    path, *, name=None, data=None, target=(), store="artifacts", version=None, metrics=None, trust=(), code=()
+    path,
+    *,
+    name=None,
+    data=None,
+    target=(),
+    store="artifacts",
+    version=None,
+    metrics=None,
+    trust=(),
+    code=(),
+    runtime="auto",
 ):
-    """Pack a `.pkl`, `.joblib` or `.skops` file, its bytes unchanged. `data`: a CSV of sample rows.
+    """Pack a `.pkl`, `.joblib` or `.skops` file, its bytes unchanged. `data`: a CSV or Parquet file of sample rows.
 
     `target`: the columns of `data` that are not inputs. `trust`: dotted names that a pickle
-    may import besides the known packages. `code`: Python files it needs, carried along.
+    may import besides the known packages. `code`: Python files it needs, carried along. `runtime` as in `pack`.
     Returns the StoredVersion. Raises ValueError or FileNotFoundError.
     """
     path = Path(path)
     name = check_name(name or path.stem)
     opened = open_file(path, trust, code)
     X, y = read_data(data, list(target))
-    spec, example, rows = learn_contract(opened.estimator, X, y)
+    contract = learn_contract(opened.estimator, X, y, runtime)
+    contract.spec["notes"] += opened.notes
     with open_store(store).adding(name, version) as draft:
         shutil.copyfile(path, draft.folder / path.name)
         carry(draft, code)
-        spec |= {"payload": path.name, "notes": [*spec["notes"], *opened.notes]}
-        draft.manifest = manifest_of(draft, spec, example, metrics, rows=rows, source=path.name, **opened.known)
+        draft.manifest = written(draft, contract, metrics, payload=path.name, source=path.name, **opened.known)
     return Store(store).open(draft.model, draft.version)
 
 
 def read_data(data, target):
-    """A CSV -> (inputs, targets or None)."""
+    """A CSV or Parquet file -> (inputs, targets or None)."""
     if data is None:
         return None, None
-    frame = pd.read_csv(data)
+    frame = pd.read_parquet(data) if Path(data).suffix == ".parquet" else pd.read_csv(data)
     absent = [column for column in target if column not in frame.columns]
     if absent:
         raise ValueError(f"{data} has no column {absent[0]!r}; its columns are {', '.join(map(repr, frame.columns))}")
     return frame.drop(columns=target), frame[target] if target else None
 
 
-def manifest_of(draft, spec, example, metrics, **known):
+def written(draft, contract, metrics, *, payload, **known):
+    """Write what was compiled into the draft; returns the Manifest of all that is in it."""
+    for name, content in contract.files.items():
+        (draft.folder / name).write_bytes(content)
     return Manifest(
         model=draft.model,
         version=draft.version,
         kind="tabular",
         files=draft.digests(),
-        spec=spec,
-        example=example,
+        spec=contract.spec | {"payload": payload},
+        example=contract.example,
         metrics=metrics or {},
-        provenance=provenance(*LIBRARIES, **known),
+        provenance=provenance(*LIBRARIES, rows=contract.rows, **known),
     )
 
 
-def learn_contract(estimator, X, y):
-    """(spec, example, sample rows): everything the service has to know of an estimator."""
+class Contract(NamedTuple):
+    """`rows`: how many the sample has. `files`: {name: bytes} of what was compiled."""
+
+    spec: dict
+    example: dict
+    rows: int
+    files: dict
+
+
+def learn_contract(estimator, X, y, runtime="auto"):
+    """Everything the service has to know of an estimator: its Contract."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # trying what an estimator takes makes it warn; that is the point of trying
-        return contract(estimator, X, y)
+        return contract(estimator, X, y, runtime)
 
 
-def contract(estimator, X, y):
+def contract(estimator, X, y, choice):
     methods = usable(estimator)
     sample = None if X is None else read_sample(estimator, X)
     names = assumed_names(estimator) if sample is None else list(sample.frame.columns)
@@ -150,15 +175,18 @@ def contract(estimator, X, y):
     plan = ColumnPlan(columns, container)
     answered = runtime.run(plan.read([first]).values, list(outputs))
     example = {"instances": [first], "outputs": {key: finite(outputs[key].plain(answered[key])) for key in outputs}}
+    task = inspect.task(estimator)
+    compiled = compile_model(estimator, columns, container, outputs, task, [] if sample is None else rows, choice)
     spec = {
-        "task": inspect.task(estimator),
+        "task": task,
         "estimator": type(estimator).__name__,
         "container": container,
         "columns": [column.to_json() for column in columns],
         "outputs": {key: {k: v for k, v in vars(output).items() if v is not None} for key, output in outputs.items()},
         "notes": notes,
+        "runtime": compiled.described,
     }
-    return spec, example, 0 if sample is None else len(sample.frame)
+    return Contract(spec, example, 0 if sample is None else len(sample.frame), compiled.files)
 
 
 def usable(estimator):

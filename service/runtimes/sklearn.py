@@ -21,6 +21,13 @@ class SklearnRuntime:
         self.estimator = estimator
 
     @classmethod
+    def load(cls, version, settings):
+        """From the verified payload of a StoredVersion. Raises StartupError, or what opening it raises."""
+        from service.runtimes.opening import open_payload
+
+        return cls.serving(open_payload(version, settings), version.manifest.spec["container"])
+
+    @classmethod
     def serving(cls, estimator, container):
         """An estimator fresh from its file, changed so that it serves; `container` is the column plan's."""
         for part in parts(estimator):

@@ -1,0 +1,148 @@
+"""Fitted scikit-learn objects as ONNX graphs: one function a family, registered by name below.
+
+    g = Graph(width=30)
+    answers = translate(g, estimator, g.input)     # {"predict": Tensor, "predict_proba": Tensor, ...}
+
+A translation is the estimator's own arithmetic in float64, and is never trusted: what comes
+out is compared with scikit-learn before it serves (`service.packing.equality`).
+
+Conventions: a classifier's "predict" is the place of its label in `classes_`, int64 [rows];
+every other answer is float64 [rows, width]. Several targets give a list of tensors.
+"""
+
+import importlib
+
+from service.packing.translate.tables import Table, Untranslatable, tabulate
+
+__all__ = ["TRANSLATORS", "Table", "Untranslatable", "translate"]
+
+# The public name of a class -> module.function here. Exact classes only: a subclass may answer otherwise.
+TRANSLATORS = {
+    "sklearn.calibration.CalibratedClassifierCV": "ensembles.calibrated",
+    "sklearn.cluster.KMeans": "densities.kmeans",
+    "sklearn.cluster.MiniBatchKMeans": "densities.kmeans",
+    "sklearn.compose.ColumnTransformer": "compose.column_transformer",
+    "sklearn.compose.TransformedTargetRegressor": "compose.transformed_target",
+    "sklearn.cross_decomposition.PLSRegression": "linear.least_squares",
+    "sklearn.decomposition.PCA": "linear.principal",
+    "sklearn.decomposition.TruncatedSVD": "linear.projection",
+    "sklearn.discriminant_analysis.LinearDiscriminantAnalysis": "linear.discriminant",
+    "sklearn.ensemble.AdaBoostClassifier": "ensembles.adaptive",
+    "sklearn.ensemble.BaggingClassifier": "ensembles.bagged_labels",
+    "sklearn.ensemble.BaggingRegressor": "ensembles.bagged_numbers",
+    "sklearn.ensemble.ExtraTreesClassifier": "trees.forest_of_labels",
+    "sklearn.ensemble.ExtraTreesRegressor": "trees.forest_of_numbers",
+    "sklearn.ensemble.GradientBoostingClassifier": "trees.boosted_labels",
+    "sklearn.ensemble.GradientBoostingRegressor": "trees.boosted_numbers",
+    "sklearn.ensemble.HistGradientBoostingClassifier": "histograms.labels",
+    "sklearn.ensemble.HistGradientBoostingRegressor": "histograms.numbers",
+    "sklearn.ensemble.IsolationForest": "trees.isolation",
+    "sklearn.ensemble.RandomForestClassifier": "trees.forest_of_labels",
+    "sklearn.ensemble.RandomForestRegressor": "trees.forest_of_numbers",
+    "sklearn.ensemble.StackingClassifier": "ensembles.stacking",
+    "sklearn.ensemble.StackingRegressor": "ensembles.stacking",
+    "sklearn.ensemble.VotingClassifier": "ensembles.voting_labels",
+    "sklearn.ensemble.VotingRegressor": "ensembles.voting_numbers",
+    "sklearn.feature_selection.GenericUnivariateSelect": "preprocess.selector",
+    "sklearn.feature_selection.RFE": "compose.eliminated",
+    "sklearn.feature_selection.RFECV": "compose.eliminated",
+    "sklearn.feature_selection.SelectFdr": "preprocess.selector",
+    "sklearn.feature_selection.SelectFpr": "preprocess.selector",
+    "sklearn.feature_selection.SelectFromModel": "preprocess.selector",
+    "sklearn.feature_selection.SelectFwe": "preprocess.selector",
+    "sklearn.feature_selection.SelectKBest": "preprocess.selector",
+    "sklearn.feature_selection.SelectPercentile": "preprocess.selector",
+    "sklearn.feature_selection.VarianceThreshold": "preprocess.selector",
+    "sklearn.impute.SimpleImputer": "preprocess.imputer",
+    "sklearn.linear_model.ARDRegression": "linear.regressor",
+    "sklearn.linear_model.BayesianRidge": "linear.regressor",
+    "sklearn.linear_model.ElasticNet": "linear.regressor",
+    "sklearn.linear_model.ElasticNetCV": "linear.regressor",
+    "sklearn.linear_model.GammaRegressor": "linear.generalized",
+    "sklearn.linear_model.HuberRegressor": "linear.regressor",
+    "sklearn.linear_model.Lars": "linear.regressor",
+    "sklearn.linear_model.LarsCV": "linear.regressor",
+    "sklearn.linear_model.Lasso": "linear.regressor",
+    "sklearn.linear_model.LassoCV": "linear.regressor",
+    "sklearn.linear_model.LassoLars": "linear.regressor",
+    "sklearn.linear_model.LassoLarsCV": "linear.regressor",
+    "sklearn.linear_model.LassoLarsIC": "linear.regressor",
+    "sklearn.linear_model.LinearRegression": "linear.regressor",
+    "sklearn.linear_model.LogisticRegression": "linear.logistic",
+    "sklearn.linear_model.LogisticRegressionCV": "linear.logistic",
+    "sklearn.linear_model.MultiTaskElasticNet": "linear.regressor",
+    "sklearn.linear_model.MultiTaskLasso": "linear.regressor",
+    "sklearn.linear_model.OrthogonalMatchingPursuit": "linear.regressor",
+    "sklearn.linear_model.OrthogonalMatchingPursuitCV": "linear.regressor",
+    "sklearn.linear_model.PassiveAggressiveClassifier": "linear.classifier",
+    "sklearn.linear_model.PassiveAggressiveRegressor": "linear.regressor",
+    "sklearn.linear_model.Perceptron": "linear.classifier",
+    "sklearn.linear_model.PoissonRegressor": "linear.generalized",
+    "sklearn.linear_model.QuantileRegressor": "linear.regressor",
+    "sklearn.linear_model.Ridge": "linear.regressor",
+    "sklearn.linear_model.RidgeCV": "linear.regressor",
+    "sklearn.linear_model.RidgeClassifier": "linear.classifier",
+    "sklearn.linear_model.RidgeClassifierCV": "linear.classifier",
+    "sklearn.linear_model.SGDClassifier": "linear.stochastic",
+    "sklearn.linear_model.SGDRegressor": "linear.regressor",
+    "sklearn.linear_model.TheilSenRegressor": "linear.regressor",
+    "sklearn.linear_model.TweedieRegressor": "linear.generalized",
+    "sklearn.mixture.GaussianMixture": "densities.mixture",
+    "sklearn.model_selection.GridSearchCV": "compose.searched",
+    "sklearn.model_selection.HalvingGridSearchCV": "compose.searched",
+    "sklearn.model_selection.HalvingRandomSearchCV": "compose.searched",
+    "sklearn.model_selection.RandomizedSearchCV": "compose.searched",
+    "sklearn.multiclass.OneVsRestClassifier": "ensembles.one_vs_rest",
+    "sklearn.multioutput.MultiOutputClassifier": "ensembles.several_labels",
+    "sklearn.multioutput.MultiOutputRegressor": "ensembles.several_numbers",
+    "sklearn.naive_bayes.BernoulliNB": "densities.bernoulli",
+    "sklearn.naive_bayes.ComplementNB": "densities.multinomial",
+    "sklearn.naive_bayes.GaussianNB": "densities.gaussian",
+    "sklearn.naive_bayes.MultinomialNB": "densities.multinomial",
+    "sklearn.neural_network.MLPClassifier": "networks.labels",
+    "sklearn.neural_network.MLPRegressor": "networks.numbers",
+    "sklearn.pipeline.FeatureUnion": "compose.union",
+    "sklearn.pipeline.Pipeline": "compose.pipeline",
+    "sklearn.preprocessing.Binarizer": "preprocess.binarizer",
+    "sklearn.preprocessing.FunctionTransformer": "preprocess.function",
+    "sklearn.preprocessing.KBinsDiscretizer": "preprocess.bins",
+    "sklearn.preprocessing.MaxAbsScaler": "preprocess.largest_scaler",
+    "sklearn.preprocessing.MinMaxScaler": "preprocess.range_scaler",
+    "sklearn.preprocessing.Normalizer": "preprocess.normalizer",
+    "sklearn.preprocessing.PolynomialFeatures": "preprocess.polynomial",
+    "sklearn.preprocessing.RobustScaler": "preprocess.robust_scaler",
+    "sklearn.preprocessing.StandardScaler": "preprocess.standard_scaler",
+    "sklearn.svm.LinearSVC": "linear.classifier",
+    "sklearn.svm.LinearSVR": "linear.regressor",
+    "sklearn.svm.NuSVC": "kernels.labels",
+    "sklearn.svm.NuSVR": "kernels.numbers",
+    "sklearn.svm.OneClassSVM": "kernels.one_class",
+    "sklearn.svm.SVC": "kernels.labels",
+    "sklearn.svm.SVR": "kernels.numbers",
+    "sklearn.tree.DecisionTreeClassifier": "trees.tree_of_labels",
+    "sklearn.tree.DecisionTreeRegressor": "trees.tree_of_numbers",
+    "sklearn.tree.ExtraTreeClassifier": "trees.tree_of_labels",
+    "sklearn.tree.ExtraTreeRegressor": "trees.tree_of_numbers",
+}
+SHAPES = ("compose", "ensembles", "histograms")  # modules that hand the table on, or look at its columns themselves
+
+
+def translate(g, estimator, X):
+    """Write `estimator` applied to X (a Tensor or a Table) into the graph: {method: Tensor or list of them}.
+
+    Raises Untranslatable naming what has no translation.
+    """
+    if isinstance(X, Table) and X.coded and not hasattr(estimator, "predict") and not hasattr(estimator, "steps"):
+        return {"transform": tabulate(g, estimator.transform, X)}
+    path = TRANSLATORS.get(public_name(type(estimator)))
+    if path is None:
+        raise Untranslatable(f"{type(estimator).__name__} has no translation")
+    module, function = path.split(".")
+    if isinstance(X, Table) and module not in SHAPES:
+        X = X.numbers(type(estimator).__name__)
+    return getattr(importlib.import_module(f"{__name__}.{module}"), function)(g, estimator, X)
+
+
+def public_name(cls):
+    """sklearn.ensemble._forest.RandomForestClassifier -> sklearn.ensemble.RandomForestClassifier."""
+    return ".".join([*cls.__module__.split(".")[:2], cls.__qualname__])

@@ -1,0 +1,106 @@
+"""Pipelines, column transformers, unions, searches: what only hands rows on."""
+
+from service.packing.translate.preprocess import FUNCTIONS
+from service.packing.translate.tables import Table, Untranslatable, tabulate
+
+__all__ = ["column_transformer", "eliminated", "pipeline", "searched", "transformed_target", "union"]
+
+
+def step(g, estimator, X):
+    """What one transformer makes of rows."""
+    from service.packing.translate import translate
+
+    return translate(g, estimator, X)["transform"]
+
+
+def pipeline(g, estimator, X):
+    from service.packing.translate import translate
+
+    steps = [one for _, one in estimator.steps if one is not None and one != "passthrough"]
+    if isinstance(X, Table) and X.coded:
+        X, steps = tabulated_start(g, steps, X)
+    answers = {"transform": X}
+    for place, one in enumerate(steps):
+        answers = translate(g, one, X) if place == len(steps) - 1 else {"transform": step(g, one, X)}
+        X = answers.get("transform")
+    return answers
+
+
+def tabulated_start(g, steps, X):
+    """The first steps as one table: as few of them as make numbers of the categories."""
+    refusal = Untranslatable("no step makes numbers of the categories")
+    for count in range(1, len(steps) + 1):
+        first = steps[:count]
+        if not all(hasattr(one, "transform") for one in first):
+            break
+
+        def transform(rows, first=first):
+            for one in first:
+                rows = one.transform(rows)
+            return rows
+
+        try:
+            return tabulate(g, transform, X), steps[count:]
+        except Untranslatable as error:
+            refusal = error
+    raise refusal
+
+
+def column_transformer(g, estimator, X):
+    names = estimator._transformer_to_input_indices
+    weights = estimator.transformer_weights or {}
+    parts = []
+    for name, one, _ in estimator.transformers_:
+        places = list(names[name])
+        if one == "drop" or not places:
+            continue
+        given = X.take(places)
+        found = passed(given) if one == "passthrough" else step(g, one, given)
+        parts.append(found * float(weights[name]) if name in weights else found)
+    if not parts:
+        raise Untranslatable("a ColumnTransformer that keeps no column")
+    return {"transform": g.join(parts)}
+
+
+def union(g, estimator, X):
+    weights = estimator.transformer_weights or {}
+    parts = []
+    for name, one in estimator.transformer_list:
+        if one == "drop":
+            continue
+        found = passed(X) if one == "passthrough" else step(g, one, X)
+        parts.append(found * float(weights[name]) if name in weights else found)
+    return {"transform": g.join(parts)}
+
+
+def passed(X):
+    return X.numbers("passthrough") if isinstance(X, Table) else X
+
+
+def searched(g, estimator, X):
+    from service.packing.translate import translate
+
+    return translate(g, estimator.best_estimator_, X)
+
+
+def eliminated(g, estimator, X):
+    """Recursive feature elimination: the columns it kept, and the model it fitted on them."""
+    from service.packing.translate import translate
+
+    kept = X.take(estimator.get_support(indices=True))
+    numbers = kept.numbers(type(estimator).__name__) if isinstance(kept, Table) else kept
+    return translate(g, estimator.estimator_, kept) | {"transform": numbers}
+
+
+def transformed_target(g, estimator, X):
+    from service.packing.translate import translate
+
+    found = translate(g, estimator.regressor_, X)["predict"]
+    back = estimator.transformer_
+    kind = type(back).__name__
+    if kind == "FunctionTransformer" and back.inverse_func in FUNCTIONS:
+        return {"predict": FUNCTIONS[back.inverse_func](g, found)}
+    if kind == "StandardScaler":
+        found = found * back.scale_ if back.with_std else found
+        return {"predict": found + back.mean_ if back.with_mean else found}
+    raise Untranslatable(f"TransformedTargetRegressor through {kind}")

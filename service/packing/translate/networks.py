@@ -1,0 +1,33 @@
+"""Multilayer perceptrons."""
+
+import numpy as np
+
+from service.packing.translate.linear import pair
+
+__all__ = ["labels", "numbers"]
+
+ACTIVATIONS = {"identity": None, "logistic": "Sigmoid", "relu": "Relu", "tanh": "Tanh", "softmax": "Softmax"}
+
+
+def forward(g, estimator, X):
+    """[rows, outputs] after the last layer's own activation."""
+    last = len(estimator.coefs_) - 1
+    for place, (weights, bias) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
+        X = g.op("Gemm", X, weights.astype(np.float64), bias.astype(np.float64))
+        activation = ACTIVATIONS[estimator.out_activation_ if place == last else estimator.activation]
+        if activation:
+            X = g.op(activation, X)
+    return X
+
+
+def numbers(g, estimator, X):
+    return {"predict": forward(g, estimator, X)}
+
+
+def labels(g, estimator, X):
+    found = forward(g, estimator, X)
+    if estimator.out_activation_ == "softmax":
+        return {"predict": found.argmax(), "predict_proba": found}
+    if estimator.n_outputs_ == 1:
+        return {"predict": (found > 0.5).int().reshape(-1), "predict_proba": pair(g, found)}
+    return {"predict": (found > 0.5).int(), "predict_proba": found}

@@ -1,0 +1,105 @@
+"""The raw table inside a graph: numbers as they are, categories as places in their lists.
+
+What reads categories only (encoders, imputers of texts, pipelines of them) depends on
+each cell alone, so it is not translated but tabulated: asked once for every category,
+and its answers become a lookup table.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.columns import ColumnPlan
+from service.models.outputs import dense
+from service.packing.schema import unseen
+
+__all__ = ["Table", "Untranslatable", "tabulate"]
+
+LARGEST_TABLE = 2_000_000  # numbers asked for in tabulating one encoder
+
+
+class Untranslatable(ValueError):
+    """What has no equal graph; the message names it, in a form to stand after "because"."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """`tensor` [rows, columns] float64, one Column a column; `container` is what the estimator was fitted on."""
+
+    tensor: object
+    columns: tuple
+    container: str
+
+    def take(self, places):
+        places = list(places)
+        if places == list(range(len(self.columns))):
+            return self
+        return Table(self.tensor.take(places), tuple(self.columns[place] for place in places), self.container)
+
+    @property
+    def coded(self):
+        """Whether each column's cells are categories: True, False, or None where some are."""
+        found = {column.categories is not None for column in self.columns}
+        return found.pop() if len(found) == 1 else None
+
+    def numbers(self, reader):
+        """The tensor, if it means what it says."""
+        for column in self.columns:
+            if column.categories is not None:
+                raise Untranslatable(f"{reader} reads the categories of column {column.name!r} among numbers")
+        return self.tensor
+
+
+def tabulate(g, transform, table):
+    """What `transform` makes of a table of categories, as a sum of one lookup a column.
+
+    `transform` is called with the fitted container. Raises Untranslatable unless every
+    value of the answer depends on one column alone.
+    """
+    columns = table.columns
+    plan = ColumnPlan(columns, table.container)
+    cells = [allowed(column) for column in columns]
+    base = [values[0] for values in cells]
+    rows = [base]
+    for place, values in enumerate(cells):
+        rows += [[*base[:place], value, *base[place + 1 :]] for value in values]
+    try:
+        answer = dense(transform(plan.read(rows).values))
+    except Exception as error:  # the user's object may raise anything
+        raise Untranslatable(f"asking for every category failed ({type(error).__name__})") from error
+    if answer.ndim != 2 or answer.dtype.kind not in "fiub":
+        raise Untranslatable("what it makes of categories is no table of numbers")
+    if answer.size > LARGEST_TABLE:
+        raise Untranslatable(f"its lookup table would hold {answer.size} numbers")
+    answer = answer.astype(np.float64)
+    return g.join([answer[:1] + 0 * table.tensor.take([0])]) if len(rows) == 1 else lookups(g, table, cells, answer)
+
+
+def lookups(g, table, cells, answer):
+    base, start, owned, total = answer[0], 1, np.zeros(answer.shape[1], dtype=bool), None
+    for place, (column, values) in enumerate(zip(table.columns, cells, strict=True)):
+        found = answer[start : start + len(values)]
+        start += len(values)
+        moved = (found != base) & ~(np.isnan(found) & np.isnan(base))
+        mine = moved.any(axis=0)
+        if (mine & owned).any():
+            raise Untranslatable("it mixes categories of several columns in one number")
+        owned |= mine
+        last = place == len(cells) - 1
+        kept = mine | ~owned if last else mine  # what no column moves is added once
+        lookup = np.zeros((len(column.categories) + 2, answer.shape[1]))
+        codes = np.array(column.codes(values), dtype=np.int64)
+        lookup[codes] = np.where(kept, found, 0.0)
+        one = g.op("Gather", lookup, table.tensor.take(place).int(), axis=0)
+        total = one if total is None else total + one
+    return total
+
+
+def allowed(column):
+    """Every kind of cell that the column takes: its categories, a missing one, one never seen."""
+    values = list(column.categories)
+    if column.nullable:
+        values.append(None)
+    if column.accepts_unknown:
+        values.append(unseen(column.categories))
+    return values

@@ -1,0 +1,79 @@
+"""The compiled runtime: a graph proven equal to the estimator, run by ONNX Runtime.
+
+    runtime = OnnxRuntime(graph, described)
+    runtime.run(X, ["predict", "predict_proba"])   # {"predict": array, "predict_proba": array}
+
+`graph` is an ONNX model as bytes, `described` what the manifest says of it under "runtime".
+Neither scikit-learn nor pandas is imported.
+"""
+
+import numpy as np
+import onnxruntime
+
+__all__ = ["OnnxRuntime", "output_names"]
+
+onnxruntime.set_default_logger_severity(3)  # errors alone; its warnings are about graphs of others
+
+
+class OnnxRuntime:
+    """One session, shared by the worker's threads; a call computes what was asked for, on its own thread.
+
+    `described`: "targets" {method: how many graph outputs make its answer}, "classes" (the labels
+    that predict's places stand for, or a list of them a target), "largest" (the largest number the
+    graph can take, or None).
+    """
+
+    def __init__(self, graph, described):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker has threads of its own
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self.names = {method: output_names(method, count) for method, count in described["targets"].items()}
+        classes = described["classes"]
+        self.by_target = bool(classes) and isinstance(classes[0], list)
+        each = classes if self.by_target else [classes] if classes else []
+        self.classes = [np.array(one) for one in each]
+        self.largest = described["largest"]
+        self.path = onnxruntime.RunOptions()
+        self.path.only_execute_path_to_fetches = True
+
+    @classmethod
+    def load(cls, version, settings):
+        """From the verified graph of a StoredVersion. Raises StartupError, or what ONNX Runtime raises."""
+        described = version.manifest.spec["runtime"]
+        with version.open(described["payload"]) as file:
+            return cls(file.read(), described)
+
+    def run(self, X, methods):
+        """X: ndarray [rows, columns] of numbers -> {method: ndarray, or a list of them by target}.
+
+        Raises ValueError for numbers beyond what the model can compute with.
+        """
+        X = np.ascontiguousarray(X, dtype=np.float64)
+        if self.largest is not None and not allowed(X, self.largest):
+            raise ValueError(f"a number larger than {self.largest:.4g}")
+        wanted = [name for method in methods for name in self.names[method]]
+        found = iter(self.session.run(wanted, {"X": X}, self.path))
+        answers = {}
+        for method in methods:
+            parts = [next(found) for _ in self.names[method]]
+            answers[method] = parts[0] if self.names[method] == [method] else parts
+        if self.classes and "predict" in answers:
+            answers["predict"] = self.labels(answers["predict"])
+        return answers
+
+    def labels(self, places):
+        """The labels that the places stand for: shape [rows], or [rows, targets]."""
+        if not self.by_target:
+            return self.classes[0][places]
+        return np.stack([one[places[:, target]] for target, one in enumerate(self.classes)], axis=1)
+
+
+def allowed(X, largest):
+    """Whether every number is within the range; fmax passes over missing ones."""
+    return not np.fmax.reduce(np.abs(X), axis=None) > largest
+
+
+def output_names(method, count):
+    """The graph outputs that make the answer of a method: one, or one a target where it gives a list."""
+    return [method] if count is None else [f"{method}.{target}" for target in range(count)]
