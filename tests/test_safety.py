@@ -168,3 +168,10 @@ def test_whole_torch_modules_are_refused_and_weights_alone_are_sent_to_their_fol
         found = run("pack", tmp_path / file, "--store", tmp_path / "store")
         assert found.exit_code == 1
         assert told in found.output
+
+
+def test_a_model_of_a_library_that_is_not_installed_names_the_library(tmp_path):
+    """Its classes could not be looked up, so they used to be refused one by one as functions to be trusted."""
+    (tmp_path / "boosted.pkl").write_bytes(b"ccatboost.core\nCatBoostClassifier\n)R.")
+    with pytest.raises(ValueError, match=r"needs catboost, which is not installed here: install the release"):
+        pack_file(tmp_path / "boosted.pkl", store=tmp_path / "store")

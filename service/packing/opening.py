@@ -9,6 +9,7 @@ Also what an object packed from its own process needs to be opened again by a se
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from service.packing.pickles import contents
@@ -54,6 +55,7 @@ def open_file(path, trust=(), code=()):
             found = contents(file)
         except ValueError as error:
             raise ValueError(f"{path} is {error}") from None
+        check_installed(path, found.imports)
         refused = found.refused([*trust, *modules])
         if refused:
             raise ValueError(f"{path} was not opened: {told(refused)}")
@@ -68,6 +70,17 @@ def open_file(path, trust=(), code=()):
     if trusted:
         known["trusted"] = trusted
     return Opened(estimator, known, (f"{hint} to have the answers it was tested with",) if hint else ())
+
+
+def check_installed(path, imports):
+    """Raise ValueError where a known package that the file needs is not there: nothing else about it can be told."""
+    needed = {name.partition(".")[0] for name in imports} & set(pickles.PACKAGES)
+    absent = sorted(name for name in needed if find_spec(name) is None)
+    if absent:
+        raise ValueError(
+            f"{path} needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not installed here: "
+            f"install the release it was made with, and pack it again"
+        )
 
 
 def attempt(path, modules, load, hint=""):

@@ -21,7 +21,7 @@ export function readRow(fields) {
 function readField(field) {
   const control = one(field, CONTROL);
   if (control.validity.badInput) return { fault: "not a complete value" };
-  if (control.tagName === "SELECT") return { value: JSON.parse(control.value) };
+  if (control.tagName === "SELECT") return { value: control.value ? JSON.parse(control.value) : null };
   if (control.value === "" && (field.dataset.kind !== "text" || "nullable" in field.dataset)) return { value: null };
   if (control.type !== "number") return { value: control.value };
   const value = Number(control.value);
@@ -36,11 +36,16 @@ export function writeRow(fields, row) {
   for (const field of all(fields, "[data-column]")) {
     const control = one(field, CONTROL);
     const value = row[field.dataset.column] ?? null;
-    if (control.tagName === "SELECT") control.value = JSON.stringify(value);
+    if (control.tagName === "SELECT") choose(control, value);
     else control.value = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
     markFault(field, "");
     moveGauge(field);
   }
+}
+
+/** Choose by value, for 1.0 and 1 are one category; what is none of them leaves the choice empty. */
+function choose(select, value) {
+  select.selectedIndex = [...select.options].findIndex((option) => JSON.parse(option.value) === value);
 }
 
 /** Show where a field's number lies in the range the model was packed with. */

@@ -11,7 +11,8 @@ export function python(value, depth = 0) {
   const outer = "    ".repeat(depth);
   if (Array.isArray(value)) return `[${value.map((item) => python(item, depth)).join(", ")}]`;
   if (value !== null && typeof value === "object") {
-    const lines = Object.entries(value).map(([key, item]) => `${margin}${JSON.stringify(key)}: ${python(item, depth + 1)},\n`);
+    const cells = Object.entries(value).map(([key, item]) => [JSON.stringify(key), python(item, depth + 1)]);
+    const lines = cells.map(([key, cell]) => `${margin}${key}: ${cell},\n`);
     return lines.length ? `{\n${lines.join("")}${outer}}` : "{}";
   }
   return { true: "True", false: "False", null: "None" }[String(JSON.stringify(value))] ?? JSON.stringify(value);
