@@ -1,0 +1,60 @@
+"""A real headless chromium for tests of the page: import the fixtures `browser` and `open_page`, and `needs_chromium`.
+
+page = open_page(url, width=360, scheme="dark")     # whatever its console complains of fails the test
+"""
+
+import shutil
+
+import pytest
+
+__all__ = ["browser", "needs_chromium", "open_page"]
+
+CHROMIUM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+def complains(message):
+    """Chromium itself notes every answer of 422; everything else on the console is a fault of the page."""
+    return message.type == "error" and "status of 422" not in message.text
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open an address in a window of a size and a colour scheme; nothing may be complained of in its console."""
+    complaints, pages = [], []
+
+    def opened(url, width=1440, scheme="light", scripts=True):
+        page = browser.new_page(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
+        )
+        pages.append(page)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if complains(message) else None)
+        page.goto(url)
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert complaints == []
