@@ -80,6 +80,7 @@ class RowPlan(ColumnPlan):
 
     def __init__(self, columns):
         super().__init__(columns, "array")
+        self.container = "rows"  # what comes out is a list of dicts: nothing that goes by arrays may take it for one
         self._cast = {column.name: CAST[column.kind] for column in self.columns if column.kind in CAST}
 
     def read(self, instances):
