@@ -8,13 +8,15 @@ thread pools do not survive a fork. Another deployment is another file, not an `
 """
 
 import os
+import shutil
 import sys
+import tempfile
 
 from gunicorn.arbiter import Arbiter
 
 from service.errors import ArtifactMissing, StartupError, UnknownKind
 from service.models import KINDS
-from service.settings import Settings
+from service.settings import PREFIX, Settings
 from service.store.versions import Store
 from service.worker import choose
 
@@ -32,16 +34,19 @@ workers = settings.workers
 worker_class, why_this_class = choose(settings)  # told when the server starts
 threads = settings.threads
 preload_app = False  # each worker loads its models after the fork; before it, torch and OpenMP hang the children
+# Files in memory where the system has them: a heartbeat on a slow disk makes a busy moment look like a dead worker.
+memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+worker_tmp_dir = memory
+run_folder = settings.run_folder or f"{memory}/daylight-{os.getuid()}-{os.getpid()}"  # the same after a HUP
 # BLAS, OpenMP and torch would each start a thread a core in every worker. Read once, when numpy is imported.
 raw_env = [f"{library}_NUM_THREADS={settings.compute_threads}" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
+raw_env.append(f"{PREFIX}RUN_FOLDER={run_folder}")
 worker_connections = 200  # a worker takes what it can get: few enough that the others have some too
 max_requests = 0  # nothing leaks that recycling would cure, and a new worker has to load every model again
 
 timeout = 120  # bounds the heartbeat, not a request; a worker has none while it loads its models
 graceful_timeout = 60  # TERM lets running requests finish, but waits no longer than this
 keepalive = 75  # longer than nginx keeps its idle connections (60), or it would write into closed ones
-# The heartbeat is a file; on a slow disk, a busy moment would look like a dead worker.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 http_parser = "python"  # "auto" takes the C one where it happens to be installed, and that one accepts bare LF
 limit_request_line = 8190  # GET /predict?text=... carries the prompt in its first line
@@ -62,9 +67,25 @@ def on_starting(server):
                 raise UnknownKind(f"{version} is of kind {version.manifest.kind!r}; there are {', '.join(KINDS)}")
             version.verify()
         server.log.info("worker class %s: %s", worker_class, why_this_class)
+        make_run_folder()
     except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
         server.log.error("daylight refuses to start: %s", error)
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def make_run_folder():
+    """Empty, and nobody else's: what a killed master of the same number left goes, a stranger's folder is refused."""
+    if settings.run_folder:
+        os.makedirs(run_folder, mode=0o700, exist_ok=True)
+    else:
+        shutil.rmtree(run_folder, ignore_errors=True)
+        os.mkdir(run_folder, mode=0o700)
+
+
+def on_exit(server):
+    """The master ends: what the workers shared goes, unless the operator named the folder."""
+    if not settings.run_folder:
+        shutil.rmtree(run_folder, ignore_errors=True)
 
 
 def post_worker_init(worker):

@@ -9,15 +9,12 @@ ServiceError kinds, which `refusal` turns into the answer of the path's dialect.
 import logging
 
 from service.errors import PayloadTooLarge, RequestError, ServiceError, error_body
-from service.wire import article, v1
+from service.wire import article, error_form, v1
 from service.wire.body import check_media_type, dump
 
 __all__ = ["answer_article", "answer_article_text", "answer_v1", "read_body", "refusal", "unforeseen"]
 
 log = logging.getLogger(__name__)
-
-# Dialects whose published protocol fixes an error body of its own, by the path they live under.
-RESHAPE = {"/v1/": v1.error_body}
 
 
 def read_body(environ, limit):
@@ -102,10 +99,7 @@ def encoded(exchange, value):
 def refusal(error, exchange, path):
     """A ServiceError as (status, {header: value}, bytes of JSON), in the dialect of the path."""
     exchange.seconds.clear()  # nothing was predicted
-    body = error_body(error, exchange.id)
-    for prefix, reshape in RESHAPE.items():
-        if path.startswith(prefix):
-            body = reshape(body)
+    body = error_form(path, error_body(error, exchange.id), error.status)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return error.status, headers, dump(body)
 

@@ -80,6 +80,9 @@ class Settings:
         bare=True,
     )
     store: Path = knob(Path("artifacts"), "The folder that holds the models.", parse=Path)
+    run_folder: str = knob(
+        "", "Folder that the workers of one server share while it runs; gunicorn.conf.py makes it, and removes it."
+    )
     default_tabular: str = knob("", "The tabular model `/predict` answers with; empty: the only one.")
     default_text: str = knob("", "The text model `/predict` answers with; empty: the only one.")
     trusted_types: tuple = knob(

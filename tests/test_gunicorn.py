@@ -56,6 +56,19 @@ def test_models_are_loaded_in_the_workers_and_never_in_the_master(tabular_store)
         assert not in_memory(server.pid, "torch")
 
 
+def test_the_folder_that_workers_share_lives_as_long_as_the_server(tabular_store):
+    with live_server(tabular_store) as server:
+        (worker,) = server.workers()
+        environ = Path(f"/proc/{server.pid}/environ").read_bytes()
+        assert b"DAYLIGHT_RUN_FOLDER" not in environ  # or the new master of an upgrade would take over the old one's
+        (folder,) = {path for root in ("/dev/shm", "/tmp") for path in Path(root).glob(f"daylight-*-{server.pid}")}
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: server.workers() not in ([worker], []), what="another worker")
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
 def test_compute_threads_times_workers_stay_within_the_cores(tmp_path):
     pack(Threads().fit(*sample()), *sample(), name="threads", store=tmp_path)
     with live_server(tmp_path, workers=cores()) as server:

@@ -8,6 +8,7 @@ https://www.tensorflow.org/tfx/serving/api_rest. Envelopes are marshmallow schem
 the column plan's business.
 """
 
+import re
 from datetime import datetime
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -15,7 +16,18 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from service.errors import RequestError
 from service.wire.body import parse
 
-__all__ = ["decode_table", "decode_text", "describe", "encode_completions", "encode_table", "error_body", "list_models"]
+__all__ = [
+    "ROUTES",
+    "decode_table",
+    "decode_text",
+    "describe",
+    "encode_completions",
+    "encode_table",
+    "error_body",
+    "list_models",
+]
+
+ROUTES = re.compile(r"/v1/")
 
 
 class TableEnvelope(Schema):
@@ -130,7 +142,7 @@ def describe(entry):
     return {**entry, "model_version_status": [status]}
 
 
-def error_body(body):
+def error_body(body, _status):
     """V1's `error` is a string; code, details and request_id stand beside it."""
     fault = dict(body["error"])
     return {"error": fault.pop("message"), **fault}
