@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test lint bench clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-text lint bench clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ artifacts: $(DEMO) ## Build the demo models, tumour and smollm2, into artifacts/
 
 test: install test-tools artifacts system-tools ## Install all that the tests need, then run them.
 	$(BIN)/python -m pytest
+
+test-text: install test-tools artifacts ## Compare the demo text model with transformers: 50 prompts, minutes of work.
+	$(BIN)/python -m pytest -m heavy
 
 lint: test-tools ## Check style and formatting.
 	$(BIN)/ruff check .

@@ -91,7 +91,7 @@ def read_gguf(file):
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-    from service.models.text_generation import assemble
+    from service.models.checkpoints import assemble
 
     say(f"smollm2: reading {file.name} (4-bit weights, to float32)")
     config = AutoConfig.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)

@@ -67,6 +67,12 @@ def sample_options(command):
     default="auto",
     help="auto compiles what is proven equal to scikit-learn.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "int8", "int4"]),
+    default="float32",
+    help="Of a compiled text model's weights; fewer bits are quicker, and write other texts.",
+)
 @store_option
 def pack(file, store, **options):
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a folder with a text-generation
@@ -195,7 +201,18 @@ def length_of(source):
 
 
 def packed(
-    file, store, *, name=None, data=None, target=(), version=None, trust=(), code=(), files=None, runtime="auto"
+    file,
+    store,
+    *,
+    name=None,
+    data=None,
+    target=(),
+    version=None,
+    trust=(),
+    code=(),
+    files=None,
+    runtime="auto",
+    precision="float32",
 ):
     """Pack by what FILE is; every refusal is one sentence on stderr."""
     common = {"name": name, "version": version, "store": store}
@@ -203,7 +220,7 @@ def packed(
         if file.is_dir():
             from service.packing.text import pack_checkpoint  # torch, and only for text
 
-            return pack_checkpoint(file, **common | {"name": name or file.resolve().name})
+            return pack_checkpoint(file, precision=precision, **common | {"name": name or file.resolve().name})
         if ".py:" in file.name:
             from service.packing.python_class import pack_class
 
@@ -246,7 +263,8 @@ def show(version):
         labels = f"  labels {', '.join(map(str, output['labels']))}" if "labels" in output else ""
         click.echo(f"output {name}: {output['dtype']}{labels}")
     if "runtime" in manifest.spec:
-        click.echo(f"runtime {told_runtime(manifest.spec['runtime'])}")
+        told = told_text_runtime if manifest.kind == "text_generation" else told_runtime
+        click.echo(f"runtime {told(manifest.spec['runtime'])}")
     for note in manifest.spec.get("notes", []):
         click.echo(f"note: {note}")
 
@@ -260,6 +278,17 @@ def told_runtime(runtime):
     return (
         f"{runtime['name']}: equal to scikit-learn on {runtime['rows']} rows, numbers to {runtime['measured']:.0e}, "
         f"{runtime['close_rows']} rows too close to call, {runtime['ties']} ties{timed}"
+    )
+
+
+def told_text_runtime(runtime):
+    """How a text model is executed, and how far that is from transformers."""
+    if runtime["name"] == "torch":
+        return f"torch: {runtime['reason']}"
+    perplexity = runtime["perplexity"]
+    return (
+        f"{runtime['name']}, {runtime['precision']} weights: {runtime['equal_tokens']:.1%} of transformers' own greedy "
+        f"tokens; perplexity {perplexity['compiled']:.2f}, transformers' {perplexity['torch']:.2f}"
     )
 
 

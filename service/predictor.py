@@ -48,7 +48,7 @@ class Predictor:
 
     @property
     def ready(self):
-        return self.failure is None
+        return self.failure is None and all(model.failure is None for model in self._models.values())
 
     def load(self):
         """Load, prove and warm the current version of every model. Raises StartupError; then nothing is served."""
@@ -163,11 +163,17 @@ class Predictor:
         return model.predict(instances, outputs, top_k)
 
     def generate(self, model, prompts, parameters):
-        """Prompts -> a list of completions, one after the other. Raises Overloaded when too much waits."""
+        """Prompts -> a list of completions, written together. Raises Overloaded when too much waits."""
         params = model.parameters(parameters)
         generations = [model.stream(prompt, params) for prompt in prompts]  # refuses what is wrong with any of them
         with self._generations.one():
-            return [generation.collect() for generation in generations]
+            try:
+                for generation in generations:
+                    generation.start()
+                return [generation.collect() for generation in generations]
+            finally:
+                for generation in generations:
+                    generation.close()
 
     def _check_ready(self):
         if self.failure is not None:

@@ -99,6 +99,19 @@ class Settings:
         4, "Versions besides the current ones kept in memory once a request has named them.", parse=at_least(1)
     )
     max_tokens: int = knob(64, "Tokens generated where a request does not say max_tokens.", parse=at_least(1))
+    slots: int = knob(16, "Texts that a text model writes at once, in each worker.", parse=at_least(1))
+    kv_bytes: int = knob(
+        2**30,
+        "Memory a text model may take for the keys and values of the texts it writes, in each worker, in bytes.",
+        parse=at_least(1),
+    )
+    prefix_bytes: int = knob(
+        2**28,
+        "Memory for keys and values of finished texts, for prompts that begin alike, in bytes; 0: none are kept.",
+        parse=at_least(0),
+    )
+    max_waiting: int = knob(64, "Texts that may wait for a slot of a text model; beyond it 429.", parse=at_least(0))
+    max_waiting_tokens: int = knob(65_536, "Prompt tokens that may wait; beyond it 429.", parse=at_least(0))
 
     @classmethod
     def from_environ(cls, environ=None):

@@ -3,20 +3,26 @@
 from collections import Counter
 from dataclasses import fields
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import (
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    SequenceBiasLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from service.errors import InvalidParameters, PredictionFailed
 from service.generation import params as params_module
 from service.generation.detokenise import Detokeniser
-from service.generation.engine import SerialEngine
 from service.generation.params import SamplingParams
-from service.generation.sampling import Sampler
+from service.generation.sampling import Sampler, token_logprobs
 from service.generation.stream import Generation
-from tests.tiny_text import byte_tokenizer, network
 
 # --- parameters
 
@@ -25,11 +31,15 @@ def test_defaults_and_every_parameter():
     assert SamplingParams.from_request({}, 64) == SamplingParams(max_tokens=64)
     given = {"max_tokens": 3, "temperature": 0, "top_k": 5, "top_p": 1, "seed": 0, "stop": ["a", "b"]}
     assert SamplingParams.from_request(given, 64) == SamplingParams(3, 0.0, 5, 1.0, 0, ("a", "b"))
+    given = {"min_p": 0, "presence_penalty": 1, "frequency_penalty": -1, "repetition_penalty": 2}
+    given |= {"logit_bias": {"7": 100}, "stop_token_ids": [4], "ignore_eos": True}
+    wanted = {"logit_bias": {7: 100.0}, "stop_token_ids": (4,)}
+    assert SamplingParams.from_request(given, 64) == SamplingParams(64, **given | wanted)
     assert SamplingParams.from_request({"stop": "\n", "seed": None, "max_tokens": None}, 64).stop == ("\n",)
 
 
 def test_every_field_has_a_rule():
-    assert list(params_module.RULES) == [one.name for one in fields(SamplingParams)]
+    assert [*params_module.RULES, "logprobs"] == [one.name for one in fields(SamplingParams)]
 
 
 def test_every_violation_is_reported_at_once():
@@ -62,6 +72,18 @@ def test_every_violation_is_reported_at_once():
         ("stop", ""),
         pytest.param("max_tokens", -(10**5000), id="thousands of digits"),
         ("stop", {"a": 1}),
+        ("min_p", 1.1),
+        ("presence_penalty", 2.1),
+        ("frequency_penalty", -2.1),
+        ("repetition_penalty", 0),
+        ("logit_bias", {"a": 1}),
+        ("logit_bias", {"1": 101}),
+        ("logit_bias", {"-1": 1}),
+        ("logit_bias", [1]),
+        ("stop_token_ids", [-1]),
+        ("stop_token_ids", [True]),
+        ("ignore_eos", 1),
+        ("logprobs", 5),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(name, value):
@@ -74,7 +96,7 @@ def test_values_out_of_range_are_refused_by_name(name, value):
 
 # --- sampling
 
-LOGITS = torch.tensor([1.0, 3.0, 2.0, -1.0, 0.5])
+LOGITS = np.array([1.0, 3.0, 2.0, -1.0, 0.5], np.float32)
 
 
 def drawn(params, logits=LOGITS, count=4000):
@@ -104,7 +126,7 @@ def test_a_tiny_temperature_does_not_overflow(temperature):
     ],
 )
 def test_frequencies_are_those_of_transformers_own_processors(chosen):
-    scores = TemperatureLogitsWarper(chosen["temperature"])(None, LOGITS[None])
+    scores = TemperatureLogitsWarper(chosen["temperature"])(None, torch.tensor(LOGITS)[None])
     if "top_k" in chosen:
         scores = TopKLogitsWarper(chosen["top_k"])(None, scores)
     if "top_p" in chosen:
@@ -116,16 +138,94 @@ def test_frequencies_are_those_of_transformers_own_processors(chosen):
         assert probability > 0 or found[token] == 0
 
 
+REAL = np.random.default_rng(0).normal(0, 3, 5000).astype(np.float32)
+PROMPT_IDS = [int(REAL.argmax()), 7, 7, 4999]
+
+
+def probabilities(params, logits, prompt_ids=()):
+    tokens, weights = Sampler(params, prompt_ids).candidates(logits)
+    found = np.zeros(len(logits))
+    found[slice(None) if tokens is None else tokens] = weights / weights.sum()
+    return found
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"temperature": 0.3},
+        {"top_k": 1},
+        {"top_k": 50},
+        {"top_k": 5000},
+        {"top_p": 0.01},
+        {"top_p": 0.9},
+        {"top_p": 0.999, "temperature": 3.0},
+        {"min_p": 0.05},
+        {"min_p": 1.0},
+        {"min_p": 0.0},
+        {"repetition_penalty": 1.3},
+        {"repetition_penalty": 0.7, "top_k": 20},
+        {"logit_bias": {3: 5.0, int(REAL.argmax()): -100.0}},
+        {
+            "logit_bias": {7: 4.0},
+            "repetition_penalty": 1.5,
+            "temperature": 0.8,
+            "top_k": 40,
+            "top_p": 0.8,
+            "min_p": 0.02,
+        },
+    ],
+    ids=str,
+)
+def test_probabilities_are_those_of_transformers_own_processors(chosen):
+    params = SamplingParams(1, **chosen)
+    ids, scores = torch.tensor([PROMPT_IDS]), torch.tensor(REAL, dtype=torch.float64)[None]
+    processors = [
+        SequenceBiasLogitsProcessor({(token,): bias for token, bias in (params.logit_bias or {3: 0.0}).items()})
+    ]
+    processors += [RepetitionPenaltyLogitsProcessor(params.repetition_penalty)]
+    processors += [TemperatureLogitsWarper(params.temperature)]
+    processors += [TopKLogitsWarper(params.top_k)] if params.top_k else []
+    processors += [TopPLogitsWarper(params.top_p)] if params.top_p else []
+    processors += [MinPLogitsWarper(params.min_p)] if params.min_p is not None else []
+    for processor in processors:
+        scores = processor(ids, scores)
+    wanted, found = scores.softmax(-1)[0].numpy(), probabilities(params, REAL, PROMPT_IDS)
+    assert (found > 0).tolist() == (wanted > 0).tolist()
+    assert np.abs(found - wanted).max() < 1e-9
+
+
+def test_penalties_of_what_was_written_are_openais():
+    """logit - presence (if it was written) - frequency * times; the prompt does not count."""
+    sample = Sampler(SamplingParams(1, 0.0, presence_penalty=0.5, frequency_penalty=0.25), prompt_ids=[0, 0])
+    logits = np.array([2.0, 2.9, 2.5, 0.0])
+    assert [sample(logits) for _ in range(6)] == [1, 2, 1, 0, 1, 2]
+    assert logits.tolist() == [2.0, 2.9, 2.5, 0.0]
+
+
+def test_a_repetition_penalty_counts_prompt_and_text():
+    sample = Sampler(SamplingParams(1, 0.0, repetition_penalty=2.0), prompt_ids=[0])
+    assert [sample(np.array([3.0, 2.5, 1.4])) for _ in range(2)] == [1, 0]
+
+
+def test_logprobs_are_of_the_models_own_probabilities():
+    found = token_logprobs(LOGITS, 0, 2)
+    wanted = torch.tensor(LOGITS).log_softmax(-1).tolist()
+    assert found.logprob == pytest.approx(wanted[0])
+    assert found.top == [(1, pytest.approx(wanted[1])), (2, pytest.approx(wanted[2]))]
+    assert token_logprobs(LOGITS, 0, 0).top == []
+
+
 def test_a_nucleus_wider_than_the_first_guess():
     """Nearly equal weights: the nucleus of 0.5 is half of the vocabulary, far more than are looked at first."""
-    logits = torch.linspace(0, 1e-6, 1000, dtype=torch.float64)
+    logits = np.linspace(0, 1e-6, 1000)
     found = drawn(SamplingParams(1, top_p=0.5, seed=1), logits, 3000)
     assert min(found) == 500  # the likelier half, and all of it is in reach
     assert len(found) > 450
 
 
 def test_a_seed_decides_and_no_seed_does_not():
-    logits = torch.zeros(1000)
+    logits = np.zeros(1000, np.float32)
 
     def tokens(seed):
         sample = Sampler(SamplingParams(1, seed=seed))
@@ -136,18 +236,10 @@ def test_a_seed_decides_and_no_seed_does_not():
     assert tokens(None) != tokens(None)
 
 
-def test_the_global_generator_is_left_alone():
-    torch.manual_seed(0)
-    wanted = torch.rand(1)
-    torch.manual_seed(0)
-    drawn(SamplingParams(1, seed=3), count=2)
-    assert torch.rand(1) == wanted
-
-
 @pytest.mark.parametrize("temperature", [0, 1.0])
 def test_logits_that_are_no_numbers_fail_the_prediction(temperature):
     with pytest.raises(PredictionFailed):
-        Sampler(SamplingParams(1, temperature=temperature))(torch.tensor([0.0, float("nan")]))
+        Sampler(SamplingParams(1, temperature=temperature))(np.array([0.0, np.nan], np.float32))
 
 
 # --- detokenising
@@ -224,68 +316,15 @@ def test_a_space_that_decoders_drop_at_the_start_of_a_text_is_kept():
     assert detokeniser.push(1) == " cat"
 
 
-# --- the engine
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return network(byte_tokenizer())
-
-
-PROMPT = [40, 41, 42, 43]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_greedy_tokens_are_those_of_transformers(tiny, seed):
-    torch.manual_seed(seed)
-    prompt = torch.randint(0, 256, (5 + seed,)).tolist()
-    wanted = tiny.generate(
-        torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt)), max_new_tokens=40, do_sample=False
-    )[0, len(prompt) :]
-    engine = SerialEngine(tiny)
-    found = list(engine.generate(prompt, SamplingParams(40, temperature=0), {tiny.config.eos_token_id}))
-    assert found == wanted.tolist()
-
-
-def test_an_end_token_is_the_last(tiny):
-    engine, params = SerialEngine(tiny), SamplingParams(40, temperature=0)
-    tokens = list(engine.generate(PROMPT, params))
-    assert len(tokens) == 40
-    end = tokens[10]
-    assert list(engine.generate(PROMPT, params, {end})) == tokens[: tokens.index(end) + 1]
-
-
-def test_closing_a_generation_frees_the_engine(tiny):
-    engine, params = SerialEngine(tiny), SamplingParams(40, temperature=0)
-    abandoned = engine.generate(PROMPT, params)
-    first = next(abandoned)
-    abandoned.close()
-    assert next(engine.generate(PROMPT, params)) == first
-
-
-def test_an_engine_that_raised_serves_the_next(tiny):
-    engine = SerialEngine(tiny)
-    with pytest.raises(IndexError):
-        list(engine.generate([10**6], SamplingParams(2)))
-    assert len(list(engine.generate(PROMPT, SamplingParams(2)))) == 2
-
-
-def test_inference_mode_does_not_leak_into_the_caller(tiny):
-    tokens = SerialEngine(tiny).generate(PROMPT, SamplingParams(4))
-    next(tokens)
-    assert not torch.is_inference_mode_enabled()
-    tokens.close()
-
-
 # --- a running completion
 
 
 class Bytes:
-    """A generator of token ids that remembers whether it was closed."""
+    """A sequence of token ids that remembers whether it was closed."""
 
     def __init__(self, text):
         self.ids = list(text)
-        self.closed = False
+        self.closed = self.cancelled = False
 
     def __iter__(self):
         return iter(self.ids)

@@ -11,7 +11,13 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaForCausalLM
 
 from service import models
-from service.errors import ArtifactMissing, DigestMismatch, InvalidParameters, PredictionFailed, StartupError
+from service.errors import (
+    ArtifactMissing,
+    DigestMismatch,
+    InvalidParameters,
+    ModelNotReady,
+    StartupError,
+)
 from service.generation.params import SamplingParams
 from service.packing.text import pack_checkpoint
 from service.settings import Settings
@@ -97,17 +103,27 @@ def test_markers_of_the_tokenizer_in_a_prompt_are_text(model):
     assert model.generate(END, GREEDY).prompt_tokens == len(END)
 
 
-def test_streams_take_turns_and_closing_one_lets_the_next_in(model):
-    running = model.stream("abc", GREEDY)
+def test_streams_run_together_and_give_what_they_give_alone(model):
+    prompts = ["abc", "Once upon a time", "z"]
+    alone = [model.generate(prompt, GREEDY).text for prompt in prompts]
+    running = [model.stream(prompt, GREEDY) for prompt in prompts]
+    for generation in running:
+        generation.start()
+    assert [next(generation) for generation in reversed(running)] == [text[0] for text in reversed(alone)]
+    running[1].close()
+    assert running[1].finish_reason == "cancelled"
+    assert alone[0][0] + "".join(running[0]) == alone[0]
+    assert alone[2][0] + "".join(running[2]) == alone[2]
+
+
+def test_a_stream_is_cancelled_from_another_thread(model):
+    running = model.stream("abc", SamplingParams(max_tokens=100, temperature=0))
     next(running)
-    waiting = threading.Thread(target=lambda: texts.append(model.generate("abc", GREEDY).text))
-    texts = []
-    waiting.start()
-    waiting.join(0.2)
-    assert waiting.is_alive()
-    running.close()
-    waiting.join(30)
-    assert len(texts) == 1
+    canceller = threading.Thread(target=running.cancel)
+    canceller.start()
+    rest = list(running)
+    canceller.join()
+    assert len(rest) < 99
     assert running.finish_reason == "cancelled"
 
 
@@ -148,13 +164,17 @@ def test_parameters_take_their_default_from_the_settings(packed):
         model.parameters({"heat": 1})
 
 
-def test_a_network_that_raises_is_a_failed_prediction(packed, caplog):
+def test_a_network_that_fails_whatever_it_reads_serves_no_more(packed, caplog):
     model = models.load(packed, SETTINGS)
-    model.engine.network.lm_head.weight = torch.nn.Parameter(torch.zeros(257, 3))
-    with pytest.raises(PredictionFailed) as caught:
-        model.generate("abc", GREEDY)
-    assert "shape" not in caught.value.message  # the cause is for the log only
+    assert model.failure is None
+    model.engine.runner.network.lm_head.weight = torch.nn.Parameter(torch.zeros(257, 3))
+    for _ in range(2):
+        with pytest.raises(ModelNotReady) as caught:
+            model.generate("abc", GREEDY)
+        assert "shape" not in caught.value.message  # the cause is for the log only
+    assert "serves no more" in model.failure
     assert "raised while generating" in caplog.text
+    assert "shape" in caplog.text
 
 
 # --- packing and loading
@@ -162,7 +182,9 @@ def test_a_network_that_raises_is_a_failed_prediction(packed, caplog):
 
 def test_both_forms_give_the_same_tokens(packed, tmp_path):
     """safetensors and the article's `torch.save`d state dict: the same weights, so the same texts."""
-    article = pack_checkpoint(save_state_dict(tmp_path / "article"), name="article", store=tmp_path / "store")
+    article = pack_checkpoint(
+        save_state_dict(tmp_path / "article"), name="article", store=tmp_path / "store", runtime="torch"
+    )
     assert {packed.manifest.spec["weights"], article.manifest.spec["weights"]} == {"model.safetensors", "model.pt"}
     assert article.manifest.example == packed.manifest.example
     one, other = models.load(packed, SETTINGS), models.load(article, SETTINGS)
@@ -176,9 +198,11 @@ def test_both_forms_give_the_same_tokens(packed, tmp_path):
 def test_weights_stay_mapped_from_their_file(packed, tmp_path, weights):
     """Two workers share what is mapped; what is copied, each pays for."""
     if weights == "model.pt":
-        packed = pack_checkpoint(save_state_dict(tmp_path / "article"), name="tiny", store=tmp_path / "store")
+        packed = pack_checkpoint(
+            save_state_dict(tmp_path / "article"), name="tiny", store=tmp_path / "store", runtime="torch"
+        )
     model = models.load(packed, SETTINGS)
-    address = model.engine.network.lm_head.weight.data_ptr()
+    address = model.engine.runner.network.lm_head.weight.data_ptr()
     with open("/proc/self/maps", encoding="utf-8") as maps:
         ranges = [line.split() for line in maps if line.rstrip().endswith(f"{packed.folder}/{weights}")]
     bounds = [[int(end, 16) for end in one[0].split("-")] for one in ranges]
@@ -189,7 +213,7 @@ def test_what_is_packed_is_told(packed, model):
     told = model.describe()
     assert told["context_length"] == CONTEXT_LENGTH
     assert told["dtype"] == "float32"
-    assert told["parameter_count"] == sum(one.numel() for one in model.engine.network.parameters())
+    assert told["parameter_count"] == sum(one.numel() for one in model.engine.runner.network.parameters())
     assert told["eos_token_ids"] == [256]
     assert told["example"].keys() == {"prompt", "completion", "token_ids"}
     assert told["provenance"]["packages"].keys() >= {"torch", "transformers"}
@@ -206,7 +230,7 @@ def test_half_precision_is_turned_to_float32_and_shards_to_one_file(tmp_path):
     (folder / "model.safetensors").unlink()
     network.save_pretrained(folder, max_shard_size="20KB")
     assert not (folder / "model.safetensors").exists()
-    packed = pack_checkpoint(folder, name="half", store=tmp_path / "store")
+    packed = pack_checkpoint(folder, name="half", store=tmp_path / "store", runtime="torch")
     served = load_file(packed.folder / "model.safetensors")
     assert {tensor.dtype for tensor in served.values()} == {torch.float32}
     models.load(packed, SETTINGS).warm_up()
@@ -217,7 +241,7 @@ def test_half_precision_in_a_wrapped_state_dict(tmp_path):
     folder = save_state_dict(tmp_path / "article")
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
     torch.save({"epoch": 3, "state_dict": {key: one.half() for key, one in state.items()}}, folder / "checkpoint.pt")
-    packed = pack_checkpoint(folder, name="half", store=tmp_path / "store")
+    packed = pack_checkpoint(folder, name="half", store=tmp_path / "store", runtime="torch")
     models.load(packed, SETTINGS).warm_up()
     assert torch.load(packed.folder / "model.pt", weights_only=True)["lm_head.weight"].dtype == torch.float32
 
@@ -231,8 +255,8 @@ def test_tied_weights_are_stored_once(tmp_path):
             state = load_file(folder / "model.safetensors")
             del state["lm_head.weight"]
             save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-        packed = pack_checkpoint(folder, name="tied", store=tmp_path / "store")
-        network = models.load(packed, SETTINGS).engine.network
+        packed = pack_checkpoint(folder, name="tied", store=tmp_path / "store", runtime="torch")
+        network = models.load(packed, SETTINGS).engine.runner.network
         assert network.lm_head.weight.data_ptr() == network.model.embed_tokens.weight.data_ptr()
     assert "lm_head.weight" not in load_file(Store(tmp_path / "store").open("tied", "1").folder / "model.safetensors")
 
@@ -317,7 +341,9 @@ def test_broken_files_are_refused_in_one_line(tmp_path, name, content):
 
 def test_an_example_prompt_too_long_is_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(ValueError, match="example prompt"):
-        pack_checkpoint(save_checkpoint(tmp_path / "tiny"), name="long", store=tmp_path / "store", prompt="a" * 120)
+        pack_checkpoint(
+            save_checkpoint(tmp_path / "tiny"), name="long", store=tmp_path / "store", prompt="a" * 120, runtime="torch"
+        )
     assert list((tmp_path / "store" / "long").iterdir()) == []
 
 

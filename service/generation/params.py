@@ -18,6 +18,8 @@ __all__ = ["SamplingParams"]
 MAX_STOPS = 16
 MAX_STOP_LENGTH = 256  # a stop string holds back up to this much of a stream
 MAX_SEED = 2**63 - 1
+MAX_BIASES = 1024
+MAX_TOKEN_ID = 10**9 - 1
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,16 @@ class SamplingParams:
     """How one completion is sampled.
 
     max_tokens: tokens to generate at most. temperature: 0 takes the likeliest token always.
-    top_k, top_p: sample among the k likeliest, or among the likeliest that together have this
-    probability. seed: the same seed gives the same text. stop: strings that end the text; they
-    are not part of it.
+    top_k, top_p, min_p: sample among the k likeliest, among the likeliest that together have this
+    probability, or among those at least this part as likely as the likeliest. seed: the same seed
+    gives the same text. stop: strings that end the text; they are not part of it. stop_token_ids:
+    token ids that end it, besides the model's own, which ignore_eos makes ordinary ones.
+    presence_penalty, frequency_penalty: taken from the logits of tokens already written, once, or
+    as often as they were. repetition_penalty: divides the odds of those, and of the prompt's.
+    logit_bias: {token id: what is added to its logit}.
+
+    logprobs is not a parameter of requests: a dialect whose answers can carry them sets it, to
+    how many of the likeliest tokens are listed in the place of each.
     """
 
     max_tokens: int
@@ -36,6 +45,14 @@ class SamplingParams:
     top_p: float | None = None
     seed: int | None = None
     stop: tuple = ()
+    min_p: float | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repetition_penalty: float = 1.0
+    logit_bias: dict | None = None
+    stop_token_ids: tuple = ()
+    ignore_eos: bool = False
+    logprobs: int | None = None
 
     @classmethod
     def from_request(cls, given, default_max_tokens):
@@ -90,6 +107,21 @@ def stops(value):
     )
 
 
+def biases(value):
+    return (
+        isinstance(value, dict)
+        and len(value) <= MAX_BIASES
+        and all(token.isascii() and token.isdigit() and len(token) <= 9 for token in value)
+        and all(real(bias) and -100 <= bias <= 100 for bias in value.values())
+    )
+
+
+def token_ids(value):
+    return isinstance(value, list) and len(value) <= MAX_STOPS and all(whole(one, 0, MAX_TOKEN_ID) for one in value)
+
+
+PENALTY = Rule("a number from -2 to 2", lambda value: real(value) and -2 <= value <= 2, float)
+
 RULES = {
     "max_tokens": Rule("a whole number, 1 or more", lambda value: whole(value, 1)),
     "temperature": Rule("a number, 0 or more", lambda value: real(value) and value >= 0, float),
@@ -101,6 +133,17 @@ RULES = {
         stops,
         lambda value: (value,) if isinstance(value, str) else tuple(value),
     ),
+    "min_p": Rule("a number from 0 to 1", lambda value: real(value) and 0 <= value <= 1, float),
+    "presence_penalty": PENALTY,
+    "frequency_penalty": PENALTY,
+    "repetition_penalty": Rule("a number above 0, at most 2", lambda value: real(value) and 0 < value <= 2, float),
+    "logit_bias": Rule(
+        f"an object of at most {MAX_BIASES} token ids, each with a number from -100 to 100",
+        biases,
+        lambda value: {int(token): float(bias) for token, bias in value.items()},
+    ),
+    "stop_token_ids": Rule(f"a list of at most {MAX_STOPS} token ids", token_ids, tuple),
+    "ignore_eos": Rule("true or false", lambda value: isinstance(value, bool)),
 }
 
 

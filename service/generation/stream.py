@@ -14,7 +14,7 @@ __all__ = ["Completion", "Generation"]
 
 @dataclass(frozen=True)
 class Completion:
-    """A finished generation. finish_reason: "stop" (end token or stop string) or "length"."""
+    """A finished generation. finish_reason: "stop" (end token or stop string), "length" or "cancelled"."""
 
     text: str
     finish_reason: str
@@ -23,19 +23,20 @@ class Completion:
 
 
 class Generation:
-    """An iterator of text pieces, none of them empty. Nothing runs before the first is asked for.
+    """An iterator of text pieces, none of them empty. Nothing runs before start(), or the first piece is asked for.
 
     finish_reason is None while it runs; then "stop", "length", or "cancelled" after close().
     completion_tokens counts every generated token, an end token too.
     """
 
     def __init__(self, tokens, detokeniser, *, prompt_tokens, eos_ids=()):
-        """tokens: the engine's generator of ids; it is closed with this object."""
+        """tokens: the engine's Sequence; it is closed with this object."""
         self.prompt_tokens = prompt_tokens
         self.completion_tokens = 0
         self.finish_reason = None
         self._detokeniser = detokeniser
         self._eos_ids = eos_ids
+        self._tokens = tokens
         self._pieces = self._run(tokens)
 
     def __iter__(self):
@@ -44,8 +45,17 @@ class Generation:
     def __next__(self):
         return next(self._pieces)
 
+    def start(self):
+        """Let the engine begin, so that several run together. Raises Overloaded or ModelNotReady."""
+        self._tokens.start()
+
+    def cancel(self):
+        """End it from any thread: whoever waits for its next piece finds it at its end, within one step."""
+        self._tokens.close()
+
     def close(self):
-        """End it now, wherever it is; harmless after the end."""
+        """End it now, wherever it is; harmless after the end. For the thread that iterates."""
+        self._tokens.close()
         self._pieces.close()
         self.finish_reason = self.finish_reason or "cancelled"
 
@@ -66,6 +76,8 @@ class Generation:
                     yield piece
                 if reason == "stop":
                     break
+            else:
+                reason = "cancelled" if tokens.cancelled else reason
         rest = self._detokeniser.flush()
         self.finish_reason = "stop" if self._detokeniser.stopped else reason
         if rest:

@@ -11,6 +11,8 @@ __all__ = ["Model"]
 class Model(ABC):
     """One loaded version. Subclasses add `predict` (tabular) or `stream` (text_generation)."""
 
+    failure = None  # why it can serve no more, where that can happen: a message
+
     def __init__(self, manifest):
         self.manifest = manifest
 

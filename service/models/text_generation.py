@@ -9,61 +9,62 @@ Only the continuation is given, never the prompt.
 """
 
 import logging
-from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForCausalLM
-from transformers.initialization import no_init_weights
-from transformers.utils import logging as transformers_logging
 
-from service.errors import InvalidParameters, PredictionFailed, ServiceError, StartupError
+from service.errors import InvalidParameters, ServiceError, StartupError
 from service.generation.detokenise import Detokeniser
-from service.generation.engine import SerialEngine
+from service.generation.engine import Engine
 from service.generation.params import SamplingParams
 from service.generation.stream import Generation
 from service.models.base import Model
 
-__all__ = ["TOKENIZER", "TextGenerationModel", "assemble", "misfit", "read_config", "read_network"]
+__all__ = ["TOKENIZER", "TextGenerationModel"]
 
 log = logging.getLogger(__name__)
 
 TOKENIZER = "tokenizer.json"
-
-# transformers writes advice and progress bars meant for notebooks; a server's log is ours.
-transformers_logging.set_verbosity_error()
-transformers_logging.disable_progress_bar()
 
 
 class TextGenerationModel(Model):
     """One loaded version of a causal language model."""
 
     def __init__(self, manifest, tokenizer, engine, *, default_max_tokens):
-        """tokenizer: a tokenizers.Tokenizer. engine: anything with SerialEngine's `generate`."""
+        """tokenizer: a tokenizers.Tokenizer. engine: an Engine."""
         super().__init__(manifest)
         self.tokenizer = tokenizer
         # "<|im_end|>" typed by a caller is text, not the end of a turn.
         self.tokenizer.encode_special_tokens = True
         self.engine = engine
         self.default_max_tokens = default_max_tokens
-        self.context_length = manifest.spec["context_length"]
+        self.context_length = min(manifest.spec["context_length"], engine.capacity)
+        self.vocabulary_size = manifest.spec["vocabulary_size"]
         self.eos_ids = frozenset(manifest.spec["eos_token_ids"])
         self._longest_token = max(map(len, tokenizer.get_vocab()))
 
     @classmethod
     def load(cls, version, settings):
         version.verify()
-        torch.set_num_threads(settings.compute_threads)
-        spec = version.manifest.spec
         try:
             tokenizer = Tokenizer.from_file(str(version.folder / TOKENIZER))
-            network = read_network(version.folder, spec["weights"])
+            runner = load_runner(version, settings)
         except StartupError as error:
             raise StartupError(f"{version} cannot be loaded: {error}") from error
         except Exception as error:  # parsers of configs and weights raise what they like; the version cannot serve
             raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {error}") from error
-        return cls(version.manifest, tokenizer, SerialEngine(network), default_max_tokens=settings.max_tokens)
+        engine = Engine(
+            runner,
+            kv_bytes=settings.kv_bytes,
+            prefix_bytes=settings.prefix_bytes,
+            max_waiting=settings.max_waiting,
+            max_waiting_tokens=settings.max_waiting_tokens,
+        )
+        return cls(version.manifest, tokenizer, engine, default_max_tokens=settings.max_tokens)
+
+    @property
+    def failure(self):
+        """None, or why it can serve no more: a message."""
+        return self.engine.failure
 
     def parameters(self, given):
         """{name: value} of a request -> SamplingParams. Raises InvalidParameters."""
@@ -77,11 +78,9 @@ class TextGenerationModel(Model):
         PredictionFailed while iterating.
         """
         ids = self._encode(prompt, params, add_special_tokens)
+        sequence = self.engine.generate(ids, params, self.eos_ids)
         return Generation(
-            self._tokens(ids, params),
-            Detokeniser(self._decode, ids, params.stop),
-            prompt_tokens=len(ids),
-            eos_ids=self.eos_ids,
+            sequence, Detokeniser(self._decode, ids, params.stop), prompt_tokens=len(ids), eos_ids=sequence.ends
         )
 
     def generate(self, prompt, params, *, add_special_tokens=False):
@@ -98,7 +97,7 @@ class TextGenerationModel(Model):
         wanted = example["token_ids"]
         params = SamplingParams(max_tokens=max(1, len(wanted)), temperature=0)
         try:
-            found = list(self._tokens(self._encode(example["prompt"], params), params))
+            found = list(self.engine.generate(self._encode(example["prompt"], params), params, self.eos_ids))
         except ServiceError as error:
             raise StartupError(f"{self.name} version {self.version} fails on its own example: {error}") from error
         if found[: len(wanted)] != wanted:
@@ -119,6 +118,10 @@ class TextGenerationModel(Model):
             refuse("text", "at least one token", "an empty text")
         if len(ids) >= self.context_length:
             refuse("text", f"less than the model's context of {self.context_length} tokens", f"{len(ids)} tokens")
+        named = (*params.stop_token_ids, *(params.logit_bias or ()))
+        if named and max(named) >= self.vocabulary_size:
+            parameter = "logit_bias" if params.logit_bias and max(named) in params.logit_bias else "stop_token_ids"
+            refuse(parameter, f"token ids below {self.vocabulary_size}", str(max(named)))
         room = self.context_length - len(ids)
         if params.max_tokens > room:
             expected = f"at most {room}: the context is {self.context_length} tokens and the text takes {len(ids)}"
@@ -128,15 +131,44 @@ class TextGenerationModel(Model):
     def _decode(self, ids):
         return self.tokenizer.decode(ids, skip_special_tokens=True)
 
-    def _tokens(self, ids, params):
-        """The engine's tokens. What a network may raise becomes one error; the cause goes to the log."""
-        try:
-            yield from self.engine.generate(ids, params, self.eos_ids)
-        except ServiceError:
-            raise
-        except Exception as error:
-            log.exception("%s version %s raised while generating", self.name, self.version)
-            raise PredictionFailed("the model failed while generating") from error
+
+def load_runner(version, settings):
+    """What runs the model: its graph; where it has none, or this machine runs it wrongly, its torch network."""
+    spec = version.manifest.spec
+    if spec["runtime"]["name"] == "onnx":
+        runner = tested_graph(version, settings)
+        if runner is not None:
+            return runner
+    # Imported only here: a worker whose models all have graphs is spared torch and transformers.
+    import torch
+
+    from service.generation.network import NetworkRunner
+    from service.models.checkpoints import read_network
+
+    torch.set_num_threads(settings.compute_threads)
+    network = read_network(version.folder, spec["weights"])
+    return NetworkRunner(network, rows=settings.slots, length=spec["context_length"])
+
+
+def tested_graph(version, settings):
+    """A GraphRunner that gives rows together what it gives them alone; otherwise None, and the log says why."""
+    from service.generation.graph import GraphRunner
+
+    spec = version.manifest.spec
+    try:
+        runner = GraphRunner(
+            version.folder / spec["runtime"]["payload"],
+            shapes=[(spec["runtime"]["heads"], spec["runtime"]["head_size"])] * (2 * spec["runtime"]["layers"]),
+            rows=settings.slots,
+            length=spec["context_length"],
+            kv_bytes=settings.kv_bytes,
+            threads=settings.compute_threads,
+        )
+        runner.test()
+    except Exception:
+        log.exception("%s: its graph cannot be run here; torch runs it instead, slower", version)
+        return None
+    return runner
 
 
 def refuse(parameter, expected, got):
@@ -144,54 +176,3 @@ def refuse(parameter, expected, got):
         f"{parameter}: expected {expected}, got {got}",
         details=[{"parameter": parameter, "expected": expected, "got": got}],
     )
-
-
-def read_config(folder):
-    """The config of a checkpoint in the Hugging Face layout. Raises OSError or ValueError."""
-    return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
-def read_network(folder, weights):
-    """The network in `folder`, in evaluation mode. Raises StartupError where weights and config disagree.
-
-    weights: the name of a `.safetensors` file, or of a state dict written by `torch.save`.
-    They stay mapped from it, so the workers of a server share one copy: nothing is cast or
-    copied. Nothing is fetched, and no code of a checkpoint is run.
-    """
-    path = Path(folder, weights)
-    if path.suffix == ".safetensors":
-        state = load_file(path)
-    else:
-        # weights_only: a pickle that holds anything but tensors is refused, not run.
-        state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    return assemble(read_config(folder), state)
-
-
-def assemble(config, state):
-    """A network of this config made of these very tensors: {name: tensor}.
-
-    It is not built on the meta device: buffers that are never saved (the frequencies of
-    rotary embeddings) would stay there. Without initialisation, building is as quick.
-    """
-    with no_init_weights():
-        network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    try:
-        absent, unknown = network.load_state_dict(state, strict=False, assign=True)
-    except RuntimeError as error:  # shapes that differ
-        raise StartupError(f"the weights do not fit the config: {error}") from None
-    network.tie_weights()
-    # A tied weight may be stored once; a buffer that is computed may be stored by an older transformers.
-    given, present = {tensor.data_ptr() for tensor in state.values()}, network.state_dict()
-    absent = [name for name in absent if present[name].data_ptr() not in given]
-    computed = {name for name, _ in network.named_buffers()}
-    unknown = [name for name in unknown if name not in computed]
-    if absent or unknown:
-        faults = [f"lack {name}" for name in absent] + [f"hold {name}, which the network has not" for name in unknown]
-        raise StartupError(misfit(faults))
-    return network.requires_grad_(False).eval()
-
-
-def misfit(faults):
-    """One sentence of what is wrong with the weights, three faults by name."""
-    more = f", and {len(faults) - 3} more" if len(faults) > 3 else ""
-    return f"the weights do not fit the config: they {'; '.join(faults[:3])}{more}"

@@ -6,55 +6,66 @@ The folder holds config.json, a tokenizer, and either weights in the Hugging Fac
 state dict: what `torch.save(model.state_dict(), "checkpoint.pt")` writes. Each form stays what
 it is; the weights are turned to float32 here, so that a worker can map them and cast nothing.
 
-Proof: the version, loaded as a worker loads it, must give transformers' own greedy tokens.
+What ONNX Runtime can run is compiled besides, in float32 or with quantised weights.
+
+Proof: the version, loaded as a worker loads it, must give transformers' own greedy tokens. Where a
+compiled one does not, torch serves it; a quantised one cannot, so the manifest tells how far it is off.
 """
 
 import pickle
 import shutil
+import tempfile
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from service.errors import InvalidParameters
-from service.generation.params import SamplingParams
-from service.models.text_generation import TOKENIZER, TextGenerationModel, assemble, misfit, read_config
+from service.models.checkpoints import assemble, misfit, read_config
+from service.packing.decoder import PRECISIONS, Uncompilable, compile_decoder
 from service.packing.opening import open_store
 from service.packing.provenance import provenance
-from service.settings import Settings
+from service.packing.text_proof import kept, proven
 from service.store.manifest import Manifest
-from service.store.versions import Store, StoredVersion, check_name
+from service.store.versions import Store, check_name
 
 __all__ = ["pack_checkpoint"]
 
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors")
-EXAMPLE_TOKENS = 24
-REPLAYED_TOKENS = 8  # so many, at most, are replayed by every worker that starts
-# A token is replayed only if the runner-up is this far behind, in logits: rounding on another
-# processor moves float32 logits by a thousandth at most, so it cannot change which one wins.
-CLEAR_LEAD = 0.01
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "onnxruntime", "onnxruntime-genai")
+RUNTIMES = ("auto", "torch")
 
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 HUGGING_FACE = (*WHOLE, *(f"{name}.index.json" for name in WHOLE))  # an index where the weights are in several files
 STATE_DICTS = ("*.pt", "*.pth")
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training scripts put the state dict in a checkpoint
-TOKENIZER_PROOF = ("Once upon a time", " two  spaces\n\n\ttab 1998", "naïve café, 日本語 🙂", "a <|im_end|> </s> <s> b")
 
 
 def pack_checkpoint(
-    folder, *, name, store="artifacts", version=None, source=None, license=None, metrics=None, prompt="Once upon a time"
+    folder,
+    *,
+    name,
+    store="artifacts",
+    version=None,
+    source=None,
+    license=None,
+    metrics=None,
+    prompt="Once upon a time",
+    runtime="auto",
+    precision="float32",
 ):
     """Pack the checkpoint in `folder` as a new version of the model `name`, and make it current.
 
     source, license: where it came from and its terms, for the provenance. prompt: of the
     stored example, which every worker replays when it starts. metrics: kept as given.
+    runtime: "torch" does not compile it; "auto" does where that can be done and proven.
+    precision: of a compiled model's weights, float32, int8 or int4.
 
     Returns the StoredVersion. Raises ValueError saying what cannot be packed and why.
     """
     check_name(name)
+    if runtime not in RUNTIMES or precision not in PRECISIONS:
+        raise ValueError(f"expected a runtime of {', '.join(RUNTIMES)} and a precision of {', '.join(PRECISIONS)}")
     folder = Path(folder)
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
@@ -64,18 +75,34 @@ def pack_checkpoint(
         tokenizer.save_pretrained(draft.folder)
         if (folder / "generation_config.json").exists():
             shutil.copyfile(folder / "generation_config.json", draft.folder / "generation_config.json")
+        described = compiled(network, tokenizer, draft.folder, precision) if runtime == "auto" else kept("asked for")
         manifest = Manifest(
             model=draft.model,
             version=draft.version,
             kind="text_generation",
             files=draft.digests(),
-            spec=describe(network, tokenizer, weights),
+            spec=describe(network, tokenizer, weights) | {"runtime": described},
             metrics=metrics or {},
             provenance=provenance(*LIBRARIES, source=source or folder.name, license=license),
         )
-        example = prove(StoredVersion(draft.folder, manifest), network, tokenizer, prompt)
-        draft.manifest = replace(manifest, example=example)
+        draft.manifest = proven(draft, manifest, network, tokenizer, prompt)
     return Store(store).open(draft.model, draft.version)
+
+
+def compiled(network, tokenizer, folder, precision):
+    """Write its graph into `folder` if it can be had: what the manifest says under "runtime".
+
+    Raises ValueError where a quantised one was asked for, which torch cannot stand in for.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=".source-", dir=folder) as source:
+            network.save_pretrained(source)
+            tokenizer.save_pretrained(source)
+            return compile_decoder(source, folder, precision)
+    except Uncompilable as error:
+        if precision != "float32":
+            raise ValueError(f"it cannot be compiled to {precision}: {error}") from error
+        return kept(str(error))
 
 
 def read_checkpoint(folder):
@@ -182,53 +209,3 @@ def end_tokens(network, tokenizer):
         configured = network.config.get_text_config().eos_token_id
     listed = configured if isinstance(configured, list) else [configured]
     return sorted({one for one in (*listed, tokenizer.eos_token_id) if one is not None})
-
-
-def prove(version, network, tokenizer, prompt):
-    """Load the version as a worker does, compare it with transformers, and return the stored example.
-
-    Raises ValueError where tokens differ.
-    """
-    served = TextGenerationModel.load(version, Settings(workers=1))
-    prove_tokenizer(served, tokenizer)
-    params = SamplingParams(max_tokens=EXAMPLE_TOKENS, temperature=0)
-    try:
-        completion = served.generate(prompt, params)
-    except InvalidParameters as error:
-        raise ValueError(f"the example prompt cannot be used: {error}") from None
-    prompt_ids = served.tokenizer.encode(prompt, add_special_tokens=False).ids
-    found = list(served.engine.generate(prompt_ids, params, served.eos_ids))
-    wanted = transformers_greedy(network, prompt_ids, served.eos_ids)
-    if found != wanted:
-        raise ValueError(f"the served version continues {prompt!r} with tokens {found}, transformers with {wanted}")
-    return {
-        "prompt": prompt,
-        "completion": completion.text,
-        "token_ids": found[: clear_tokens(network, prompt_ids, found)],
-    }
-
-
-def prove_tokenizer(served, tokenizer):
-    for text in TOKENIZER_PROOF:
-        wanted = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
-        found = served.tokenizer.encode(text, add_special_tokens=False).ids
-        if found != wanted:
-            raise ValueError(f"{TOKENIZER} splits {text!r} into {found}, transformers into {wanted}")
-
-
-def transformers_greedy(network, prompt_ids, eos_ids):
-    """What transformers' own `generate` continues with: token ids, the end token included."""
-    network.generation_config = GenerationConfig(
-        max_new_tokens=EXAMPLE_TOKENS, do_sample=False, eos_token_id=sorted(eos_ids) or None, pad_token_id=0
-    )
-    ids = torch.tensor([prompt_ids])
-    return network.generate(ids, attention_mask=torch.ones_like(ids))[0, len(prompt_ids) :].tolist()
-
-
-@torch.inference_mode()
-def clear_tokens(network, prompt_ids, completion_ids):
-    """How many leading tokens of the completion win by CLEAR_LEAD or more, REPLAYED_TOKENS at most."""
-    logits = network(torch.tensor([prompt_ids + completion_ids])).logits[0, len(prompt_ids) - 1 : -1]
-    first, second = logits[:REPLAYED_TOKENS].topk(2).values.T
-    clear = (first - second >= CLEAR_LEAD).tolist()
-    return [*clear, False].index(False)

@@ -1,0 +1,71 @@
+"""Reads checkpoints as torch networks, mapped from their files. Whoever imports this imports torch and transformers.
+
+network = read_network("artifacts/smollm2/1", "model.safetensors")
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.initialization import no_init_weights
+from transformers.utils import logging as transformers_logging
+
+from service.errors import StartupError
+
+__all__ = ["assemble", "misfit", "read_config", "read_network"]
+
+# transformers writes advice and progress bars meant for notebooks; a server's log is ours.
+transformers_logging.set_verbosity_error()
+transformers_logging.disable_progress_bar()
+
+
+def read_config(folder):
+    """The config of a checkpoint in the Hugging Face layout. Raises OSError or ValueError."""
+    return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def read_network(folder, weights):
+    """The network in `folder`, in evaluation mode. Raises StartupError where weights and config disagree.
+
+    weights: the name of a `.safetensors` file, or of a state dict written by `torch.save`.
+    They stay mapped from it, so the workers of a server share one copy: nothing is cast or
+    copied. Nothing is fetched, and no code of a checkpoint is run.
+    """
+    path = Path(folder, weights)
+    if path.suffix == ".safetensors":
+        state = load_file(path)
+    else:
+        # weights_only: a pickle that holds anything but tensors is refused, not run.
+        state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    return assemble(read_config(folder), state)
+
+
+def assemble(config, state):
+    """A network of this config made of these very tensors: {name: tensor}.
+
+    It is not built on the meta device: buffers that are never saved (the frequencies of
+    rotary embeddings) would stay there. Without initialisation, building is as quick.
+    """
+    with no_init_weights():
+        network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    try:
+        absent, unknown = network.load_state_dict(state, strict=False, assign=True)
+    except RuntimeError as error:  # shapes that differ
+        raise StartupError(f"the weights do not fit the config: {error}") from None
+    network.tie_weights()
+    # A tied weight may be stored once; a buffer that is computed may be stored by an older transformers.
+    given, present = {tensor.data_ptr() for tensor in state.values()}, network.state_dict()
+    absent = [name for name in absent if present[name].data_ptr() not in given]
+    computed = {name for name, _ in network.named_buffers()}
+    unknown = [name for name in unknown if name not in computed]
+    if absent or unknown:
+        faults = [f"lack {name}" for name in absent] + [f"hold {name}, which the network has not" for name in unknown]
+        raise StartupError(misfit(faults))
+    return network.requires_grad_(False).eval()
+
+
+def misfit(faults):
+    """One sentence of what is wrong with the weights, three faults by name."""
+    more = f", and {len(faults) - 3} more" if len(faults) > 3 else ""
+    return f"the weights do not fit the config: they {'; '.join(faults[:3])}{more}"
