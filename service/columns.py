@@ -97,7 +97,10 @@ class ColumnPlan:
         if not types <= HOLES:
             return None
         try:
-            array = np.array(cells, dtype=np.float64)
+            if type(None) in types:
+                array = np.array(cells, dtype=np.float64)
+            else:  # a quarter quicker, but to it None is no number
+                array = np.fromiter(cells, np.float64, count=len(cells))
         except OverflowError:
             return None
         holes = False
