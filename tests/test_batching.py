@@ -208,8 +208,8 @@ def test_it_is_measured_and_tried_whether_sharing_pays(kind, wanted):
 
 def test_a_loaded_model_shares_calls_and_says_how_long_they_waited(tmp_path):
     X, y = load_iris(return_X_y=True, as_frame=True)
-    pack(KNeighborsClassifier(algorithm="brute").fit(X, y), X, y, name="iris", store=tmp_path)
-    predictor = Predictor(Settings(store=tmp_path))
+    pack(KNeighborsClassifier(algorithm="brute").fit(X, y), X, y, name="iris", store=tmp_path, runtime="sklearn")
+    predictor = Predictor(Settings(store=tmp_path, threads=10))  # two more than ask
     predictor.load()
     model = predictor.find("iris")
     table = X.values.tolist()

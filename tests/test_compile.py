@@ -41,7 +41,7 @@ from service import models
 from service.errors import InvalidInstances, StartupError
 from service.models.tabular import TabularModel
 from service.packing import compile, pack
-from service.packing.translate import TRANSLATORS, linear
+from service.packing.translate import TRANSLATORS, linear, neighbours
 from service.runtimes.onnx import OnnxRuntime
 from service.runtimes.sklearn import SklearnRuntime
 from service.settings import Settings
@@ -105,6 +105,10 @@ FAMILIES = {
         ),
         THREE,
     ),
+    "neighbours, two": (scaled(neighbors.KNeighborsClassifier()), TWO),
+    "neighbours, several": (scaled(neighbors.KNeighborsClassifier(3)), several_labels),
+    "neighbours, numbers": (scaled(neighbors.KNeighborsRegressor()), NUMBERS),
+    "neighbours, two numbers": (scaled(neighbors.KNeighborsRegressor(algorithm="kd_tree")), several_numbers),
     "linear svc": (scaled(svm.LinearSVC()), THREE),
     "ridge labels": (linear_model.RidgeClassifier(), THREE),
     "stochastic, logistic": (scaled(linear_model.SGDClassifier(loss="log_loss", random_state=0)), THREE),
@@ -490,6 +494,11 @@ class Own(Logistic):
         (Own(max_iter=5000), "Own has no translation"),
         (neighbors.LocalOutlierFactor(novelty=True), "LocalOutlierFactor has no translation"),
         (make_pipeline(preprocessing.FunctionTransformer(np.sin), Logistic()), "FunctionTransformer of sin"),
+        (
+            neighbors.KNeighborsClassifier(weights="distance"),
+            "KNeighborsClassifier with other than uniform weights and Euclidean distance",
+        ),
+        (neighbors.KNeighborsClassifier(), "predict_proba is 0.2 where scikit-learn says 0.4"),  # equally far
     ],
     ids=str,
 )
@@ -499,6 +508,17 @@ def test_what_is_not_compiled_says_why(tmp_path, estimator, reason):
     assert described(version)["name"] == "sklearn"
     assert described(version)["reason"] == f"scikit-learn serves it because {reason}"
     served(version)
+
+
+def test_many_rows_are_computed_in_calls_that_memory_allows(tmp_path, monkeypatch):
+    monkeypatch.setattr(neighbours, "CELLS", 7 * 150)
+    X, y = three_classes()
+    estimator = scaled(neighbors.KNeighborsClassifier()).fit(X, y)
+    version = pack(estimator, X, y, name="m", store=tmp_path)
+    assert described(version)["at_once"] == 7
+    found = served(version).predict(X.tolist(), ["predict", "predict_proba"]).outputs
+    assert found["predict"] == estimator.predict(X).tolist()
+    assert [list(row.values()) for row in found["predict_proba"]] == estimator.predict_proba(X).tolist()
 
 
 def test_what_gains_nothing_stays_with_scikit_learn(tmp_path, monkeypatch):

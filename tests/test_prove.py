@@ -20,7 +20,19 @@ SCORES = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
 
 
 def compared(wanted, found, **changes):
-    return compare(wanted, found, **{"labelled": True, "tolerance": 1e-9, "typical": 3} | changes)
+    rows = len(next(iter(wanted.values())))
+    usual = {"labelled": True, "tolerance": 1e-9, "typical": 3, "tied": np.zeros(rows, dtype=bool)}
+    return compare(wanted, found, **usual | changes)
+
+
+def test_rows_that_the_graph_cannot_tell_apart_are_excused_and_counted():
+    """Neighbours equally far: labels and probabilities may be those of either."""
+    wanted, found = ({"predict": LABELS, "predict_proba": scores} for scores in (SCORES, SCORES[[0, 1, 0]]))
+    evidence = compared(wanted, found | {"predict": np.array(["a", "b", "b"])}, tied=np.array([False, False, True]))
+    assert (evidence.measured, evidence.close_rows, evidence.ties) == (0.0, 0, 1)
+    assert evidence.clear.tolist() == [True, True, False]
+    with pytest.raises(Unequal, match="predict_proba"):
+        compared(wanted, found, tied=np.array([True, True, False]))
 
 
 def test_equal_answers_are_equal_and_ties_are_counted():
@@ -113,7 +125,12 @@ def evidence_against(estimator, X, tmp_path, change):
     change(graph)
     runtime = OnnxRuntime(graph.SerializeToString(), told)
     wanted = {method: getattr(estimator, method)(X) for method in ("predict", "predict_proba")}
-    compare(wanted, runtime.run(X, list(wanted)), labelled=True, tolerance=told["tolerance"], typical=len(X))
+    compared(
+        wanted,
+        runtime.run(X, list(wanted)),
+        tolerance=told["tolerance"],
+        typical=len(X),
+    )
 
 
 def attribute(graph, name):

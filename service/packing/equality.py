@@ -35,25 +35,26 @@ class Evidence:
     clear: np.ndarray
 
 
-def compare(wanted, found, *, labelled, tolerance, typical):
+def compare(wanted, found, *, labelled, tolerance, typical, tied):
     """{method: scikit-learn's raw answer}, {method: the graph's} -> Evidence. Raises Unequal.
 
     `labelled`: whether predict gives labels. `typical`: how many of the first rows are ordinary ones.
+    `tied` [rows]: those where scikit-learn itself decides by rounding; they prove nothing, and are counted.
     """
     measured, absolute = 0.0, {}
     for method, answer in wanted.items():
         if method == "predict" and labelled:
             continue
         for one, other in zip(parts(answer), parts(found[method]), strict=True):
-            relative, absolute[method] = difference(method, one, other, typical, tolerance)
+            relative, absolute[method] = difference(method, one, other, typical, tolerance, tied)
             measured = max(measured, relative)
     margin = margins(wanted) if labelled else None
     if not labelled or "predict" not in wanted:
-        return Evidence(measured, 0, 0, np.ones(len(parts(next(iter(wanted.values())))[0]), dtype=bool))
+        return Evidence(measured, 0, int(tied.sum()), ~tied)
     labels, others = dense(wanted["predict"]), dense(found["predict"])
     if labels.shape != others.shape:
         raise Unequal(f"predict has the shape {others.shape}, not {labels.shape}")
-    wrong = labels != others
+    wrong = (labels != others) & ~(tied if labels.ndim == 1 else tied[:, None])
     if margin is None:
         blurred = np.zeros(len(labels), dtype=bool)
     else:
@@ -65,8 +66,8 @@ def compare(wanted, found, *, labelled, tolerance, typical):
     if wrong.any():
         row = int(np.argmax(wrong.reshape(len(labels), -1).any(axis=1)))
         raise Unequal(f"predict is {shown(others[row].tolist())} where scikit-learn says {shown(labels[row].tolist())}")
-    ties = 0 if margin is None else int((blurred & (margin == 0)).sum())
-    return Evidence(measured, int(blurred.sum()) - ties, ties, ~blurred)
+    ties = tied if margin is None else tied | (blurred & (margin == 0))
+    return Evidence(measured, int((blurred & ~ties).sum()), int(ties.sum()), ~(blurred | tied))
 
 
 def rowwise(blurred, wrong):
@@ -79,12 +80,13 @@ def parts(answer):
     return [dense(one) for one in answer] if isinstance(answer, list) else [dense(answer)]
 
 
-def difference(method, wanted, found, typical, tolerance):
+def difference(method, wanted, found, typical, tolerance, tied):
     """(largest relative difference, largest absolute one). Raises Unequal beyond the tolerance."""
     if wanted.shape != found.shape:
         raise Unequal(f"{method} has the shape {found.shape}, not {wanted.shape}")
     wanted, found = wanted.astype(np.float64), found.astype(np.float64)
     same = (wanted == found) | (np.isnan(wanted) & np.isnan(found))
+    same |= tied.reshape(-1, *[1] * (same.ndim - 1))
     usual = np.abs(wanted[:typical])
     scale = usual[np.isfinite(usual)].mean() if np.isfinite(usual).any() else 0.0
     with np.errstate(all="ignore"):

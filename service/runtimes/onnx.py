@@ -20,7 +20,7 @@ class OnnxRuntime:
 
     `described`: "targets" {method: how many graph outputs make its answer}, "classes" (the labels
     that predict's places stand for, or a list of them a target), "largest" (the largest number the
-    graph can take, or None).
+    graph can take, or None), "at_once" (how many a call may hold, or None).
     """
 
     def __init__(self, graph, described):
@@ -34,6 +34,7 @@ class OnnxRuntime:
         each = classes if self.by_target else [classes] if classes else []
         self.classes = [np.array(one) for one in each]
         self.largest = described["largest"]
+        self.at_once = described["at_once"]
         self.path = onnxruntime.RunOptions()
         self.path.only_execute_path_to_fetches = True
 
@@ -53,7 +54,12 @@ class OnnxRuntime:
         if self.largest is not None and not allowed(X, self.largest):
             raise ValueError(f"a number larger than {self.largest:.4g}")
         wanted = [name for method in methods for name in self.names[method]]
-        found = iter(self.session.run(wanted, {"X": X}, self.path))
+        if self.at_once is None or len(X) <= self.at_once:
+            found = iter(self.session.run(wanted, {"X": X}, self.path))
+        else:
+            pieces = [X[start : start + self.at_once] for start in range(0, len(X), self.at_once)]
+            results = [self.session.run(wanted, {"X": piece}, self.path) for piece in pieces]
+            found = map(np.concatenate, zip(*results, strict=True))
         answers = {}
         for method in methods:
             parts = [next(found) for _ in self.names[method]]

@@ -99,6 +99,8 @@ TRANSLATORS = {
     "sklearn.naive_bayes.ComplementNB": "densities.multinomial",
     "sklearn.naive_bayes.GaussianNB": "densities.gaussian",
     "sklearn.naive_bayes.MultinomialNB": "densities.multinomial",
+    "sklearn.neighbors.KNeighborsClassifier": "neighbours.labels",
+    "sklearn.neighbors.KNeighborsRegressor": "neighbours.numbers",
     "sklearn.neural_network.MLPClassifier": "networks.labels",
     "sklearn.neural_network.MLPRegressor": "networks.numbers",
     "sklearn.pipeline.FeatureUnion": "compose.union",

@@ -124,12 +124,14 @@ class Tensor:
 class Graph:
     """Nodes and constants of one model with one input, X: float64 [rows, width].
 
-    `largest` is the largest finite number that may stand in X; the runtime refuses others.
+    `largest` is the largest finite number that may stand in X; the runtime refuses others. `margin` [rows, 1]
+    is how far a row's answer is from a tie that only scikit-learn can break, where there are any. `rows`: as many,
+    at most, are computed in one call, where memory asks for it.
     """
 
     def __init__(self, width):
         self.width = width
-        self.largest = None
+        self.largest = self.margin = self.rows = None
         self.nodes = []
         self.constants = {}
         self.input = Tensor(self, INPUT)
@@ -140,10 +142,21 @@ class Graph:
             key: numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
             for key, value in attributes.items()
         }
-        name = f"t{len(self.nodes)}"
+        return self.several(kind, 1, *inputs, domain=domain, **attributes)[0]
+
+    def several(self, kind, count, *inputs, domain="", **attributes):
+        """Add one node that has so many results."""
+        made = [f"t{len(self.nodes)}", *(f"t{len(self.nodes)}.{place}" for place in range(1, count))]
         names = [one.name if isinstance(one, Tensor) else self.constant(one) for one in inputs]
-        self.nodes.append(helper.make_node(kind, names, [name], domain=domain, **attributes))
-        return Tensor(self, name)
+        self.nodes.append(helper.make_node(kind, names, made, domain=domain, **attributes))
+        return [Tensor(self, name) for name in made]
+
+    def doubt(self, margin):
+        """A tensor [rows, 1] that is about 0 where the answer may be another by rounding alone; relative."""
+        self.margin = margin if self.margin is None else self.op("Min", self.margin, margin)
+
+    def at_once(self, rows):
+        self.rows = rows if self.rows is None else min(self.rows, rows)
 
     def constant(self, value):
         """The name of a constant; equal ones are kept once. Floats and whole numbers alone are float64."""
