@@ -42,6 +42,9 @@ bench: install artifacts ## Ratios: one row through the server, and the column p
 clean: ## Remove what make made: the virtual environment, the demo models, caches.
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
 	rm -rf artifacts/tumour artifacts/smollm2 artifacts/data.csv artifacts/classifier.pkl
+bench-peers: install ## Daylight beside six other servers and the article's code, each in an environment of its own.
+	$(BIN)/python -m benchmarks.peers
+
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test-tools: $(VENV)/.test-tools
