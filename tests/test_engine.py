@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from service import models
+from service.app import create_app
 from service.errors import ModelNotReady, Overloaded, PredictionFailed
 from service.generation.engine import Engine
 from service.generation.kv import Slots
 from service.generation.network import NetworkRunner
+from service.generation.pace import Pace
 from service.generation.params import SamplingParams
 from service.generation.prefixes import Prefixes, shared
+from service.generation.serial import SerialRunner
 from service.settings import Settings
 from tests.tiny_text import CONTEXT_LENGTH, byte_tokenizer, network, pack_tiny
 
@@ -35,10 +38,11 @@ def compiled(tmp_path_factory):
     return packed
 
 
-@pytest.fixture(scope="module", params=["graph", "torch"])
+@pytest.fixture(scope="module", params=["graph", "torch", "serial"])
 def runner(request, tiny):
-    if request.param == "torch":
-        return NetworkRunner(tiny, rows=ROWS, length=CONTEXT_LENGTH)
+    if request.param != "graph":
+        kind = NetworkRunner if request.param == "torch" else SerialRunner
+        return kind(tiny, rows=ROWS, length=CONTEXT_LENGTH)
     version = request.getfixturevalue("compiled")
     return models.load(version, Settings(workers=1, slots=ROWS)).engine.runner
 
@@ -193,7 +197,7 @@ def test_a_beginning_that_is_known_is_not_read_again(runner):
     counting.read = 0
     list(engine.generate(prompt(97, 30), GREEDY))  # the same prompt, which is still being written
     assert counting.read == 1
-    running.close()
+    engine.stop()  # another engine on the same slots would find them changed under its hands
 
 
 def test_prefixes_keep_within_their_memory():
@@ -386,6 +390,44 @@ def test_an_engine_that_fails_for_good_ends_every_row_and_takes_no_more(runner):
         engine.generate([1], GREEDY).start()
 
 
+def test_a_token_that_cannot_be_drawn_ends_its_row_alone(runner, wanted, caplog):
+    engine = Engine(runner)
+    bad = engine.generate(PROMPTS[4], GREEDY, guide=Lost())
+    neighbour = engine.generate(PROMPTS[0], GREEDY)
+    for sequence in (bad, neighbour):
+        sequence.start()
+    with pytest.raises(PredictionFailed):
+        list(bad)
+    assert list(neighbour) == wanted[0]
+    assert "KeyError: 'lost'" in caplog.text
+    assert engine.failure is None
+
+
+class Lost:
+    """A guide that knows no way."""
+
+    def masked(self, scores):
+        raise KeyError("lost")
+
+
+def test_a_worker_whose_engine_failed_says_that_it_is_not_ready(compiled):
+    """The whole way: the failure, the answer of those who waited, the probe, whoever comes later."""
+    app = create_app(Settings(store=compiled.folder.parents[1]))
+    model = app.extensions["daylight"].find("tiny")
+    client = app.test_client()
+    assert client.get("/health/ready").status_code == 200
+    model.engine.runner = Broken(model.engine.runner)
+    ask = {"instances": ["abc"], "parameters": {"max_tokens": 20}}
+    for _ in range(2):
+        answer = client.post("/v1/models/tiny:predict", json=ask)
+        assert (answer.status_code, answer.json["code"]) == (503, "model_not_ready")
+        assert int(answer.headers["Retry-After"]) >= 1
+    ready = client.get("/health/ready")
+    assert ready.status_code == 503
+    assert "the engine failed and serves no more" in ready.text
+    assert client.get("/health/live").status_code == 200
+
+
 # --- memory
 
 
@@ -405,3 +447,52 @@ def test_slots_smaller_than_a_page_leave_their_neighbours_alone():
     for slot in (3, 0, 7):
         slots.clear(slot)
     assert slots.buffers[0][[1, 2, 4, 5, 6]].min() == 1
+
+
+# --- how much of a prompt is read between two steps
+
+
+def test_prompts_are_read_for_as_long_as_those_who_write_will_wait():
+    pace = Pace()
+    assert pace.chunk(0, beside_others=True) == pace.chunk(9, beside_others=False) == 64
+    pace.stepped(0.05)
+    pace.read(0.4, tokens=200)  # 2 ms each
+    assert pace.chunk(0, beside_others=False) == 125  # a quarter of a second of them, after which one may cancel
+    assert pace.chunk(0, beside_others=True) == 37
+    assert pace.chunk(0.035, beside_others=True) == 20
+    assert pace.chunk(0.045, beside_others=True) == 0  # 15 more would take as long as 16
+    assert pace.chunk(9, beside_others=True) == 0
+    for _ in range(40):
+        pace.read(1, tokens=100)  # 10 ms each: 16 take longer than they should, but nobody waits for ever
+    assert pace.chunk(0, beside_others=True) == 16
+
+
+class Timed:
+    """A runner that keeps what was read and written, in order: tokens of a prompt, or 0 for a step."""
+
+    def __init__(self, runner):
+        self.runner, self.slots, self.calls = runner, runner.slots, []
+
+    def extend(self, slot, ids, held):
+        self.calls.append(len(ids))
+        return self.runner.extend(slot, ids, held)
+
+    def step(self, ids, held):
+        self.calls.append(0)
+        return self.runner.step(ids, held)
+
+
+def test_between_two_steps_no_more_is_read_than_once_or_twice(runner):
+    """Read beside others, a prompt took a second chunk whenever the first had ended a moment early."""
+    timed = Timed(runner)
+    engine = Engine(timed, prefix_bytes=0)
+    writing = engine.generate([1], SamplingParams(max_tokens=100, temperature=0))
+    next(writing)
+    list(engine.generate(prompt(50, 100), SamplingParams(max_tokens=1, temperature=0)))  # now the pace is known
+    timed.calls.clear()
+    assert len(list(engine.generate(prompt(51, 90), SamplingParams(max_tokens=1, temperature=0)))) == 1
+    list(writing)
+    text = "".join("s" if not size else "r" for size in timed.calls)
+    engine.stop()
+    assert sum(timed.calls) == 90
+    assert "rrr" not in text

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import (
     MinPLogitsWarper,
+    PrefixConstrainedLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     SequenceBiasLogitsProcessor,
     TemperatureLogitsWarper,
@@ -56,7 +57,7 @@ def test_every_violation_is_reported_at_once():
     ("name", "value"),
     [
         ("max_tokens", "5"),
-        ("max_tokens", 2.0),
+        ("max_tokens", 2.5),
         ("temperature", float("nan")),
         ("temperature", float("inf")),
         ("temperature", 10**400),
@@ -76,6 +77,7 @@ def test_every_violation_is_reported_at_once():
         ("presence_penalty", 2.1),
         ("frequency_penalty", -2.1),
         ("repetition_penalty", 0),
+        ("repetition_penalty", 5e-324),
         ("logit_bias", {"a": 1}),
         ("logit_bias", {"1": 101}),
         ("logit_bias", {"-1": 1}),
@@ -92,6 +94,13 @@ def test_values_out_of_range_are_refused_by_name(name, value):
     (fault,) = caught.value.details
     assert fault["parameter"] == name
     assert len(fault["got"]) <= 60
+
+
+def test_whole_numbers_may_be_written_with_a_point():
+    """JSON knows one kind of number, and JSON Schema calls 16.0 an integer."""
+    params = SamplingParams.from_request({"max_tokens": 16.0, "seed": 7.0, "stop_token_ids": [2.0]}, 64)
+    for value in (params.max_tokens, params.seed, *params.stop_token_ids):
+        assert type(value) is int
 
 
 # --- sampling
@@ -195,12 +204,57 @@ def test_probabilities_are_those_of_transformers_own_processors(chosen):
     assert np.abs(found - wanted).max() < 1e-9
 
 
+class Only:
+    """A guide under which only these tokens may come."""
+
+    def __init__(self, tokens):
+        self.tokens = tokens
+
+    def masked(self, scores):
+        return np.where(np.isin(np.arange(len(scores)), self.tokens), scores, -np.inf)
+
+    def accept(self, token):
+        assert token in self.tokens
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{}, {"top_k": 50}, {"top_p": 0.8, "min_p": 0.01}, {"temperature": 0.5, "repetition_penalty": 1.5}],
+    ids=str,
+)
+def test_a_constraint_is_transformers_own_before_the_choice_among_the_likeliest(chosen):
+    allowed, params = [3, 7, 900, 901, 4999], SamplingParams(1, **chosen)
+    ids, scores = torch.tensor([PROMPT_IDS]), torch.tensor(REAL, dtype=torch.float64)[None]
+    processors = [RepetitionPenaltyLogitsProcessor(params.repetition_penalty)]
+    processors += [PrefixConstrainedLogitsProcessor(lambda batch, written: allowed, num_beams=1)]
+    processors += [TemperatureLogitsWarper(params.temperature)]
+    processors += [TopKLogitsWarper(params.top_k)] if params.top_k else []
+    processors += [TopPLogitsWarper(params.top_p)] if params.top_p else []
+    processors += [MinPLogitsWarper(params.min_p)] if params.min_p is not None else []
+    for processor in processors:
+        scores = processor(ids, scores)
+    wanted = scores.softmax(-1)[0].numpy()
+    tokens, weights = Sampler(params, PROMPT_IDS, Only(allowed)).candidates(REAL)
+    found = np.zeros(len(REAL))
+    found[slice(None) if tokens is None else tokens] = weights / weights.sum()
+    assert np.abs(found - wanted).max() < 1e-9
+    assert (found > 0).tolist() == (wanted > 0).tolist()
+    greedy = Sampler(SamplingParams(1, 0.0), PROMPT_IDS, Only(allowed))
+    assert greedy(REAL) == max(allowed, key=lambda token: REAL[token])
+
+
 def test_penalties_of_what_was_written_are_openais():
     """logit - presence (if it was written) - frequency * times; the prompt does not count."""
     sample = Sampler(SamplingParams(1, 0.0, presence_penalty=0.5, frequency_penalty=0.25), prompt_ids=[0, 0])
     logits = np.array([2.0, 2.9, 2.5, 0.0])
     assert [sample(logits) for _ in range(6)] == [1, 2, 1, 0, 1, 2]
     assert logits.tolist() == [2.0, 2.9, 2.5, 0.0]
+
+
+def test_no_temperature_is_too_small():
+    """5e-324 divided into minus infinity with a warning, which, where warnings are errors, ended the whole engine."""
+    params = SamplingParams.from_request({"temperature": 5e-324, "seed": 1, "top_k": 3, "top_p": 0.9}, 1)
+    assert Sampler(params)(LOGITS) == 1
 
 
 def test_a_repetition_penalty_counts_prompt_and_text():
@@ -325,6 +379,7 @@ class Bytes:
     def __init__(self, text):
         self.ids = list(text)
         self.closed = self.cancelled = False
+        self.logprobs = []
 
     def __iter__(self):
         return iter(self.ids)

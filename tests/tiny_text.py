@@ -19,6 +19,10 @@ from service.packing.text import pack_checkpoint
 
 CONTEXT_LENGTH = 128
 END = "<|im_end|>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{% if message.role == 'developer' %}{{ raise_exception('no developers') }}{% endif %}"
+    "{{ message.role[0] + ':' + message.content | trim + eos_token }}{% endfor %}{{ 'a:' }}"
+)
 
 
 def byte_tokenizer():
@@ -26,7 +30,9 @@ def byte_tokenizer():
     tokenizer = Tokenizer(models.BPE(vocab={character: place for place, character in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=END, pad_token=END, chat_template=CHAT_TEMPLATE
+    )
 
 
 def network(tokenizer, seed=0):

@@ -9,12 +9,11 @@ One thread runs while there is work, and it alone touches the runner. Rows come 
 
 import atexit
 import logging
-import math
 import threading
 import weakref
 from time import perf_counter
 
-from service.errors import ModelNotReady, PredictionFailed
+from service.errors import ModelNotReady, PredictionFailed, ServiceError
 from service.generation.line import Line
 from service.generation.pace import Pace
 from service.generation.prefixes import Prefixes, shared
@@ -51,13 +50,14 @@ class Engine:
 
     # --- for callers, on any thread
 
-    def generate(self, prompt_ids, params, eos_ids=()):
+    def generate(self, prompt_ids, params, eos_ids=(), guide=None):
         """A Sequence: an iterator of token ids, at most params.max_tokens; an end token is one of them, and the last.
 
         prompt_ids: at least one id; with max_tokens, `capacity` at most. Nothing runs before it is started.
+        guide: what says which tokens may come, where not all may (a Guide).
         """
         ends = frozenset(params.stop_token_ids) | (frozenset() if params.ignore_eos else frozenset(eos_ids))
-        return Sequence(self, prompt_ids, params, ends)
+        return Sequence(self, prompt_ids, params, ends, guide)
 
     def submit(self, sequence):
         if sequence.reserved > self.capacity:
@@ -98,11 +98,10 @@ class Engine:
         return len(self._rows) + (self._joining is not None)
 
     def _seconds_of_work(self):
-        """About how long it takes, from now on, until another one is through; from 1 to 60."""
+        """About how long it takes, from now on, until another one is through."""
         inside = [*self._rows, *self._line]
         steps = sum(one.reserved - one.length for one in inside) / max(1, self._running)
-        seconds = (steps * self._pace.step + self._line.tokens * self._pace.token) / max(1, len(inside))
-        return min(60, max(1, math.ceil(seconds)))
+        return self._pace.wait(steps=steps, tokens=self._line.tokens, texts=len(inside))
 
     # --- the engine's thread
 
@@ -122,10 +121,10 @@ class Engine:
 
     def _turn(self):
         self._drop_cancelled()
-        until = perf_counter() + self._pace.patience
-        while self._admit():
-            self._read_prompt()
-            if perf_counter() >= until:
+        began = perf_counter()
+        while self._admit() and (size := self._pace.chunk(perf_counter() - began, beside_others=bool(self._rows))):
+            self._read_prompt(size)
+            if not self._rows:  # nobody waits, but somebody may have cancelled
                 break
         if self._rows:
             self._write()
@@ -167,10 +166,10 @@ class Engine:
             self.runner.slots.write(joining.slot, kept, usable)
         joining.held = usable
 
-    def _read_prompt(self):
+    def _read_prompt(self, size):
         """A chunk of the joining row's prompt; after its last, the row has its first token and is one of the others."""
         joining = self._joining
-        ids = joining.unread(self._pace.chunk(beside_others=bool(self._rows)))
+        ids = joining.unread(size)
         began = perf_counter()
         logits = self._tried(self.runner.extend, joining.slot, ids, joining.held)
         if logits is None:  # it may be tried again: the same keys and values are written to the same places
@@ -227,8 +226,11 @@ class Engine:
             try:
                 if row.advance(scores):
                     ended.append((row, None))
-            except PredictionFailed as error:
+            except ServiceError as error:
                 ended.append((row, error))
+            except Exception:
+                log.exception("a token could not be drawn")
+                ended.append((row, failed()))
         for row, error in reversed(ended):
             self._leave(row, error)
 

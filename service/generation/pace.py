@@ -2,12 +2,15 @@
 
 pace = Pace()
 pace.stepped(0.05), pace.read(0.4, tokens=200)     # seconds, as they were measured
-pace.chunk(beside_others=True)                     # 37 tokens, which take about 1.5 steps
+pace.chunk(0, beside_others=True)                  # 37 tokens, which take about 1.5 steps
 """
+
+import math
 
 __all__ = ["Pace"]
 
-SMALLEST_CHUNK, LARGEST_CHUNK = 16, 512  # tokens
+SMALLEST_CHUNK, FIRST_CHUNK, LARGEST_CHUNK = 16, 64, 512  # tokens
+ALONE = 0.25  # seconds of a chunk that keeps nobody from writing: so long a cancelled prompt is read on at most
 PATIENCE = 1.5  # steps that those who are writing wait for those who join
 EASE = 0.2  # of a new measurement, in the running means
 
@@ -24,16 +27,22 @@ class Pace:
     def read(self, seconds, *, tokens):
         self.token = eased(self.token, seconds / tokens)
 
-    @property
-    def patience(self):
-        """How long prompts may be read between two steps."""
-        return PATIENCE * self.step
+    def chunk(self, spent, *, beside_others):
+        """How many tokens of prompts to read at once, `spent` seconds having gone since the last step; 0: none now."""
+        if not self.token:
+            return FIRST_CHUNK
+        if not beside_others:
+            return min(LARGEST_CHUNK, max(SMALLEST_CHUNK, int(ALONE / self.token)))
+        size = int((PATIENCE * self.step - spent) / self.token)
+        # Fewer would cost as much; but a step without any would keep those who join waiting for ever.
+        smallest = SMALLEST_CHUNK if spent < self.token else 0
+        return min(LARGEST_CHUNK, size if size >= SMALLEST_CHUNK else smallest)
 
-    def chunk(self, *, beside_others):
-        """How many tokens of a prompt to read at once."""
-        if not (beside_others and self.token):
-            return LARGEST_CHUNK
-        return min(LARGEST_CHUNK, max(SMALLEST_CHUNK, int(self.patience / self.token)))
+    def wait(self, *, steps, tokens, texts):
+        """Whole seconds, from 1 to 60, until one more of so many texts is through: with so many steps to write,
+        and tokens of prompts to read, for all of them together."""
+        seconds = (steps * self.step + tokens * self.token) / max(1, texts)
+        return min(60, max(1, math.ceil(seconds)))
 
 
 def eased(mean, new):

@@ -6,6 +6,7 @@
 Names are spelled as OpenAI spells them. This module imports nothing that computes.
 """
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,13 @@ MAX_STOP_LENGTH = 256  # a stop string holds back up to this much of a stream
 MAX_SEED = 2**63 - 1
 MAX_BIASES = 1024
 MAX_TOKEN_ID = 10**9 - 1
+MAX_CONSTRAINT = 16_384  # characters of it as JSON: every one of them may be looked at, at every token
+CONSTRAINTS = {
+    "json_schema": ("schema", dict),
+    "json_object": None,
+    "regex": ("pattern", str),
+    "choice": ("choices", list),
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,9 @@ class SamplingParams:
     token ids that end it, besides the model's own, which ignore_eos makes ordinary ones.
     presence_penalty, frequency_penalty: taken from the logits of tokens already written, once, or
     as often as they were. repetition_penalty: divides the odds of those, and of the prompt's.
-    logit_bias: {token id: what is added to its logit}.
+    logit_bias: {token id: what is added to its logit}. constraint: what the text must fit, however
+    likely other texts are: {"type": "json_schema", "schema": {...}}, {"type": "json_object"},
+    {"type": "regex", "pattern": "..."} of the whole text, or {"type": "choice", "choices": ["...", ...]}.
 
     logprobs is not a parameter of requests: a dialect whose answers can carry them sets it, to
     how many of the likeliest tokens are listed in the place of each.
@@ -52,6 +62,7 @@ class SamplingParams:
     logit_bias: dict | None = None
     stop_token_ids: tuple = ()
     ignore_eos: bool = False
+    constraint: dict | None = None
     logprobs: int | None = None
 
     @classmethod
@@ -86,7 +97,8 @@ class Rule(NamedTuple):
 
 
 def whole(value, lowest, highest=math.inf):
-    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+    """Whether it is a whole number in this range. As in JSON Schema, 16.0 is one."""
+    return real(value) and value == int(value) and lowest <= value <= highest
 
 
 def real(value):
@@ -120,14 +132,31 @@ def token_ids(value):
     return isinstance(value, list) and len(value) <= MAX_STOPS and all(whole(one, 0, MAX_TOKEN_ID) for one in value)
 
 
+def constraint(value):
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str) or value["type"] not in CONSTRAINTS:
+        return False
+    member = CONSTRAINTS[value["type"]]
+    if value.keys() != ({"type", member[0]} if member else {"type"}):
+        return False
+    told = value[member[0]] if member else {}
+    if member and not isinstance(told, member[1]):
+        return False
+    if isinstance(told, list) and not (told and all(isinstance(one, str) and one for one in told)):
+        return False
+    try:
+        return len(json.dumps(value)) <= MAX_CONSTRAINT
+    except RecursionError:
+        return False
+
+
 PENALTY = Rule("a number from -2 to 2", lambda value: real(value) and -2 <= value <= 2, float)
 
 RULES = {
-    "max_tokens": Rule("a whole number, 1 or more", lambda value: whole(value, 1)),
+    "max_tokens": Rule("a whole number, 1 or more", lambda value: whole(value, 1), int),
     "temperature": Rule("a number, 0 or more", lambda value: real(value) and value >= 0, float),
-    "top_k": Rule("a whole number, 1 or more", lambda value: whole(value, 1)),
+    "top_k": Rule("a whole number, 1 or more", lambda value: whole(value, 1), int),
     "top_p": Rule("a number above 0, at most 1", lambda value: real(value) and 0 < value <= 1, float),
-    "seed": Rule(f"a whole number from 0 to {MAX_SEED}", lambda value: whole(value, 0, MAX_SEED)),
+    "seed": Rule(f"a whole number from 0 to {MAX_SEED}", lambda value: whole(value, 0, MAX_SEED), int),
     "stop": Rule(
         f"a string, or a list of at most {MAX_STOPS}, each of 1 to {MAX_STOP_LENGTH} characters",
         stops,
@@ -136,14 +165,22 @@ RULES = {
     "min_p": Rule("a number from 0 to 1", lambda value: real(value) and 0 <= value <= 1, float),
     "presence_penalty": PENALTY,
     "frequency_penalty": PENALTY,
-    "repetition_penalty": Rule("a number above 0, at most 2", lambda value: real(value) and 0 < value <= 2, float),
+    # Far below, the odds it makes are beyond every float.
+    "repetition_penalty": Rule("a number from 0.01 to 2", lambda value: real(value) and 0.01 <= value <= 2, float),
     "logit_bias": Rule(
         f"an object of at most {MAX_BIASES} token ids, each with a number from -100 to 100",
         biases,
         lambda value: {int(token): float(bias) for token, bias in value.items()},
     ),
-    "stop_token_ids": Rule(f"a list of at most {MAX_STOPS} token ids", token_ids, tuple),
+    "stop_token_ids": Rule(
+        f"a list of at most {MAX_STOPS} token ids", token_ids, lambda value: tuple(int(one) for one in value)
+    ),
     "ignore_eos": Rule("true or false", lambda value: isinstance(value, bool)),
+    "constraint": Rule(
+        "an object with a type of json_schema (and schema, an object), json_object, regex (and pattern, a string) "
+        f"or choice (and choices, a list of strings), at most {MAX_CONSTRAINT} characters of JSON",
+        constraint,
+    ),
 }
 
 

@@ -20,18 +20,25 @@ NUCLEUS = 64
 
 
 class Sampler:
-    """Bias, penalties, temperature, top_k, top_p, min_p, in transformers' order, then one draw."""
+    """Bias, penalties, a constraint, temperature, top_k, top_p, min_p, in transformers' order, then one draw."""
 
-    def __init__(self, params, prompt_ids=()):
-        """prompt_ids: what the repetition penalty counts as said already, besides what is drawn."""
+    def __init__(self, params, prompt_ids=(), guide=None):
+        """prompt_ids: what the repetition penalty counts as said already, besides what is drawn.
+
+        guide: a Guide, where only some tokens may be drawn.
+        """
         self.params = params
+        self._guide = guide
         self._biased = ids_and_values(params.logit_bias or {})
         self._written = {}  # token id -> how often it was drawn
         self._prompt = dict.fromkeys(prompt_ids, 0)
         self._generator = np.random.default_rng(params.seed) if params.temperature > 0 else None
 
     def __call__(self, logits):
-        """logits: float array [vocabulary], not changed -> token id. Raises PredictionFailed if they are no numbers."""
+        """logits: float array [vocabulary], not changed -> token id.
+
+        Raises PredictionFailed if they are no numbers, and InvalidParameters where a guide gives up.
+        """
         if self._generator is None:
             scores = self._processed(logits)
             finite(scores.max())
@@ -39,14 +46,17 @@ class Sampler:
         else:
             token = self._drawn(*self.candidates(logits))
         self._written[token] = self._written.get(token, 0) + 1
+        if self._guide is not None:
+            self._guide.accept(token)
         return token
 
     def candidates(self, logits):
         """What may be drawn: (token ids, or None for all of them; float64 weights in the ratio of their odds)."""
         params, tokens = self.params, None
         scores = self._processed(logits)
-        # Largest first to 0, in double: then no temperature, however small, overflows.
-        scaled = (scores.astype(np.float64) - finite(scores.max())) / params.temperature
+        # Largest first to 0, in double: then a temperature, however small, makes the others minus infinity at most.
+        with np.errstate(over="ignore"):
+            scaled = (scores.astype(np.float64) - finite(scores.max())) / params.temperature
         if params.top_k is not None and params.top_k < len(scaled):
             tokens = np.flatnonzero(scaled >= np.partition(scaled, -params.top_k)[-params.top_k])
             scaled = scaled[tokens]
@@ -59,7 +69,11 @@ class Sampler:
         return tokens, weights
 
     def _processed(self, logits):
-        """The logits with bias and penalties, in double; the very same array where there are none."""
+        """The logits with bias, penalties and what may not come; the very same array where there is none of these."""
+        scores = self._penalised(logits)
+        return scores if self._guide is None else self._guide.masked(scores)
+
+    def _penalised(self, logits):
         params = self.params
         penalised = params.presence_penalty or params.frequency_penalty
         if not (params.logit_bias or penalised or params.repetition_penalty != 1):

@@ -20,8 +20,8 @@ ENDED = None
 class Sequence:
     """An iterator of token ids for its one consumer; for the engine, the state of one row."""
 
-    def __init__(self, engine, prompt_ids, params, ends):
-        """prompt_ids: at least one id. ends: ids that end it; the one that did is its last."""
+    def __init__(self, engine, prompt_ids, params, ends, guide=None):
+        """prompt_ids: at least one id. ends: ids that end it; the one that did is its last. guide: a Guide, or None."""
         self.params = params
         self.logprobs = []  # a TokenLogprobs for each token given so far, where params.logprobs asks for them
         self.cancelled = False
@@ -29,8 +29,9 @@ class Sequence:
         self._engine = engine
         self.ends = ends
         self._outbox = SimpleQueue()
+        self._put = self._outbox.put
         self._open = True
-        self._sampler = Sampler(params, prompt_ids)
+        self._sampler = Sampler(params, prompt_ids, guide)
         self._ids = np.empty(len(prompt_ids) + params.max_tokens, np.int32)
         self._ids[: len(prompt_ids)] = prompt_ids
         self.prompt_tokens = self.length = len(prompt_ids)
@@ -45,11 +46,15 @@ class Sequence:
             self._engine.submit(self)
             self.started = True
 
+    def send_to(self, outbox, place):
+        """Put (place, item) into this queue instead of being iterated: token ids, and at the end None or an error."""
+        self._put = lambda item: outbox.put((place, item))
+
     def __iter__(self):
         return self
 
     def __next__(self):
-        """The next token id, as soon as there is one. Raises what start() does, and PredictionFailed."""
+        """The next token id, as soon as there is one. Raises what start() and a Sampler do."""
         if self.cancelled or not self._open:
             raise StopIteration
         self.start()
@@ -84,15 +89,15 @@ class Sequence:
         return self._ids[self.held : min(self.length, self.held + limit)]
 
     def advance(self, logits):
-        """Draw the next token by its logits [vocabulary]; True if it is the last. Raises PredictionFailed."""
+        """Draw the next token by its logits [vocabulary]; True if it is the last. Raises what a Sampler does."""
         token = self._sampler(logits)
         if self.params.logprobs is not None:
             self.logprobs.append(token_logprobs(logits, token, self.params.logprobs))
         self._ids[self.length] = token
         self.length += 1
-        self._outbox.put(token)
+        self._put(token)
         return token in self.ends or self.length == self.reserved
 
     def finish(self, error=None):
         """Tell the consumer that nothing more comes, or why."""
-        self._outbox.put(ENDED if error is None else error)
+        self._put(ENDED if error is None else error)

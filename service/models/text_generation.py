@@ -9,15 +9,19 @@ Only the continuation is given, never the prompt.
 """
 
 import logging
+from dataclasses import replace
 
 from tokenizers import Tokenizer
 
-from service.errors import InvalidParameters, ServiceError, StartupError
+from service.errors import InvalidParameters, RequestError, ServiceError, StartupError
+from service.generation.constraint import Constraints
 from service.generation.detokenise import Detokeniser
 from service.generation.engine import Engine
 from service.generation.params import SamplingParams
 from service.generation.stream import Generation
+from service.generation.trial import try_rows
 from service.models.base import Model
+from service.models.chat import ChatTemplate
 
 __all__ = ["TOKENIZER", "TextGenerationModel"]
 
@@ -29,24 +33,27 @@ TOKENIZER = "tokenizer.json"
 class TextGenerationModel(Model):
     """One loaded version of a causal language model."""
 
-    def __init__(self, manifest, tokenizer, engine, *, default_max_tokens):
-        """tokenizer: a tokenizers.Tokenizer. engine: an Engine."""
+    def __init__(self, manifest, tokenizer, engine, *, default_max_tokens, chat=None):
+        """tokenizer: a tokenizers.Tokenizer. engine: an Engine. chat: a ChatTemplate."""
         super().__init__(manifest)
         self.tokenizer = tokenizer
         # "<|im_end|>" typed by a caller is text, not the end of a turn.
         self.tokenizer.encode_special_tokens = True
         self.engine = engine
+        self.chat = chat
         self.default_max_tokens = default_max_tokens
         self.context_length = min(manifest.spec["context_length"], engine.capacity)
         self.vocabulary_size = manifest.spec["vocabulary_size"]
         self.eos_ids = frozenset(manifest.spec["eos_token_ids"])
         self._longest_token = max(map(len, tokenizer.get_vocab()))
+        self._constraints = Constraints(tokenizer.to_str, vocabulary_size=self.vocabulary_size, eos_ids=self.eos_ids)
 
     @classmethod
     def load(cls, version, settings):
         version.verify()
         try:
             tokenizer = Tokenizer.from_file(str(version.folder / TOKENIZER))
+            chat = ChatTemplate.load(version, tokenizer)
             runner = load_runner(version, settings)
         except StartupError as error:
             raise StartupError(f"{version} cannot be loaded: {error}") from error
@@ -59,7 +66,7 @@ class TextGenerationModel(Model):
             max_waiting=settings.max_waiting,
             max_waiting_tokens=settings.max_waiting_tokens,
         )
-        return cls(version.manifest, tokenizer, engine, default_max_tokens=settings.max_tokens)
+        return cls(version.manifest, tokenizer, engine, default_max_tokens=settings.max_tokens, chat=chat)
 
     @property
     def failure(self):
@@ -70,15 +77,23 @@ class TextGenerationModel(Model):
         """{name: value} of a request -> SamplingParams. Raises InvalidParameters."""
         return SamplingParams.from_request(given, self.default_max_tokens)
 
-    def stream(self, prompt, params, *, add_special_tokens=False):
-        """Start a Generation: an iterator of pieces of text. Its counts and reason are read after the end.
+    def choices(self, given, n, logprobs=None):
+        """As many SamplingParams for one prompt; with a seed each has its own. Raises InvalidParameters."""
+        params = replace(self.parameters(given), logprobs=logprobs)
+        seeds = [None if params.seed is None else params.seed + place for place in range(n)]
+        return [replace(params, seed=seed) for seed in seeds]
 
+    def stream(self, prompt, params, *, add_special_tokens=False):
+        """A Generation: an iterator of pieces of text. Its counts and reason are read after the end.
+
+        prompt: a text, token ids, or messages {"role", "content"} for the model's chat template.
         add_special_tokens: let the tokenizer put its own marks (such as a start token) around
         the prompt; the article's dialect does not. Raises InvalidParameters at once;
         PredictionFailed while iterating.
         """
         ids = self._encode(prompt, params, add_special_tokens)
-        sequence = self.engine.generate(ids, params, self.eos_ids)
+        guide = None if params.constraint is None else self._guide(params)
+        sequence = self.engine.generate(ids, params, self.eos_ids, guide)
         return Generation(
             sequence, Detokeniser(self._decode, ids, params.stop), prompt_tokens=len(ids), eos_ids=sequence.ends
         )
@@ -106,18 +121,47 @@ class TextGenerationModel(Model):
                 f"but was packed with {self._decode(wanted)!r}"
             )
 
+    def texts(self, ids):
+        """Each token's own text; bytes that are no character by themselves are shown as such."""
+        return self.tokenizer.decode_batch([[one] for one in ids], skip_special_tokens=False)
+
     def _encode(self, prompt, params, add_special_tokens=False):
-        # What cannot fit is not tokenised first: a body of megabytes would take seconds to refuse.
-        if len(prompt) > self.context_length * self._longest_token:
-            refuse("text", f"at most {self.context_length} tokens", f"{len(prompt)} characters")
-        try:
-            ids = self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens).ids
-        except TypeError:  # what the tokenizer says of a string that is not Unicode text
-            refuse("text", "text of Unicode characters", "half of a surrogate pair")
+        ids = self._ids(prompt, add_special_tokens)
         if not ids:
             refuse("text", "at least one token", "an empty text")
+        if max(ids) >= self.vocabulary_size:
+            refuse("prompt", f"token ids below {self.vocabulary_size}", str(max(ids)))
         if len(ids) >= self.context_length:
             refuse("text", f"less than the model's context of {self.context_length} tokens", f"{len(ids)} tokens")
+        self._check_room(ids, params)
+        return ids
+
+    def _ids(self, prompt, add_special_tokens):
+        if isinstance(prompt, str):
+            return self._ids_of_text(prompt, add_special_tokens)
+        if not all(isinstance(one, dict) for one in prompt):
+            return prompt
+        if self.chat is None:
+            raise RequestError(f"{self.name} has no chat template; send it a prompt")
+        self._check_length(sum(len(text) for message in prompt for text in message.values()))
+        try:
+            return self.chat.ids(prompt)
+        except TypeError:
+            refuse("messages", "text of Unicode characters", "half of a surrogate pair")
+
+    def _check_length(self, characters):
+        # What cannot fit is not tokenised first: a body of megabytes would take seconds to refuse.
+        if characters > self.context_length * self._longest_token:
+            refuse("text", f"at most {self.context_length} tokens", f"{characters} characters")
+
+    def _ids_of_text(self, prompt, add_special_tokens):
+        self._check_length(len(prompt))
+        try:
+            return self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens).ids
+        except TypeError:  # what the tokenizer says of a string that is not Unicode text
+            refuse("text", "text of Unicode characters", "half of a surrogate pair")
+
+    def _check_room(self, ids, params):
         named = (*params.stop_token_ids, *(params.logit_bias or ()))
         if named and max(named) >= self.vocabulary_size:
             parameter = "logit_bias" if params.logit_bias and max(named) in params.logit_bias else "stop_token_ids"
@@ -126,7 +170,11 @@ class TextGenerationModel(Model):
         if params.max_tokens > room:
             expected = f"at most {room}: the context is {self.context_length} tokens and the text takes {len(ids)}"
             refuse("max_tokens", expected, str(params.max_tokens))
-        return ids
+
+    def _guide(self, params):
+        if params.ignore_eos:
+            refuse("ignore_eos", "false where there is a constraint, which only an end token can end", "true")
+        return self._constraints.guide(params.constraint)
 
     def _decode(self, ids):
         return self.tokenizer.decode(ids, skip_special_tokens=True)
@@ -142,12 +190,30 @@ def load_runner(version, settings):
     # Imported only here: a worker whose models all have graphs is spared torch and transformers.
     import torch
 
-    from service.generation.network import NetworkRunner
     from service.models.checkpoints import read_network
 
     torch.set_num_threads(settings.compute_threads)
     network = read_network(version.folder, spec["weights"])
-    return NetworkRunner(network, rows=settings.slots, length=spec["context_length"])
+    # Asked in a worker, never in the process that starts them: CUDA does not survive a fork.
+    if torch.cuda.is_available():
+        network = network.to("cuda")
+    return tested_network(version, network, settings)
+
+
+def tested_network(version, network, settings):
+    """A NetworkRunner that gives rows together what it gives them alone; or a SerialRunner, and the log says why."""
+    from service.generation.network import NetworkRunner
+    from service.generation.serial import SerialRunner
+
+    size = {"rows": settings.slots, "length": version.manifest.spec["context_length"]}
+    serial = SerialRunner(network, **size)
+    try:
+        runner = NetworkRunner(network, **size, kv_bytes=settings.kv_bytes)
+        try_rows(runner, serial)
+    except Exception as error:  # what a network makes of a cache that is not its own, nobody knows
+        log.warning("%s: its rows are written one by one: %s: %s", version, type(error).__name__, error)
+        return serial
+    return runner
 
 
 def tested_graph(version, settings):
@@ -164,7 +230,7 @@ def tested_graph(version, settings):
             kv_bytes=settings.kv_bytes,
             threads=settings.compute_threads,
         )
-        runner.test()
+        try_rows(runner)
     except Exception:
         log.exception("%s: its graph cannot be run here; torch runs it instead, slower", version)
         return None

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from service.generation.graph import GraphRunner
+from service.generation.trial import try_rows
 
 __all__ = ["PRECISIONS", "Uncompilable", "compile_decoder", "discard"]
 
@@ -78,6 +79,6 @@ def try_out(path, described):
     """Raises Uncompilable for a graph that the engine cannot feed, or that mixes rows up."""
     shapes = [(described["heads"], described["head_size"])] * (2 * described["layers"])
     try:
-        GraphRunner(path, shapes=shapes, rows=3, length=TRIAL_LENGTH, threads=1).test()
+        try_rows(GraphRunner(path, shapes=shapes, rows=3, length=TRIAL_LENGTH, threads=1))
     except Exception as error:
         raise Uncompilable(f"its graph cannot be run: {str(error).splitlines()[0]}") from error
