@@ -17,6 +17,7 @@ from .errors import (
     TransportError,
     Unavailable,
 )
+from .streams import TextStream
 from .transport import Timeout
 from .version import __version__
 
@@ -29,6 +30,7 @@ __all__ = [
     "ModelNotFound",
     "Predictions",
     "ServerError",
+    "TextStream",
     "TimedOut",
     "Timeout",
     "TransportError",

@@ -1,7 +1,8 @@
 """The command line: python -m client (installed: daylight-client).
 
     daylight-client predict rows.csv               one prediction a line, as JSON
-    daylight-client generate "Once upon a time"    the text that follows
+    daylight-client generate "Once upon a time"    the text that follows; --stream: as it is written
+    daylight-client chat                           a conversation, a line at a time
     daylight-client models                         what the server has
 
 Exit codes: 0 done; 1 the server refuses the request; 2 wrong usage, or a file that cannot be
@@ -13,6 +14,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from time import monotonic
 
 from .client import Client
 from .csv_file import read
@@ -29,7 +31,8 @@ def main(arguments=None):
     """Run the command line; returns the exit code. arguments: list of str, default those of the process."""
     options = parser().parse_args(arguments)
     try:
-        with Client(options.url, timeout=Timeout(read=options.timeout)) as client:
+        key = text_of(options.key_file).strip() if options.key_file else None
+        with Client(options.url, api_key=key, timeout=Timeout(read=options.timeout)) as client:
             options.command(client, options)
             sys.stdout.flush()
     except InvalidRequest as error:
@@ -53,6 +56,7 @@ def failed(error, code):
 def parser():
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--url", default="http://127.0.0.1:1200", help="where the server is (default: %(default)s)")
+    common.add_argument("--key-file", metavar="FILE", help="holds the API key, where the server asks for one")
     common.add_argument(
         "--timeout", type=float, default=60.0, metavar="S", help="seconds of silence to wait (default: %(default)g)"
     )
@@ -77,7 +81,15 @@ def parser():
     for option, kind in SAMPLING.items():
         command.add_argument(f"--{option.replace('_', '-')}", type=kind, metavar="N")
     command.add_argument("--stop", action="append", metavar="TEXT", help="ends the completion; repeatable")
+    command.add_argument("--stream", action="store_true", help="print it as it is written")
     command.set_defaults(command=generate)
+
+    command = commands.add_parser("chat", parents=[common], help="talk to a model; tokens a second on stderr")
+    command.add_argument("--model", help="the model's name (default: the server's default)")
+    command.add_argument("--system", metavar="TEXT", help="what the model is told before the conversation")
+    for option, kind in SAMPLING.items():
+        command.add_argument(f"--{option.replace('_', '-')}", type=kind, metavar="N")
+    command.set_defaults(command=chat)
 
     command = commands.add_parser("models", parents=[common], help="list the models; * marks the default of its kind")
     command.set_defaults(command=models)
@@ -103,7 +115,40 @@ def predict(client, options):
 def generate(client, options):
     sampling = {name: getattr(options, name) for name in SAMPLING}
     text = options.text if options.file is None else prompt_of(options.file)
-    print(client.generate(text, options.model, version=options.model_version, stop=options.stop, **sampling))
+    if options.stream:
+        if options.model_version:
+            raise ValueError("--stream writes with the current version of a model")
+        shown(client.stream(text, options.model, stop=options.stop, **sampling))
+    else:
+        print(client.generate(text, options.model, version=options.model_version, stop=options.stop, **sampling))
+
+
+def chat(client, options):
+    """Lines of standard input, each answered with all that was said before."""
+    messages = [{"role": "system", "content": options.system}] if options.system else []
+    sampling = {name: getattr(options, name) for name in SAMPLING}
+    prompt = "> " if sys.stdin.isatty() else ""
+    while True:
+        print(prompt, end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            messages.append({"role": "user", "content": line.strip()})
+            answer = shown(client.chat(messages, options.model, stream=True, **sampling))
+            messages.append({"role": "assistant", "content": answer})
+
+
+def shown(pieces):
+    """Print a stream as it comes, how quick it was on stderr, and return its text; an interrupt ends it."""
+    began = monotonic()
+    with pieces:
+        for piece in pieces:
+            print(piece, end="", flush=True)
+    print()
+    count = (pieces.usage or {}).get("completion_tokens", 0)
+    print(f"{count} tokens, {count / (monotonic() - began):.1f} a second, {pieces.finish_reason}", file=sys.stderr)
+    return pieces.text
 
 
 def models(client, options):

@@ -60,6 +60,15 @@ class Completion(str):
         return str(self)
 
     @classmethod
+    def from_chat(cls, answer):
+        """The JSON of OpenAI's chat completions -> Completion. Raises KeyError, ValueError or TypeError."""
+        (choice,) = answer["choices"]
+        if not isinstance(choice["message"]["content"], str):
+            raise TypeError("the content of a message is a string")
+        named = {"usage": answer["usage"], "model": answer["model"]}
+        return cls(choice["message"]["content"], finish_reason=choice["finish_reason"], **named)
+
+    @classmethod
     def from_answer(cls, answer):
         """The JSON of `:predict` of a text model -> Completion. Raises KeyError, ValueError or TypeError."""
         (prediction,) = answer["predictions"]

@@ -17,6 +17,7 @@ from requests.utils import get_auth_from_url, urldefragauth
 from .answers import Completion, Predictions
 from .errors import ModelNotFound, ServerError, TimedOut, TransportError, Unavailable, excerpt, from_answer
 from .rows import dump, table
+from .streams import TextStream
 from .transport import Timeout, session, transport_error
 
 __all__ = ["Client"]
@@ -28,14 +29,15 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether 
 class Client:
     """One server. Threads may share it; processes make their own.
 
-    url: where the server is, `http://user:password@host` for basic authentication. timeout: a
+    url: where the server is, `http://user:password@host` for basic authentication. api_key: where the
+    server asks for one; it is sent as X-API-Key, so a proxy may have a password of its own. timeout: a
     Timeout, or one number of seconds for both of its parts; it limits each silence of the server,
     not the whole call. `session` is the requests.Session underneath, to mount adapters on.
 
     Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
     """
 
-    def __init__(self, url="http://127.0.0.1:1200", *, timeout=TIMEOUT):
+    def __init__(self, url="http://127.0.0.1:1200", *, api_key=None, timeout=TIMEOUT):
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError(f"url={url!r}: expected http://host:port or https://host")
         self.url = urldefragauth(url).rstrip("/")
@@ -43,6 +45,8 @@ class Client:
         self.session = session()
         if any(get_auth_from_url(url)):
             self.session.auth = get_auth_from_url(url)
+        if api_key:
+            self.session.headers["X-API-Key"] = api_key
         self._defaults = {}  # kind -> name of the server's default model, once asked
 
     def __repr__(self):
@@ -105,6 +109,25 @@ class Client:
         )
         body = {"instances": [text], "parameters": parameters}
         return self._predict("text_generation", model, version, body, Completion.from_answer)
+
+    def stream(self, text, model=None, **parameters):
+        """A prompt -> TextStream, an iterator of the pieces of what follows, as they are written; close it to end.
+
+        model: a name; None is the server's default for text. parameters: those of `generate`, and all others that
+        the server knows. Raises as `generate`, at once or while it is iterated.
+        """
+        return self._stream("/v1/completions", model, {"prompt": text, **given(parameters)})
+
+    def chat(self, messages, model=None, *, stream=False, **parameters):
+        """Messages [{"role": "user", "content": "..."}, ...] -> the answer, a Completion; a TextStream if `stream`.
+
+        model, parameters: as in `stream`. The model's own chat template makes a prompt of them.
+        """
+        body = {"messages": messages, **given(parameters)}
+        if stream:
+            return self._stream("/v1/chat/completions", model, body)
+        body = dump({"model": model or self.default("text_generation"), **body})
+        return self._ask("POST", "/v1/chat/completions", Completion.from_chat, body)
 
     def models(self):
         """The models that are served: a list of dicts with "id", "kind", "version", "ready", "default" and more."""
@@ -174,21 +197,15 @@ class Client:
         self._defaults.pop(kind, None)  # learnt a while ago; the server may serve another one by now
         return self._ask("POST", f"{address(self.default(kind), version)}:predict", read, body)
 
+    def _stream(self, path, model, body):
+        options = {"model": model or self.default("text_generation"), "stream": True}
+        body = dump({**body, **options, "stream_options": {"include_usage": True}})
+        answer = self._request("POST", path, body, self.timeout, stream=True)
+        return TextStream(answer, self.url, self.timeout)
+
     def _ask(self, method, path, read, body=None, timeout=None):
-        """One request and its answer, made into a value by `read`; the only place that talks to the server."""
-        timeout = timeout or self.timeout
-        headers = {"Content-Type": "application/json"} if body else None
-        try:
-            # A redirected POST would arrive as a GET, so redirects are refused, with the URL to use instead.
-            answer = self.session.request(
-                method, self.url + path, data=body, headers=headers, timeout=timeout, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise transport_error(error, self.url, timeout) from error
-        if answer.is_redirect:
-            raise ServerError(f"{self.url} redirects to {answer.headers['Location']}", status=answer.status_code)
-        if not 200 <= answer.status_code < 300:
-            raise from_answer(answer.status_code, answer.headers, answer.content)
+        """One request and its answer, made into a value by `read`."""
+        answer = self._request(method, path, body, timeout or self.timeout)
         try:
             return read(json.loads(answer.content))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -197,6 +214,28 @@ class Client:
                 status=answer.status_code,
                 request_id=answer.headers.get("X-Request-ID"),
             ) from error
+
+    def _request(self, method, path, body, timeout, *, stream=False):
+        """One request; the only place that talks to the server. Raises the error that another answer than 2xx is."""
+        headers = {"Content-Type": "application/json"} if body else None
+        try:
+            # A redirected POST would arrive as a GET, so redirects are refused, with the URL to use instead.
+            answer = self.session.request(
+                method,
+                self.url + path,
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=stream,
+            )
+            if answer.is_redirect:
+                raise ServerError(f"{self.url} redirects to {answer.headers['Location']}", status=answer.status_code)
+            if not 200 <= answer.status_code < 300:
+                raise from_answer(answer.status_code, answer.headers, answer.content)
+        except requests.RequestException as error:
+            raise transport_error(error, self.url, timeout) from error
+        return answer
 
 
 def record(answer):

@@ -49,7 +49,30 @@ def test_type_text_see_the_continuation(open_page, server):
     section.get_by_label("Tokens at most").fill("4")
     section.get_by_role("button", name="Continue").click()
     section.locator("[data-answer]").get_by_text("Paris").first.wait_for(timeout=60_000)
-    assert "tokens" in section.locator(".answer").inner_text()
+    section.locator(".answer").get_by_text("Tokens added").wait_for()
+
+
+def test_a_text_is_shown_as_it_is_written_until_it_is_stopped(open_page, server):
+    page = open_page(f"{server}/#smollm2")
+    section = page.locator("section#smollm2")
+    section.get_by_label("Text to continue").fill("Once upon a time")
+    section.get_by_label("Tokens at most").fill("5000")
+    stop = section.get_by_role("button", name="Stop")
+    assert stop.is_hidden()
+    section.get_by_role("button", name="Continue").click()
+    section.locator("[aria-busy=true] mark:not(:empty)").wait_for(timeout=60_000)
+    stop.click()
+    section.get_by_text("it was stopped").wait_for()
+    assert stop.is_hidden()
+    assert section.locator("[data-answer] mark").inner_text().strip()
+
+
+def test_what_the_server_refuses_of_a_text_is_marked_at_its_field(open_page, server):
+    page = open_page(f"{server}/#smollm2")
+    section = page.locator("section#smollm2")
+    section.get_by_label("Temperature").fill("-1")
+    section.get_by_role("button", name="Continue").click()
+    section.locator('[data-parameter="temperature"]').get_by_text("expected").wait_for()
 
 
 def test_the_calls_shown_hold_what_the_form_holds(open_page, server):

@@ -6,12 +6,16 @@ import { clearFaults, el, focusFault, markFault, one, shown } from "./dom.js";
 /**
  * Make a section's form send what `call()` returns (null: there is nothing sound to send) and hand the answer to
  * `show(body)`, which returns the elements to display. `where(detail)` finds the field that a violation is about.
+ * `send(body, place, signal)` is for answers that come in pieces: it puts them into `place` until the button
+ * [data-stop] aborts the signal, and gives { body, milliseconds } in the end.
  */
-export function asking(section, { call, show, where }) {
+export function asking(section, { call, show, where, send = (body) => post(section.dataset.url, body) }) {
   const form = one(section, "[data-form]");
   const button = one(form, "[type=submit]");
   const place = one(section, "[data-answer]");
   const time = one(section, "[data-time]");
+  const stop = one(form, "[data-stop]");
+  let running = null;
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -20,8 +24,9 @@ export function asking(section, { call, show, where }) {
     const body = call();
     if (!body) return focusFault(form);
     busy(true);
+    running = new AbortController();
     try {
-      const answer = await post(section.dataset.url, body);
+      const answer = await send(body, place, running.signal);
       place.replaceChildren(...show(answer.body, body, answer.milliseconds));
       time.textContent = duration(answer.milliseconds);
       bringIntoView(place.closest(".panel"));
@@ -38,6 +43,7 @@ export function asking(section, { call, show, where }) {
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
+  stop?.addEventListener("click", () => running.abort());
   button.disabled = false;
 
   // Not `disabled`: that would take the focus away from whoever pressed it.
@@ -45,6 +51,10 @@ export function asking(section, { call, show, where }) {
     if (on) button.setAttribute("aria-disabled", "true");
     else button.removeAttribute("aria-disabled");
     place.setAttribute("aria-busy", String(on));
+    if (!stop) return;
+    const focused = document.activeElement === stop;
+    stop.hidden = !on;
+    if (focused) button.focus(); // a hidden button would take the focus with it
   }
 
   /** Mark what is wrong at its field; returns the details that found one. */

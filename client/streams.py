@@ -1,0 +1,85 @@
+"""A text as it is written: the server's events, turned into pieces.
+
+    with client.stream("Once upon a time", max_tokens=200) as pieces:
+        for piece in pieces:
+            print(piece, end="", flush=True)
+    pieces.finish_reason, pieces.usage          # "length", {"completion_tokens": 200, ...}
+
+Protocol: OpenAI's stream of completions, over server-sent events.
+"""
+
+import json
+
+import requests
+
+from .errors import ServerError, excerpt, from_answer
+from .transport import transport_error
+
+__all__ = ["TextStream"]
+
+DATA, DONE = b"data:", b"[DONE]"
+
+
+class TextStream:
+    """An iterator of str, none of them empty. Closing it ends the work on the server, within one token.
+
+    finish_reason, usage: known after the last piece; None before, and where it was closed early. text: all so far.
+    """
+
+    def __init__(self, answer, url, timeout):
+        """answer: a requests.Response that is being streamed; it is closed with this object."""
+        self.finish_reason = self.usage = None
+        self.text = ""
+        self._answer, self._url, self._timeout = answer, url, timeout
+        self._pieces = self._read()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self._pieces)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Hang up; harmless after the end."""
+        self._answer.close()
+        self._pieces.close()
+
+    def _read(self):
+        try:
+            for line in self._answer.iter_lines():
+                if not line.startswith(DATA):
+                    continue  # empty lines between events, and comments that only say "still here"
+                data = line[len(DATA) :].strip()
+                if data == DONE:
+                    return
+                piece = self._take(data)
+                if piece:
+                    self.text += piece
+                    yield piece
+        except requests.RequestException as error:
+            raise transport_error(error, self._url, self._timeout) from error
+        finally:
+            self._answer.close()
+        raise ServerError(f"the stream of {self._url} ended in its middle", status=self._answer.status_code)
+
+    def _take(self, data):
+        """One event -> its piece of text, often "". Raises what the event says went wrong."""
+        try:
+            event = json.loads(data)
+            failed = "error" in event
+            self.usage = event.get("usage") or self.usage
+            choice = (event.get("choices") or [{}])[0]
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            piece = choice.get("text", choice.get("delta", {}).get("content"))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            told = f"{self._url} streamed something unexpected{excerpt(data)}"
+            raise ServerError(told, status=self._answer.status_code) from error
+        if failed:
+            raise from_answer(500, self._answer.headers, data)
+        return piece or ""
