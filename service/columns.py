@@ -4,9 +4,8 @@
     plan.read([{"b": 2, "a": 1.5}]).values   # array([[1.5, 2. ]])
     plan.read([{"a": "1.5"}])                # InvalidInstances: both what is wrong and what is missing
 
-Rows come as a list of objects, a list of lists in the fitted order, an object of
-columns, or (one column only) a list of bare values. Whatever is wrong is found in
-one pass and reported together.
+Rows come as a list of objects, a list of lists or an ndarray in the fitted order, an
+object of columns, or (one column only) bare values. All violations are found in one pass.
 
 There are two ways through. The short one serves tables that are numbers
 throughout: it asks what types the cells have once, for all cells together, and
@@ -79,7 +78,7 @@ class ColumnPlan:
     def _read_numbers(self, instances):
         """The short way: a Table, or None where anything at all is out of the ordinary."""
         if type(instances) is not list or not instances:
-            return None
+            return self._read_array(instances) if type(instances) is np.ndarray else None
         shapes = set(map(type, instances))
         width, warnings = len(self.names), ()
         if shapes == {dict}:
@@ -103,18 +102,27 @@ class ColumnPlan:
                 array = np.fromiter(cells, np.float64, count=len(cells))
         except OverflowError:
             return None
+        return self._numbers(array.reshape(-1, width), warnings, may_miss=type(None) in types)
+
+    def _read_array(self, instances):
+        """The short way for an ndarray [rows, columns]; a NaN is a missing value."""
+        if instances.shape != (len(instances) or None, len(self.names)) or instances.dtype.kind not in "fiu":
+            return None
+        return self._numbers(np.array(instances, dtype=np.float64), (), may_miss=True)  # a copy: a body is read-only
+
+    def _numbers(self, array, warnings, *, may_miss):
+        """float64 [rows, columns] -> Table, or None where a value may not fit its column."""
         holes = False
         # The ufunc's own reduction, for one row half the price of max(). False also where there is a NaN.
-        if not np.maximum.reduce(np.abs(array)) < EXACT:
-            holes = type(None) in types and self._holes_allowed(array.reshape(-1, width))
+        if not np.maximum.reduce(np.abs(array), axis=None) < EXACT:
+            holes = may_miss and self._holes_allowed(array)
             if not holes:
                 return None
-        array = array.reshape(-1, width)
         if len(self._integers) and not self._whole(array[:, self._integers]):
             return None
         if not holes and self._dtype != array.dtype:
             array = array.astype(self._dtype)
-        return Table(array, len(instances), warnings)
+        return Table(array, len(array), warnings)
 
     def _holes_allowed(self, array):
         """Whether every NaN stands in a nullable column and the rest is well inside the exact range."""
@@ -165,6 +173,8 @@ class ColumnPlan:
 
     def _by_column(self, instances, violations):
         """Any accepted form of rows -> a list of cells per column, and the warnings."""
+        if isinstance(instances, np.ndarray):
+            instances = instances.tolist()
         if isinstance(instances, dict):
             return self._from_columns(instances, violations)
         if not isinstance(instances, list) or not instances:

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.errors import InvalidInstances
-from service.wire.csv_cells import typed, typed_category
+from service.wire.csv_cells import cells_of
+from service.wire.tables.parts import flat
 
 __all__ = ["CHUNK_ROWS", "Tally", "score"]
 
@@ -48,7 +49,7 @@ def score(model, source, target, *, rejects, outputs=None, progress=None):
         for frame, cells in read(source, columns, progress):
             kept, answers, reasons = split(model, cells, len(frame), outputs)
             if kept:
-                scored(frame.iloc[kept].reset_index(drop=True).join(flat(answers)))
+                scored(frame.iloc[kept].reset_index(drop=True).join(pd.DataFrame(flat(answers))))
             if reasons:
                 bad = frame.iloc[list(reasons)].reset_index(drop=True)
                 told = {"row": [first_row + row for row in reasons], "reason": list(reasons.values())}
@@ -86,18 +87,6 @@ def by_row(error):
     return {row: "; ".join(reasons) for row, reasons in rows.items()}
 
 
-def flat(outputs):
-    """{output: one plain value a row} -> a frame: `predict`, `predict_proba.benign`, `transform.0`, ..."""
-    columns = {}
-    for name, values in outputs.items():
-        if isinstance(values[0], dict | list):
-            keys = values[0] if isinstance(values[0], dict) else range(len(values[0]))
-            columns |= {f"{name}.{key}": [value[key] for value in values] for key in keys}
-        else:
-            columns[name] = values
-    return pd.DataFrame(columns)
-
-
 def read(source, columns, progress):
     """Yield (frame as it stands in the file, {column: JSON cells}) chunk by chunk."""
     if str(source).endswith(".parquet"):
@@ -111,12 +100,6 @@ def read(source, columns, progress):
             if progress and file.seekable():
                 progress(file.tell() - done)
                 done = file.tell()
-
-
-def cells_of(values, column):
-    if column.kind == "category":
-        return typed_category(values, column.categories, nullable=column.nullable)
-    return typed(values, column.kind, nullable=column.nullable)
 
 
 def read_parquet(source, progress):

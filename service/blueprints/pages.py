@@ -10,13 +10,14 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, current_app, render_template, request, send_from_directory
+from flask import Blueprint, render_template, request, send_from_directory
 
 from service.blueprints.exchange import answer, predictor
 from service.wire.body import JSON
 
-__all__ = ["blueprint"]
+__all__ = ["STATIC", "assets_digest", "blueprint", "guard"]
 
+STATIC = Path(__file__).parents[1] / "static"
 HTML = "text/html"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -33,7 +34,7 @@ blueprint = Blueprint("pages", __name__)
 def front():
     models = predictor().catalogue()
     if request.accept_mimetypes.best_match((JSON, HTML)) == HTML:
-        page = render_template("page.html", models=models, assets=assets_digest(current_app.static_folder))
+        page = render_template("page.html", models=models, assets=assets_digest(STATIC))
         return page, {"Vary": "Accept", "Cache-Control": "no-cache"}
     told = {"status": "alive", "name": "daylight", "models": [model["name"] for model in models]}
     return answer(told, headers={"Vary": "Accept"})
@@ -42,8 +43,8 @@ def front():
 @blueprint.get("/assets/<digest>/<path:name>")
 def asset(digest, name):
     """One file of static/. The digest stands in the path, so modules that import each other keep it."""
-    sent = send_from_directory(current_app.static_folder, name)
-    if digest == assets_digest(current_app.static_folder):
+    sent = send_from_directory(STATIC, name)
+    if digest == assets_digest(STATIC):
         sent.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
     return sent
 

@@ -4,13 +4,15 @@ from flask import Blueprint, request
 
 from service.answers import answer_v1
 from service.blueprints.exchange import answer, exchange, predictor, served
-from service.errors import RequestError
+from service.blueprints.names import plain_names
 from service.wire import v1
 from service.wire.json_schema import request_schema
+from service.wire.v1_metadata import signature
 
 __all__ = ["blueprint"]
 
 blueprint = Blueprint("v1", __name__, url_prefix="/v1/models")
+blueprint.record_once(plain_names)
 
 
 @blueprint.get("")
@@ -18,23 +20,28 @@ def list_models():
     return answer(v1.list_models(predictor().catalogue()))
 
 
-@blueprint.get("/<name>")
-@blueprint.get("/<name>/versions/<version>")
+@blueprint.get("/<plain:name>")
+@blueprint.get("/<plain:name>/versions/<plain:version>")
 def describe(name, version=None):
     model = served(predictor().find(name, version))
     return answer(v1.describe(predictor().entry(model)))
 
 
-@blueprint.get("/<name>/schema")
-@blueprint.get("/<name>/versions/<version>/schema")
+@blueprint.get("/<plain:name>/schema")
+@blueprint.get("/<plain:name>/versions/<plain:version>/schema")
 def schema(name, version=None):
     model = served(predictor().find(name, version))
-    if model.kind != "tabular":
-        raise RequestError(f"{name} is of kind {model.kind}; only tables have a schema of columns")
     return answer(request_schema(predictor().entry(model)))
 
 
-@blueprint.post("/<name>:predict")
-@blueprint.post("/<name>/versions/<version>:predict")
+@blueprint.get("/<plain:name>/metadata")
+@blueprint.get("/<plain:name>/versions/<plain:version>/metadata")
+def metadata(name, version=None):
+    model = served(predictor().find(name, version))
+    return answer(signature(predictor().entry(model)))
+
+
+@blueprint.post("/<plain:name>:predict")
+@blueprint.post("/<plain:name>/versions/<plain:version>:predict")
 def predict(name, version=None):
     return answer(answer_v1(predictor(), exchange(), request.environ, name, version))

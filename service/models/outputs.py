@@ -46,6 +46,19 @@ class Output:
         by_target = [keyed(dense(one), labels, top_k) for one, labels in zip(raw, self.labels, strict=True)]
         return [dict(zip(self.targets, row, strict=True)) for row in zip(*by_target, strict=True)]
 
+    def arrays(self, raw):
+        """The same without the labels in it: a list of (target or None, values, labels or None).
+
+        values: ndarray [rows] or [rows, k] of numbers, truth values or texts; else a list, one plain value a row.
+        """
+        if self.labels is None:
+            array = dense(raw)
+            return [(None, array if array.dtype.kind in PLAIN_KINDS else self.plain(array), None)]
+        if self.targets is None:
+            return [(None, dense(raw), self.labels)]
+        parts = zip(self.targets, raw, self.labels, strict=True)
+        return [(target, dense(one), labels) for target, one, labels in parts]
+
 
 def keyed(array, labels, top_k):
     rows = array.tolist()

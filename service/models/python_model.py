@@ -74,6 +74,9 @@ class PlainOutput(Output):
     def plain(self, raw, top_k=None):
         return raw
 
+    def arrays(self, raw):
+        return [(None, raw, None)]
+
 
 class RowPlan(ColumnPlan):
     """The column plan whose rows stay rows: checked in the same way, then dicts of the declared types."""

@@ -9,7 +9,10 @@ import json
 import logging
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
+
+import numpy as np
 
 from service import runtimes
 from service.cells import Column, shown
@@ -18,6 +21,7 @@ from service.errors import (
     InvalidParameters,
     PayloadTooLarge,
     PredictionFailed,
+    ServiceError,
     StartupError,
     VersionMismatch,
 )
@@ -32,14 +36,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TabularAnswer:
-    """`outputs`: {name: one plain value a row}, in the order asked for; the first is the prediction.
+    """`raw`: {name: (its Output, what the method returned)}, in the order asked for; the first is the prediction.
 
     `seconds`: where the time went, {"check", "queue", "predict"}.
     """
 
-    outputs: dict
+    raw: dict
     warnings: tuple = ()
     seconds: dict = field(default_factory=dict)
+    top_k: int | None = None
+
+    @cached_property
+    def outputs(self):
+        """{name: one plain value a row}; scores keyed by label."""
+        return {name: output.plain(raw, self.top_k) for name, (output, raw) in self.raw.items()}
+
+    def arrays(self):
+        """{name: a list of (target or None, values, labels or None)}, as Output.arrays says."""
+        return {name: output.arrays(raw) for name, (output, raw) in self.raw.items()}
 
     @property
     def predictions(self):
@@ -76,7 +90,7 @@ class TabularModel(Model):
         return cls(version.manifest, runtime, proof, max_rows=settings.max_rows)
 
     def predict(self, instances, outputs=None, top_k=None):
-        """Rows of plain values -> TabularAnswer.
+        """Rows, in any form that the column plan takes -> TabularAnswer.
 
         `outputs` are names of this model's outputs (default: its first). `top_k` keeps the k
         most probable labels of a row. Raises InvalidInstances, InvalidParameters,
@@ -90,13 +104,14 @@ class TabularModel(Model):
         checked = perf_counter()
         try:
             raw = self.runtime.run(table.values, names)
+        except ServiceError:  # it waited too long
+            raise
         except Exception as error:  # the user's model may raise anything; _blame finds out whose fault it was
             log.exception("%s version %s raised while predicting", self.name, self.version)
             self._blame(instances, names, error)
         queued = getattr(raw, "queued", 0.0)  # a runtime that lets requests wait for each other says how long
         seconds = {"check": checked - began, "queue": queued, "predict": perf_counter() - checked - queued}
-        values = {name: self.outputs[name].plain(raw[name], top_k) for name in names}
-        return TabularAnswer(values, table.warnings, seconds)
+        return TabularAnswer({name: (self.outputs[name], raw[name]) for name in names}, table.warnings, seconds, top_k)
 
     def warm_up(self):
         for example in [self.manifest.example, *self.proof]:
@@ -164,4 +179,4 @@ def proof_of(version):
 def rows_of(instances):
     if isinstance(instances, dict):
         return max((len(values) for values in instances.values() if isinstance(values, list)), default=0)
-    return len(instances) if isinstance(instances, list) else 0
+    return len(instances) if isinstance(instances, list | np.ndarray) else 0

@@ -1,9 +1,8 @@
 // The same call from code: rewritten as the form changes, one language at a time, with a button that copies it.
 
+import { copyText } from "./copy.js";
 import { all, el, one } from "./dom.js";
 import { pretty, python, shell } from "./literals.js";
-
-const COPIED_FOR = 1600; // milliseconds
 
 // What a hole in a snippet is filled with, by its name: (the part of the body it is of, its depth) -> text.
 const FILL = {
@@ -58,20 +57,4 @@ function tabs(panel) {
   copy.addEventListener("click", () => copyText(one(panel, ".snippet:not([hidden]) code"), copy));
   panel.querySelector("h3").after(el("div", { class: "tools" }, list, copy));
   choose(buttons[0]);
-}
-
-async function copyText(code, button) {
-  button.textContent = (await copied(code)) ? "Copied" : "Press Ctrl+C";
-  setTimeout(() => (button.textContent = "Copy"), COPIED_FOR);
-}
-
-/** The clipboard is only there on https and on this very machine; elsewhere the text is selected and copied the old way. */
-async function copied(code) {
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    return true;
-  } catch {
-    getSelection().selectAllChildren(code);
-    return document.execCommand("copy");
-  }
 }

@@ -4,11 +4,11 @@ A dialect with an error form of its own stands in DIALECTS. `ROUTES` there says 
 `error_body(body, status)` reshapes service.errors.error_body. The first that matches a path answers.
 """
 
-from service.wire import v1
+from service.wire import mlflow, openai, v1, v2
 
 __all__ = ["DIALECTS", "error_form"]
 
-DIALECTS = (v1,)
+DIALECTS = (openai, v1, v2, mlflow)
 
 
 def error_form(path, body, status):

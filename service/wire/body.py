@@ -1,6 +1,7 @@
 """Bodies of JSON: bytes -> plain values, and back; every fault in the caller's words."""
 
 import json
+import re
 
 import orjson
 
@@ -10,15 +11,30 @@ __all__ = ["JSON", "check_media_type", "dump", "parse"]
 
 JSON = "application/json"
 
+CHARSET = re.compile(r"charset=\"?([^;\" ]*)")
+UTF8 = ("utf-8", "utf8", "us-ascii", "ascii")
+
 # curl -d sends this type unless told otherwise; the body is what counts.
 TAKEN = (JSON, "application/x-www-form-urlencoded")
 
 
-def check_media_type(content_type):
-    """Refuse what is announced as something else than JSON; nothing announced is fine."""
-    media_type = (content_type or JSON).partition(";")[0].strip().lower()
-    if media_type not in TAKEN and not media_type.endswith("+json"):
-        raise UnsupportedMediaType(f"the body is announced as {media_type}; send {JSON}")
+def check_media_type(content_type, others=()):
+    """What a body is announced as: JSON, or one of the media types `others`; JSON where nothing is announced.
+
+    Raises UnsupportedMediaType.
+    """
+    if content_type == JSON or not content_type:
+        return JSON
+    media_type, _, parameters = content_type.lower().partition(";")
+    media_type = media_type.strip()
+    if media_type in TAKEN or media_type.endswith("+json"):
+        return JSON
+    if media_type not in others:
+        raise UnsupportedMediaType(f"the body is announced as {media_type}; send {', '.join((JSON, *others))}")
+    charset = CHARSET.search(parameters)
+    if charset and charset[1] not in UTF8:
+        raise UnsupportedMediaType(f"the body is announced as {charset[1]}; send {media_type} in UTF-8")
+    return media_type
 
 
 def parse(body):

@@ -8,10 +8,17 @@ stands. Text columns keep what they hold: "007" is not 7.
 
 import math
 
-__all__ = ["typed", "typed_category"]
+__all__ = ["cells_of", "typed", "typed_category"]
 
 MISSING = frozenset({"", "NA", "NaN", "nan", "null", "NULL"})
 TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+def cells_of(values, column):
+    """A list of str -> the cells of a column, which is known by its kind, categories and nullable."""
+    if column.kind == "category":
+        return typed_category(values, column.categories, nullable=column.nullable)
+    return typed(values, column.kind, nullable=column.nullable)
 
 
 def typed(values, kind, *, nullable):

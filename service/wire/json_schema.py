@@ -1,4 +1,4 @@
-"""A model's request as JSON Schema (draft 2020-12), made from its own columns.
+"""A model's request as JSON Schema (draft 2020-12), made from its own columns, or of texts and their parameters.
 
     GET /v1/models/<name>/schema -> {"$schema": ..., "type": "object", "properties": {"instances": ...}}
 
@@ -6,7 +6,7 @@ What the schema says no to, the column plan refuses too; what only the estimator
 (a value it cannot compute with) no schema can say.
 """
 
-__all__ = ["request_schema", "row_schema"]
+__all__ = ["SAMPLING", "request_schema", "row_schema"]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -20,10 +20,77 @@ TYPES = {
 CATEGORY_TYPES = {str: "string", bool: "boolean", int: "number", float: "number"}
 
 
+PENALTY = {"type": ["number", "null"], "minimum": -2, "maximum": 2}
+STOP = {"type": "string", "minLength": 1, "maxLength": 256}
+TOKEN = {"type": "integer", "minimum": 0, "maximum": 10**9 - 1}
+
+
+def constraint(kind, **members):
+    """What the text must fit: one of the kinds there are."""
+    return {
+        "type": "object",
+        "properties": {"type": {"const": kind}} | members,
+        "required": ["type", *members],
+        "additionalProperties": False,
+    }
+
+
+# Sampling parameters as service.generation.params checks them; null stands for the default.
+SAMPLING = {
+    "max_tokens": {"type": ["integer", "null"], "minimum": 1},
+    "temperature": {"type": ["number", "null"], "minimum": 0},
+    "top_k": {"type": ["integer", "null"], "minimum": 1},
+    "top_p": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
+    "seed": {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1},
+    "stop": {"anyOf": [STOP, {"type": "array", "maxItems": 16, "items": STOP}, {"type": "null"}]},
+    "min_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+    "presence_penalty": PENALTY,
+    "frequency_penalty": PENALTY,
+    "repetition_penalty": {"type": ["number", "null"], "minimum": 0.01, "maximum": 2},
+    "logit_bias": {
+        "type": ["object", "null"],
+        "maxProperties": 1024,
+        "patternProperties": {"^[0-9]{1,9}$": {"type": "number", "minimum": -100, "maximum": 100}},
+        "additionalProperties": False,
+    },
+    "stop_token_ids": {"type": ["array", "null"], "maxItems": 16, "items": TOKEN},
+    "ignore_eos": {"type": ["boolean", "null"]},
+    "constraint": {
+        "anyOf": [
+            {"type": "null"},
+            constraint("json_schema", schema={"type": "object"}),
+            constraint("json_object"),
+            constraint("regex", pattern={"type": "string"}),
+            constraint("choice", choices={"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}),
+        ]
+    },
+}
+
+
 def request_schema(entry):
-    """A tabular model's description -> the schema of the body of its `:predict`."""
+    """A model's description -> the schema of the body of its `:predict`."""
+    told = {"$schema": DRAFT, "title": f"{entry['name']} version {entry['version']}"}
+    return told | (text_schema(entry) if entry["kind"] == "text_generation" else table_schema(entry))
+
+
+def text_schema(entry):
+    prompt = {"type": "string", "minLength": 1}
+    alone = {"type": "object", "properties": {"text": prompt}, "required": ["text"], "additionalProperties": False}
+    prompts = {"type": "array", "minItems": 1, "items": {"anyOf": [prompt, alone]}}
+    return {
+        "type": "object",
+        "properties": {
+            "instances": prompts | {"examples": [[entry["example"]["prompt"]]]},
+            "parameters": {"type": "object", "properties": SAMPLING, "additionalProperties": False},
+        },
+        "required": ["instances"],
+        "additionalProperties": False,
+    }
+
+
+def table_schema(entry):
     row = row_schema(entry["columns"])
-    columns = {name: {"type": "array", "items": cell} for name, cell in row["properties"].items()}
+    columns = {name: {"type": "array", "minItems": 1, "items": cell} for name, cell in row["properties"].items()}
     in_order = {
         "type": "array",
         "prefixItems": list(row["properties"].values()),
@@ -33,20 +100,24 @@ def request_schema(entry):
     forms = [row, in_order]
     if len(columns) == 1:
         forms += row["properties"].values()
-    return {
-        "$schema": DRAFT,
-        "title": f"{entry['name']} version {entry['version']}",
+    schema = {
         "type": "object",
         "properties": {
             "instances": {"type": "array", "minItems": 1, "items": {"anyOf": forms}, "examples": examples(entry)},
             "inputs": {"type": "object", "properties": columns, "required": list(columns)},
             "outputs": {"type": "array", "minItems": 1, "items": {"enum": list(entry["outputs"])}},
-            "top_k": {"type": "integer", "minimum": 1},
             "signature_name": {"const": "serving_default"},
         },
         "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
         "additionalProperties": False,
     }
+    labelled = [name for name, output in entry["outputs"].items() if output.get("labels")]
+    if labelled:  # only among labels are there k best ones
+        schema["properties"]["top_k"] = {"type": "integer", "minimum": 1}
+        if labelled[0] != next(iter(entry["outputs"])):  # and what answers unasked has none
+            outputs = {"contains": {"enum": labelled}}
+            schema["dependentSchemas"] = {"top_k": {"properties": {"outputs": outputs}, "required": ["outputs"]}}
+    return schema
 
 
 def row_schema(columns):

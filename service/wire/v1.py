@@ -15,6 +15,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from service.errors import RequestError
 from service.wire.body import parse
+from service.wire.fields import Whole
 
 __all__ = [
     "ROUTES",
@@ -36,7 +37,7 @@ class TableEnvelope(Schema):
     instances = fields.Raw(metadata={"description": "rows: objects by column name, or lists in the fitted order"})
     inputs = fields.Raw(metadata={"description": "the same rows as an object of columns"})
     outputs = fields.List(fields.String(), validate=validate.Length(min=1))
-    top_k = fields.Integer(strict=True, validate=validate.Range(min=1))
+    top_k = Whole(validate=validate.Range(min=1))
     signature_name = fields.String(validate=validate.Equal("serving_default"))
 
     @validates_schema

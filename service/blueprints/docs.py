@@ -1,0 +1,81 @@
+"""What is served, described: the OpenAPI document, and its page.
+
+GET /openapi.json    OpenAPI 3.1 of the models that are loaded now
+GET /docs            the same for people, with nothing from elsewhere
+"""
+
+import hashlib
+import json
+import re
+from functools import lru_cache
+
+from flask import Blueprint, Response, current_app, render_template, request
+
+from service.blueprints.exchange import predictor
+from service.blueprints.pages import STATIC, assets_digest, guard
+from service.wire.body import JSON, dump
+
+__all__ = ["blueprint"]
+
+blueprint = Blueprint("docs", __name__)
+blueprint.after_request(guard)
+
+REFERENCE = re.compile(r'"#/components/schemas/([^"]+)"')
+VARIABLE = re.compile(r"<(?:[^<>:]+:)?([^<>]+)>")
+
+
+@blueprint.get("/openapi.json")
+def openapi():
+    body, digest = document()
+    return unless_known(Response(body, mimetype=JSON), digest)
+
+
+@blueprint.get("/docs")
+def page():
+    from service.wire.openapi.sheet import groups
+
+    body, _ = document()
+    described = json.loads(body)
+    assets = assets_digest(STATIC)
+    made = render_template("docs.html", groups=groups(described), described=described, assets=assets).encode()
+    return unless_known(Response(made, mimetype="text/html"), short_digest(made))
+
+
+def unless_known(response, digest):
+    """The response, or 304 where the caller holds it already."""
+    response.set_etag(digest)
+    response.headers["Cache-Control"] = "no-cache"
+    return response.make_conditional(request)
+
+
+def document():
+    """(bytes of JSON, digest) for the models that are loaded now."""
+    serving = predictor()
+    secured = bool(serving.settings.keys_file)
+    return built(dump(serving.catalogue()), routes(current_app.url_map), secured, request.script_root)
+
+
+@lru_cache(maxsize=4)
+def built(catalogue, routes, secured, root):
+    """Once for every set of models: the catalogue, as bytes, is the key."""
+    # Only whoever asks for the document pays for what makes it.
+    from service.wire.openapi import document
+
+    body = dump(document(json.loads(catalogue), routes, secured=secured, root=root))
+    return body, short_digest(body)
+
+
+@blueprint.app_template_filter("references")
+def references(schema):
+    """The names of the schemas that a schema refers to, each once."""
+    return list(dict.fromkeys(REFERENCE.findall(json.dumps(schema))))
+
+
+def short_digest(body):
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def routes(url_map):
+    """((endpoint, path template, methods), ...) of every rule, HEAD and OPTIONS left out."""
+    rules = ((rule.endpoint, VARIABLE.sub(r"{\1}", rule.rule), rule.methods) for rule in url_map.iter_rules())
+    return tuple((endpoint, path, tuple(sorted(methods - {"HEAD", "OPTIONS"}))) for endpoint, path, methods in rules)

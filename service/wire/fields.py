@@ -1,0 +1,18 @@
+"""Fields of envelopes that marshmallow has not.
+
+n = Whole(validate=validate.Range(min=1))       # takes 2 and 2.0, as JSON Schema's "integer" does; not "2", not true
+"""
+
+from marshmallow import fields
+
+__all__ = ["Whole"]
+
+
+class Whole(fields.Integer):
+    """A whole number, however JSON writes it."""
+
+    def __init__(self, **options):
+        super().__init__(strict=True, **options)
+
+    def _validated(self, value):
+        return super()._validated(int(value) if isinstance(value, float) and value.is_integer() else value)

@@ -1,0 +1,103 @@
+"""Refusals in the document: every status of the tree of errors, in the form of the path's own dialect.
+
+Examples and schemas come from service.wire.error_form, which shapes the real answers: a new dialect's errors are
+described without a line here.
+"""
+
+from service import errors
+from service.errors import RequestError, ServiceError, error_body
+from service.wire import DIALECTS, error_form
+from service.wire.openapi.parts import json, ref
+
+__all__ = ["Refusals"]
+
+ID = "6f1d2c3b4a5968778695a4b3c2d1e0f0"
+RETRIED = (429, 503)
+EVERYWHERE = {400, 500}  # a deadline that is no number, and our own faults
+KEYS = {401, 403, 429}  # no key, none for this, too many requests for its rate
+
+# An example's words where the kind of error alone says too little.
+SENTENCES = {
+    "bad_request": "the body is empty; send JSON",
+    "model_not_found": "there is no model 'titanic'; there are tumour, smollm2",
+    "payload_too_large": "the body is larger than 16777216 bytes, the most taken",
+    "unsupported_media_type": "the body is announced as text/xml; send application/json",
+    "invalid_instances": 'row 3, column "age": expected number or null, got "abc"',
+    "invalid_parameters": "top_p: expected a number above 0, at most 1, got 2",
+    "model_not_ready": "not ready: the models are not loaded; the server's log says why",
+    "overloaded": "6 generations are running or waiting, which is all this worker takes",
+    "internal_error": "something went wrong here; the log has it under the request id",
+    "prediction_failed": "the model failed on these rows; they satisfy its schema",
+}
+DETAILS = {
+    "invalid_instances": [{"row": 3, "column": "age", "expected": "number or null", "got": '"abc"'}],
+    "invalid_parameters": [{"parameter": "top_p", "expected": "a number above 0, at most 1", "got": "2"}],
+}
+
+
+class Refusals:
+    """The responses of refusals: made once a dialect and status, then referred to."""
+
+    def __init__(self, spec, secured):
+        self.spec = spec
+        self.secured = secured
+        self.kinds = by_status()
+        self.made = set()
+
+    def of(self, path, operation):
+        """{status: reference} for the operation at this path."""
+        statuses = EVERYWHERE.union(operation.errors, KEYS if self.secured and not operation.open else ())
+        return {str(status): self.response(path, status) for status in sorted(statuses) if status in self.kinds}
+
+    def response(self, path, status):
+        name = f"{dialect(path)}.{status}"
+        if name not in self.made:
+            self.made.add(name)
+            told = {kind.code: error_form(path, sample(kind), status) for kind in self.kinds[status]}
+            headers = {"X-Request-ID": ref("X-Request-ID", "headers")}
+            if status in RETRIED:
+                headers["Retry-After"] = ref("Retry-After", "headers")
+            if any(kind.challenge for kind in self.kinds[status]):
+                headers["WWW-Authenticate"] = ref("WWW-Authenticate", "headers")
+            described = "; ".join(sorted(told)).replace("_", " ")
+            content = json(shape(next(iter(told.values()))), **told)
+            self.spec.components.response(name, {"description": described, "headers": headers, "content": content})
+        return ref(name, "responses")
+
+
+def by_status():
+    """{status: kinds of error that carry it}, from the whole tree."""
+    found, open_ = {}, [ServiceError]
+    while open_:
+        kind = open_.pop(0)
+        open_ += kind.__subclasses__()
+        if kind.__module__ == errors.__name__:
+            found.setdefault(kind.status, []).append(kind)
+    return found
+
+
+def dialect(path):
+    for one in DIALECTS:
+        if one.ROUTES.match(path):
+            return one.__name__.rpartition(".")[2]
+    return "daylight"
+
+
+def sample(kind):
+    message = SENTENCES.get(kind.code, kind.code.replace("_", " "))
+    raised = (kind if issubclass(kind, RequestError) else ServiceError)(message, details=DETAILS.get(kind.code, ()))
+    raised.code = kind.code
+    return error_body(raised, ID)
+
+
+def shape(value):
+    """The schema of a value and of all that are built alike: its keys are required, others may be there."""
+    if isinstance(value, dict):
+        properties = {key: shape(one) for key, one in value.items()}
+        return {"type": "object", "properties": properties, "required": list(properties)}
+    if isinstance(value, list):
+        return {"type": "array"}
+    for kind, name in ((str, "string"), (bool, "boolean"), (int, "integer")):
+        if isinstance(value, kind):
+            return {"type": name}
+    return {}

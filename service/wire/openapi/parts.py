@@ -1,0 +1,92 @@
+"""What descriptions of routes are made of: an operation, its media, and the headers every answer has."""
+
+from dataclasses import dataclass, field
+
+from service.wire.body import JSON
+
+__all__ = ["HEADERS", "PARAMETERS", "PREDICTS", "SECURITY", "TIMED", "Operation", "json", "query", "ref"]
+
+HEADERS = {
+    "X-Request-ID": {
+        "description": "The request's id, which the log knows: the caller's own, or a new one.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Server-Timing": {
+        "description": "Where the time of a prediction went, in milliseconds.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "The same request may be sent again after this many seconds.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "WWW-Authenticate": {
+        "description": "Which kind of key is asked for.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+}
+PARAMETERS = {
+    "X-Request-ID": {
+        "name": "X-Request-ID",
+        "required": False,
+        "description": "An id of your own, of at most 128 letters, digits, `.`, `_`, `:` and `-`; others are replaced.",
+        "schema": {"type": "string"},
+    },
+    "X-Request-Timeout": {
+        "name": "X-Request-Timeout",
+        "required": False,
+        "description": "Seconds that you wait: what has not begun by then is answered with 504.",
+        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
+    },
+}
+SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, as `Authorization: Bearer <key>`."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in a header."},
+}
+
+# The header of answers that predict.
+TIMED = {"Server-Timing": {"$ref": "#/components/headers/Server-Timing"}}
+
+# What a prediction may be refused with; failures.py says what each means.
+PREDICTS = (404, 406, 413, 415, 422, 429, 503, 504)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path.
+
+    answer: {media type: media object} of 200. body: the same of the request. parameters: query parameters.
+    errors: the statuses it may refuse with, besides those every route may. path: {path parameter: schema}, where it
+    is not any string. open: whether no key is asked for. others: {status: response object} of answers that are neither.
+    headers: {name: header object} of the answer, besides those every answer has.
+    """
+
+    summary: str
+    answer: dict
+    description: str = ""
+    body: dict | None = None
+    body_required: bool = True
+    parameters: tuple = ()
+    errors: tuple = ()
+    path: dict = field(default_factory=dict)
+    open: bool = False
+    others: dict = field(default_factory=dict)
+    headers: dict = field(default_factory=dict)
+    says: str = "The answer."
+
+
+def ref(name, kind="schemas"):
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def json(schema, *examples, **named):
+    """{application/json: media object}; examples are named by number unless they come with names."""
+    named = {f"example {place}": one for place, one in enumerate(examples, 1)} | named
+    told = {"examples": {name: {"value": value} for name, value in named.items()}} if named else {}
+    return {JSON: {"schema": schema, **told}}
+
+
+def query(name, schema, description, *, required=False):
+    return {"in": "query", "name": name, "required": required, "description": description, "schema": schema}

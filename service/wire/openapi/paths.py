@@ -1,0 +1,75 @@
+"""Routes as paths of the document: a route that names a model is there once for each model, with its own columns."""
+
+import re
+from typing import NamedTuple
+
+from service.wire.openapi.parts import PARAMETERS, Operation, json, ref
+
+__all__ = ["Place", "expanded", "operation_object"]
+
+PARAMETER = re.compile(r"\{([^{}]+)\}")
+
+
+class Place(NamedTuple):
+    """Where an operation stands: its path, the model it is of (an entry of the catalogue, or None), all models."""
+
+    path: str
+    entry: dict | None
+    catalogue: list
+
+    @property
+    def versioned(self):
+        """Whether the caller chooses among several versions, whose columns may differ."""
+        return "{version}" in self.path and len(self.entry["versions"]) > 1
+
+    def of_kind(self, kind):
+        return [entry for entry in self.catalogue if entry["kind"] == kind]
+
+    def default(self, kind):
+        """The entry that answers where no model is named; None where there is none."""
+        return next((entry for entry in self.of_kind(kind) if entry["default"]), None)
+
+
+def expanded(template, parameter, catalogue):
+    """The places of one path template; `parameter` is the one that names a model."""
+    named = f"{{{parameter}}}"
+    if named not in template or not catalogue:
+        return [Place(template, None, catalogue)]
+    return [Place(template.replace(named, entry["name"], 1), entry, catalogue) for entry in catalogue]
+
+
+def operation_object(operation, place, method, refusals):
+    """An Operation as OpenAPI's operation object."""
+    if operation is None:  # of a model, and there is none
+        operation = Operation("No model is served now", json({}), errors=(404, 503))
+    answered = {
+        "description": operation.says,
+        "headers": {"X-Request-ID": ref("X-Request-ID", "headers"), **operation.headers},
+        "content": operation.answer,
+    }
+    made = {
+        "operationId": operation_id(place.path, method),
+        "summary": operation.summary,
+        "parameters": [*path_parameters(place, operation), *operation.parameters, *PARAMETERS],
+        "responses": {"200": answered, **refusals.of(place.path, operation), **operation.others},
+    }
+    if operation.open and refusals.secured:
+        made["security"] = []
+    if operation.description:
+        made["description"] = operation.description
+    if operation.body is not None:
+        made["requestBody"] = {"required": operation.body_required, "content": operation.body}
+    return made
+
+
+def operation_id(path, method):
+    """The method and the path: unique, and as good as a name: post_v1_models_tumour_predict."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", f"{method.lower()} {path}").strip("_")
+
+
+def path_parameters(place, operation):
+    for name in PARAMETER.findall(place.path):
+        schema = dict(operation.path.get(name, {"type": "string"}))
+        if name == "version" and place.entry:
+            schema["enum"] = list(place.entry["versions"])
+        yield {"in": "path", "name": name, "required": True, "schema": schema}

@@ -1,0 +1,49 @@
+"""The article's own contract, described: one path that takes a table or a text."""
+
+from service.wire.json_schema import SAMPLING
+from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json, query, ref
+
+__all__ = ["OPERATIONS", "TAG"]
+
+TAG = {"name": "Article", "description": "One path for the default models: a table, or a text to continue."}
+
+PREDICTIONS = {"type": "object", "properties": {"text": {"type": "array"}}, "required": ["text"]}
+COMPLETION = {"type": "object", "properties": {"Prediction": {"type": "string"}}, "required": ["Prediction"]}
+TEXT = {"type": "string", "minLength": 1}
+
+
+def predict(place):
+    bodies, answers, examples = [], [], {}
+    if (entry := place.default("tabular")) is not None:
+        table = {"anyOf": [ref(f"{entry['name']}.instances"), ref(f"{entry['name']}.inputs")]}
+        data = {"type": "object", "properties": {"data": table}, "required": ["data"], "additionalProperties": False}
+        bodies += [table, data]
+        answers.append(PREDICTIONS)
+        examples["table"] = {"data": entry["example"]["instances"]}
+    if (entry := place.default("text_generation")) is not None:
+        properties = {"text": TEXT, **SAMPLING}
+        bodies.append({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": False})
+        answers.append(COMPLETION)
+        examples["text"] = {"text": entry["example"]["prompt"], "max_tokens": 16}
+    return Operation(
+        "Predict with the default model",
+        json({"anyOf": answers or [PREDICTIONS, COMPLETION]}),
+        description="A table is rows, lists or columns, bare or under `data`; sampling parameters stand beside `text`.",
+        body=json({"anyOf": bodies} if bodies else {}, **examples),
+        errors=PREDICTS,
+        headers=TIMED,
+    )
+
+
+def predict_query(place):
+    return Operation(
+        "Continue a text",
+        json(COMPLETION),
+        description="The text is lower-cased and the temperature is 0.6, as in the article.",
+        parameters=(query("text", TEXT, "The text to continue.", required=True),),
+        errors=(422, 429, 503, 504),
+        headers=TIMED,
+    )
+
+
+OPERATIONS = {"POST predict": predict, "GET predict_query": predict_query}

@@ -1,0 +1,100 @@
+"""MLflow's scoring server, described."""
+
+from service.wire import mlflow
+from service.wire.json_schema import SAMPLING
+from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json, ref
+from service.wire.tables import CSV
+
+__all__ = ["MODEL", "OPERATIONS", "TAG"]
+
+MODEL = "name"
+TAG = {
+    "name": "MLflow",
+    "description": f"The scoring protocol of MLflow {mlflow.VERSION}, for its clients.",
+    "externalDocs": {"url": "https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/"},
+}
+TEXT = {"text/plain": {"schema": {"type": "string"}}}
+ANSWER = {"type": "object", "properties": {"predictions": {"type": "array"}}, "required": ["predictions"]}
+
+
+def invocations(place):
+    entry = place.entry or unnamed(place)
+    if entry is None:
+        return Operation("Predict with the default model", json(ANSWER), body=json({"type": "object"}), errors=PREDICTS)
+    body = KINDS[entry["kind"]](entry)
+    return Operation(f"Predict with {entry['name']}", json(ANSWER), body=body, errors=PREDICTS, headers=TIMED)
+
+
+def unnamed(place):
+    """The model that answers where none is named: of texts only where nothing else is served."""
+    return place.default("tabular" if place.of_kind("tabular") else "text_generation")
+
+
+def table(entry):
+    rows = entry["example"]["instances"]
+    columns = list(rows[0])
+    split = {
+        "type": "object",
+        "properties": {
+            "columns": {"type": ["array", "null"], "description": "without them: in the order fitted on"},
+            "data": {"type": "array", "minItems": 1, "items": in_order(len(columns))},
+            "index": {"description": "says nothing about the rows"},
+        },
+        "required": ["data"],
+    }
+    forms = {
+        "dataframe_split": split,
+        "dataframe_records": ref(f"{entry['name']}.instances"),
+        "instances": ref(f"{entry['name']}.instances"),
+        "inputs": {"anyOf": [ref(f"{entry['name']}.{form}") for form in ("instances", "inputs")]},
+    }
+    params = {
+        "type": ["object", "null"],
+        "properties": {"outputs": {"type": "array", "minItems": 1, "items": {"enum": list(entry["outputs"])}}},
+        "additionalProperties": False,
+    }
+    asked = {
+        "dataframe_split": {"columns": columns, "data": [list(row.values()) for row in rows]},
+        "dataframe_records": rows,
+        "instances": rows,
+        "inputs": {name: [row[name] for row in rows] for name in columns},
+    }
+    examples = {form: {form: value} for form, value in asked.items()}
+    return json(one_of(forms, params), **examples) | {CSV: {"schema": {"type": "string"}}}
+
+
+def text(entry):
+    several = {"type": "array", "minItems": 1}
+    column = {"anyOf": [{"type": "string"}, several]}
+    table = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": column}
+    prompts = {"anyOf": [{"type": "string"}, several, table]}
+    params = {"type": ["object", "null"], "properties": SAMPLING, "additionalProperties": False}
+    forms = dict.fromkeys(("instances", "inputs"), prompts)
+    return json(one_of(forms, params), {"instances": [entry["example"]["prompt"]], "params": {"max_tokens": 16}})
+
+
+KINDS = {"tabular": table, "text_generation": text}
+
+
+def in_order(width):
+    return {"type": "array", "minItems": width, "maxItems": width}
+
+
+def one_of(forms, params):
+    """An object with exactly one of the forms of a table; other keys are ignored, and said so in `warnings`."""
+    return {
+        "type": "object",
+        "properties": {**forms, "params": params},
+        "oneOf": [{"required": [form]} for form in forms],
+    }
+
+
+def ping(place):
+    return Operation("Whether the models are loaded", TEXT, errors=(503,))
+
+
+def version(place):
+    return Operation("The release of MLflow whose protocol this is", TEXT)
+
+
+OPERATIONS = {"POST invocations": invocations, "GET ping": ping, "GET version": version}

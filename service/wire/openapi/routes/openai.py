@@ -1,0 +1,103 @@
+"""OpenAI's completions and chat completions, described."""
+
+from service.wire import openai, sse
+from service.wire.json_schema import SAMPLING
+from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json
+
+__all__ = ["MODEL", "OPERATIONS", "TAG"]
+
+MODEL = None
+TAG = {
+    "name": "OpenAI",
+    "description": "Completions and chat completions, whole or streamed as server-sent events.",
+    "externalDocs": {"url": "https://platform.openai.com/docs/api-reference"},
+}
+REFUSED = tuple(status for status in PREDICTS if status != 406)
+TEXT = {"type": "string"}
+IDS = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}}
+MANY = {"type": "array", "minItems": 1, "maxItems": openai.MOST_CHOICES}
+COMMON = {
+    "n": {"type": ["integer", "null"], "minimum": 1, "maximum": openai.MOST_CHOICES},
+    "stream": {"type": ["boolean", "null"], "description": "true: the answer is text/event-stream"},
+    "stream_options": {"type": ["object", "null"], "properties": {"include_usage": {"type": "boolean"}}},
+    "response_format": {"type": ["object", "null"], "description": "text, json_object, or json_schema with a schema"},
+    "max_completion_tokens": SAMPLING["max_tokens"],
+    **SAMPLING,
+}
+CHOICES = {
+    "type": "object",
+    "properties": {
+        "id": TEXT,
+        "object": TEXT,
+        "created": {"type": "integer"},
+        "model": TEXT,
+        "choices": {"type": "array", "items": {"type": "object", "required": ["index", "finish_reason"]}},
+        "usage": {"type": "object"},
+    },
+    "required": ["id", "object", "created", "model", "choices", "usage"],
+}
+
+
+def completions(place):
+    prompt = {"anyOf": [TEXT, IDS, MANY | {"items": TEXT}, MANY | {"items": IDS}]}
+    logprobs = {"type": ["integer", "null"], "minimum": 0, "maximum": openai.MOST_LOGPROBS}
+    return described(place, "Continue texts", {"prompt": prompt, "logprobs": logprobs}, "prompt", "Once upon a time")
+
+
+def chat_completions(place):
+    roles = {"enum": ["system", "developer", "user", "assistant"]}
+    part = {"type": "object", "properties": {"type": {"const": "text"}, "text": TEXT}, "required": ["type", "text"]}
+    message = {
+        "type": "object",
+        "properties": {
+            "role": roles,
+            "content": {"anyOf": [TEXT, {"type": "array", "items": part}]},
+            "name": {"type": ["string", "null"]},
+        },
+        "required": ["role", "content"],
+        "additionalProperties": False,
+    }
+    own = {
+        "messages": {"type": "array", "minItems": 1, "items": message},
+        "logprobs": {"type": ["boolean", "null"]},
+        "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": openai.MOST_TOP_LOGPROBS},
+    }
+    asked = [{"role": "user", "content": "Why is the sky blue?"}]
+    return described(place, "Answer messages, by the model's own chat template", own, "messages", asked)
+
+
+def described(place, summary, own, needed, example):
+    names = [entry["name"] for entry in place.of_kind("text_generation")]
+    model = {"type": "string", "enum": names} if names else {"type": "string"}
+    schema = {
+        "type": "object",
+        "properties": {"model": model, **own, **COMMON},
+        "required": ["model", needed],
+    }
+    examples = [{"model": name, needed: example, "max_tokens": 16} for name in names[:1]]
+    answer = json(CHOICES) | {sse.MEDIA_TYPE: {"schema": TEXT}}
+    return Operation(
+        summary,
+        answer,
+        description="Fields of OpenAI's that are not served are refused by name, unless they ask for nothing.",
+        body=json(schema, *examples),
+        errors=REFUSED,
+        headers=TIMED,
+    )
+
+
+def cancel(place):
+    told = {"type": "object", "properties": {"request_id": TEXT, "cancelled": {"const": True}}}
+    return Operation(
+        "End a request by its id, in whichever worker it runs",
+        json(told | {"required": ["request_id", "cancelled"]}),
+        description="For whoever could send it: the API key must be the same. 404 where nothing runs under this id.",
+        errors=(404,),
+    )
+
+
+OPERATIONS = {
+    "POST completions": completions,
+    "POST chat_completions": chat_completions,
+    "POST cancel": cancel,
+}

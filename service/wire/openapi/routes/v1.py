@@ -1,0 +1,143 @@
+"""KServe V1 and TF Serving: the native dialect, described."""
+
+from service.wire.json_schema import request_schema
+from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json, ref
+from service.wire.tables import FORMS
+
+__all__ = ["MODEL", "OPERATIONS", "TAG"]
+
+MODEL = "name"
+TAG = {
+    "name": "V1",
+    "description": "KServe V1 and TensorFlow Serving's REST predict: the native dialect.",
+    "externalDocs": {"url": "https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol"},
+}
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+NAMED = {"model_name": {"type": "string"}, "model_version": {"type": "string"}}
+
+
+def list_models(place):
+    entry = {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "model"},
+            "created": {"type": "integer", "description": "seconds since 1970"},
+            "kind": {"type": "string"},
+            "version": {"type": "string"},
+            "ready": {"type": "boolean"},
+            "default": {"type": "boolean", "description": "whether it answers where no model is named"},
+        },
+        "required": ["id", "object", "created", "kind", "version", "ready", "default"],
+    }
+    schema = {
+        "type": "object",
+        "properties": {
+            "object": {"const": "list"},
+            "models": {"type": "array", "items": {"type": "string"}},
+            "data": {"type": "array", "items": entry},
+        },
+        "required": ["object", "models", "data"],
+    }
+    return Operation("The models that are served", json(schema))
+
+
+def describe(place):
+    name = place.entry["name"]
+    properties = {
+        "name": {"const": name},
+        "version": {"type": "string"},
+        "kind": {"type": "string"},
+        "ready": {"type": "boolean"},
+        "default": {"type": "boolean"},
+        "versions": {"type": "array", "items": {"type": "string"}},
+        "example": {"type": "object", "description": "a request that is right, and its answer"},
+        "columns": {"type": "array", "items": {"type": "object"}},
+        "outputs": {"type": "object"},
+        "metrics": {"type": "object"},
+        "provenance": {"type": "object"},
+    }
+    required = ["name", "version", "kind", "ready", "default", "versions", "example"]
+    schema = {"type": "object", "properties": properties, "required": required}
+    return Operation(f"All that is known of {name}", json(schema), errors=(404, 503))
+
+
+def schema(place):
+    answer = {"type": "object", "required": ["$schema", "type", "properties"]}
+    return Operation(f"The request of {place.entry['name']} as JSON Schema", json(answer), errors=(404, 503))
+
+
+def metadata(place):
+    answer = {"type": "object", "required": ["model_spec", "metadata"]}
+    return Operation(f"The tensors of {place.entry['name']}, as TF Serving tells them", json(answer), errors=(404, 503))
+
+
+def predict(place):
+    return KINDS[place.entry["kind"]](place, place.entry)
+
+
+def table(place, entry):
+    name, example = entry["name"], entry["example"]
+    body = plain(entry)
+    if place.versioned:  # another version may have other columns
+        body["properties"] |= {"instances": {"type": "array", "minItems": 1}, "inputs": {"type": "object"}}
+    else:
+        body["properties"] |= {key: ref(f"{name}.{key}") for key in ("instances", "inputs")}
+    rows = {"type": "array", "items": {} if place.versioned else ref(f"{name}.prediction")}
+    answer = {
+        "type": "object",
+        "properties": {
+            "predictions": rows,
+            **NAMED,
+            "outputs": {"type": "object", "additionalProperties": {"type": "array"}},
+            "warnings": {"type": "array"},
+        },
+        "required": ["predictions", *NAMED],
+    }
+    primary = next(iter(example["outputs"]))
+    told = {"predictions": example["outputs"][primary], "model_name": name, "model_version": entry["version"]}
+    asked = {"instances": example["instances"]}
+    columns = {key: [row[key] for row in example["instances"]] for key in example["instances"][0]}
+    return Operation(
+        f"Predict with {name}",
+        json(answer, told) | dict.fromkeys(FORMS, BYTES),
+        description="Rows as `instances`, or columns as `inputs`; `outputs` chooses the methods that answer.",
+        body=json(body, rows=asked, columns={"inputs": columns}) | dict.fromkeys(FORMS, BYTES),
+        errors=PREDICTS,
+        headers=TIMED,
+    )
+
+
+def text(place, entry):
+    name = entry["name"]
+    body = plain(entry)
+    body["properties"] = {key: ref(f"{name}.{key}") for key in body["properties"]}
+    answer = {
+        "type": "object",
+        "properties": {"predictions": {"type": "array", "items": ref(f"{name}.completion")}, **NAMED},
+        "required": ["predictions", *NAMED],
+    }
+    asked = {"instances": [entry["example"]["prompt"]], "parameters": {"max_tokens": 16, "temperature": 0}}
+    return Operation(
+        f"Continue texts with {name}",
+        json(answer),
+        body=json(body, asked),
+        errors=PREDICTS,
+        headers=TIMED,
+    )
+
+
+KINDS = {"tabular": table, "text_generation": text}
+
+
+def plain(entry):
+    return {key: one for key, one in request_schema(entry).items() if key not in ("$schema", "title")}
+
+
+OPERATIONS = {
+    "GET list_models": list_models,
+    "GET describe": describe,
+    "GET schema": schema,
+    "GET metadata": metadata,
+    "POST predict": predict,
+}

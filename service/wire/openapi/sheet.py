@@ -1,0 +1,84 @@
+"""The document as a person reads it: groups of operations, each with its call as curl.
+
+groups(document)[0]["operations"][0]["path"]
+"""
+
+from service.wire.body import JSON
+
+__all__ = ["groups"]
+
+
+def groups(document):
+    """[{"name", "description", "operations": [...]}], in the order of the document's tags."""
+    made = {tag["name"]: {**tag, "operations": []} for tag in document.get("tags", ())}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            made[operation["tags"][0]]["operations"].append(sheet(document, path, method, operation))
+    return [group for group in made.values() if group["operations"]]
+
+
+def sheet(document, path, method, operation):
+    """One operation with every reference followed."""
+    parameters = [followed(document, one) for one in operation["parameters"]]
+    media, body = first(operation.get("requestBody", {}).get("content", {}))
+    return {
+        "id": operation["operationId"],
+        "method": method.upper(),
+        "path": path,
+        "summary": operation["summary"],
+        "description": operation.get("description", ""),
+        "parameters": parameters,
+        "media": media,
+        "body": body.get("schema"),
+        "examples": examples(body),
+        "answers": [answer(document, status, one) for status, one in operation["responses"].items()],
+        "curl": curl(path, method, parameters, media, examples(body)),
+    }
+
+
+def answer(document, status, response):
+    response = followed(document, response)
+    media, content = first(response.get("content", {}))
+    schema = content.get("schema")
+    return {
+        "status": status,
+        "description": response["description"],
+        "media": media,
+        "schema": schema,
+        "examples": examples(content),
+        "headers": list(response.get("headers", ())),
+    }
+
+
+def first(content):
+    """(media type, media object) of the form that is shown: JSON where there is one."""
+    media = JSON if JSON in content else next(iter(content), None)
+    return media, content.get(media, {})
+
+
+def examples(media):
+    return {name: one["value"] for name, one in media.get("examples", {}).items()}
+
+
+def followed(document, value):
+    """What a reference stands for; anything else as it is."""
+    if "$ref" not in value:
+        return value
+    found = document
+    for key in value["$ref"].removeprefix("#/").split("/"):
+        found = found[key]
+    return found
+
+
+def curl(path, method, parameters, media, examples):
+    """The call as one types it: (words before the origin and path, words after, the body or None)."""
+    required = [one for one in parameters if one["in"] == "query" and one["required"]]
+    asked = "&".join(f"{one['name']}=..." for one in required)
+    body = next(iter(examples.values()), None)
+    return {
+        "method": "" if method in ("get", "post") else f"-X {method.upper()} ",
+        "target": path + (f"?{asked}" if asked else ""),
+        "media": media,
+        "body": body,
+        "bare": method == "post" and body is None,
+    }

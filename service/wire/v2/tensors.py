@@ -1,0 +1,211 @@
+"""Tensors of the Open Inference Protocol: JSON or raw bytes to arrays, and back.
+
+    read_json("FP64", (2, 2), [1, 2, 3, None])            # array([[1., 2.], [3., nan]])
+    read_binary("BYTES", (1,), b"\\x02\\x00\\x00\\x00ab")       # ["ab"]
+    write([["yes"], ["no"]])                              # Tensor("BYTES", (2, 1), ["yes", "no"])
+
+Raw tensors are little-endian and row by row; an element of BYTES is its length (uint32) and its bytes.
+Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+"""
+
+import math
+import struct
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+
+from service.errors import RequestError
+
+__all__ = ["DATATYPES", "Tensor", "read_binary", "read_json", "write"]
+
+DATATYPES = {
+    "BOOL": np.dtype("?"),
+    **{f"INT{bits}": np.dtype(f"<i{bits // 8}") for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
+    **{f"FP{bits}": np.dtype(f"<f{bits // 8}") for bits in (16, 32, 64)},
+    "BYTES": None,
+}
+NUMBERS = {int, float, type(None)}
+TEXTS = {str, type(None)}
+OWN = {"FP64": NUMBERS, "INT64": {int}, "BOOL": {bool}, "BYTES": TEXTS}  # what JSON holds as it is
+EXACT = 2.0**53  # from here on not every whole number is a float64
+LENGTH = struct.Struct("<I")
+
+
+class Tensor(NamedTuple):
+    """What is written: `elements` is flat, an ndarray, or a list of str for BYTES."""
+
+    datatype: str
+    shape: tuple
+    elements: object
+
+    def raw(self):
+        """The elements as the bytes of the binary extension; a missing text is an empty one."""
+        if self.datatype != "BYTES":
+            return self.elements.tobytes()
+        texts = [(text or "").encode() for text in self.elements]
+        return b"".join(chain.from_iterable((LENGTH.pack(len(text)), text) for text in texts))
+
+
+class Stranger(str):
+    """A cell that is not of its tensor's datatype. It is no cell of any column, so the column plan names its place."""
+
+
+def read_json(datatype, shape, data):
+    """`data`, flat or nested -> ndarray of the shape, null being NaN; or a list of cells, or of rows, as JSON has them.
+
+    Numbers that the datatype cannot hold exactly are rounded where it is a float, else refused by the column plan.
+    Raises RequestError where data is not of the shape.
+    """
+    elements = flat(data, shape)
+    if len(shape) == 1 and set(map(type, elements)) <= OWN.get(datatype, set()):
+        return elements  # an array of one column would only become the same list again
+    cells = numbers(datatype, elements)
+    if cells is None:
+        cells = [taken(datatype, cell) if fits(datatype, cell) else stranger(datatype, cell) for cell in elements]
+    return shaped(cells, shape)
+
+
+def read_binary(datatype, shape, raw):
+    """Bytes of the binary extension (a buffer) -> ndarray of the shape, or lists of str. Raises RequestError."""
+    count, dtype = math.prod(shape), DATATYPES[datatype]
+    if dtype is None:
+        return shaped(texts(raw, count), shape)
+    if len(raw) != count * dtype.itemsize:
+        raise RequestError(f"{count} elements of {datatype} are {count * dtype.itemsize} bytes, got {len(raw)}")
+    if datatype == "BOOL" and count and np.frombuffer(raw, np.uint8).max() > 1:
+        raise RequestError("a byte of a BOOL tensor is neither 0 nor 1")
+    return np.frombuffer(raw, dtype).reshape(shape)
+
+
+def flat(data, shape):
+    """The elements in the order of rows."""
+    if type(data) is not list:
+        raise RequestError("data: expected a list")
+    if len(shape) == 2 and data and type(data[0]) is list:
+        if len(data) != shape[0] or set(map(type, data)) != {list} or set(map(len, data)) != {shape[1]}:
+            raise RequestError(f"data: expected {shape[0]} lists of {shape[1]} elements, as shape says")
+        return list(chain.from_iterable(data))
+    if len(data) != math.prod(shape):
+        raise RequestError(f"data: expected {math.prod(shape)} elements, as shape says, got {len(data)}")
+    return data
+
+
+def shaped(cells, shape):
+    """Flat cells as rows; one dimension stays as it is."""
+    if isinstance(cells, np.ndarray):
+        return cells.reshape(shape)
+    if len(shape) == 1:
+        return cells
+    return [cells[start : start + shape[1]] for start in range(0, len(cells), shape[1])] if shape[1] else []
+
+
+def numbers(datatype, elements):
+    """Elements that all are of the datatype -> ndarray, or the list itself for texts; None where one is not."""
+    dtype, types = DATATYPES[datatype], set(map(type, elements))
+    if dtype is None:
+        return elements if types <= TEXTS else None
+    if dtype.kind == "b":
+        return np.array(elements, dtype) if types == {bool} else None
+    try:
+        if dtype.kind != "f":
+            return np.array(elements, dtype) if types == {int} else None
+        if not types <= NUMBERS:
+            return None
+        array = np.array(elements, np.float64)
+    except OverflowError:
+        return None
+    if int in types and (np.abs(array) >= EXACT).any():
+        return None  # a whole number may have been rounded, and its column is to say whether that matters
+    return rounded(array, dtype)
+
+
+def rounded(value, dtype):
+    with np.errstate(over="ignore"):  # what was finite and is infinite now, its column refuses
+        return value.astype(dtype)
+
+
+def taken(datatype, cell):
+    rounds = type(cell) is float and datatype.startswith("FP")
+    return rounded(np.float64(cell), DATATYPES[datatype]).item() if rounds else cell
+
+
+def fits(datatype, cell):
+    if cell is None:
+        return True
+    dtype = DATATYPES[datatype]
+    if dtype is None:
+        return type(cell) is str
+    if dtype.kind == "f":
+        return type(cell) in NUMBERS
+    if dtype.kind == "b":
+        return type(cell) is bool
+    if type(cell) is not int and not (type(cell) is float and cell.is_integer()):
+        return False
+    limits = np.iinfo(dtype)
+    return limits.min <= cell <= limits.max
+
+
+def stranger(datatype, cell):
+    if type(cell) is str:
+        return Stranger(cell)
+    try:
+        told = orjson.dumps(cell).decode()[:80]
+    except (TypeError, ValueError):  # a number beyond 64 bits, or nesting too deep
+        told = "a value"
+    return Stranger(f"{told} in a tensor of {datatype}")
+
+
+def texts(raw, count):
+    """`count` elements of BYTES -> a list of str."""
+    found, place, raw = [], 0, bytes(raw)
+    while place < len(raw) and len(found) < count:
+        start = place + LENGTH.size
+        end = start + LENGTH.unpack_from(raw, place)[0] if start <= len(raw) else start
+        if end > len(raw):
+            break
+        try:
+            found.append(raw[start:end].decode())
+        except UnicodeDecodeError:
+            raise RequestError(f"element {len(found)} is not UTF-8") from None
+        place = end
+    if len(found) != count or place != len(raw):
+        raise RequestError(f"the {len(raw)} bytes are not {count} elements of BYTES, each its length and its bytes")
+    return found
+
+
+def write(values):
+    """An ndarray, or a list with one plain value (or list of them) a row -> Tensor of FP64, INT64, BOOL or BYTES.
+
+    What JSON has no other word for (objects, mixtures) becomes BYTES of JSON text.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return written(values.ravel(), values.shape)
+    rows = values.tolist() if isinstance(values, np.ndarray) else values
+    shape = (len(rows),)
+    if rows and set(map(type, rows)) == {list} and len(set(map(len, rows))) == 1:
+        shape, rows = (len(rows), len(rows[0])), list(chain.from_iterable(rows))
+    types = set(map(type, rows))
+    if types == {bool} or (types and types <= NUMBERS and types != {type(None)}):
+        try:
+            return written(np.array(rows, np.float64 if type(None) in types else None), shape)
+        except OverflowError:
+            pass
+    if not types <= TEXTS:
+        rows = [orjson.dumps(cell, option=orjson.OPT_NON_STR_KEYS).decode() for cell in rows]
+    return Tensor("BYTES", shape, rows)
+
+
+def written(array, shape):
+    kind = array.dtype.kind
+    if kind == "b":
+        return Tensor("BOOL", shape, array)
+    if kind == "f":
+        return Tensor("FP64", shape, array.astype("<f8", copy=False))
+    if kind == "u" and array.dtype.itemsize == 8:
+        return Tensor("UINT64", shape, array.astype("<u8", copy=False))
+    if kind in "iu":
+        return Tensor("INT64", shape, array.astype("<i8", copy=False))
+    raise OverflowError("whole numbers beyond 64 bits")

@@ -1,0 +1,49 @@
+"""What the published clients visit: a server with numbers, a mixed table with holes, and texts."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from service.packing import pack
+from tests.serving import live_server
+from tests.test_zoo import records
+from tests.tiny_text import pack_tiny
+from tests.zoo import animals
+
+
+@pytest.fixture(scope="package")
+def visited(tmp_path_factory):
+    """`url`; `tables` for the clients: {name: columns}; `wanted`: {name: {method: plain values}} of the same rows.
+
+    The tables are of the models iris and penguins; gaps is one of penguins with missing numbers, holed
+    one with missing texts too.
+    """
+    store = tmp_path_factory.mktemp("visited")
+    iris = load_iris(as_frame=True)
+    labels = iris.target.map(dict(enumerate(iris.target_names)))
+    numbers = LogisticRegression(max_iter=1000).fit(iris.data, labels)
+    pack(numbers, iris.data, labels, name="iris", store=store)
+    (mixed,) = animals("one_hot_ignore")
+    pack(mixed.estimator, mixed.X, mixed.y, name="penguins", store=store)
+    pack_tiny(store, name="tiny")
+    whole = mixed.X.dropna()[::60]
+    gaps = whole.assign(body_mass_g=whole["body_mass_g"].where(whole["sex"] == "male"))
+    rows = {"iris": iris.data[::40], "penguins": whole, "gaps": gaps, "holed": mixed.X[:12]}
+    estimators = {"iris": numbers, "penguins": mixed.estimator, "gaps": mixed.estimator, "holed": mixed.estimator}
+    tables = {name: by_column(records(table)) for name, table in rows.items()}
+    wanted = {
+        name: {
+            method: np.asarray(getattr(estimators[name], method)(table)).tolist()
+            for method in ("predict", "predict_proba")
+        }
+        for name, table in rows.items()
+    }
+    with live_server(store) as url:
+        yield SimpleNamespace(url=url, tables=tables, wanted=wanted)
+
+
+def by_column(rows):
+    return {name: [row[name] for row in rows] for name in rows[0]}

@@ -1,0 +1,34 @@
+"""Runs a published client in an environment of its own: its tour of a server, told as JSON.
+
+    told = drive("tritonclient", url, {"rows": [[5.1, 3.5, 1.4, 0.2]]})
+
+Each client has a folder here, with its pinned requirements.txt and a drive.py that takes the URL as its argument and
+its tables as JSON on standard input. `make test-clients` makes the environments; what is missing is skipped by name.
+"""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.serving import ROOT
+
+__all__ = ["drive"]
+
+
+def drive(client, url, tables, seconds=120):
+    """What tests/clients/<client>/drive.py prints, parsed. AssertionError with its traceback where it fails."""
+    python = ROOT / ".venv-clients" / client / "bin" / "python"
+    if not (python.parents[1] / ".installed").exists():
+        pytest.skip(f"the client {client} is not installed here: make .venv-clients/{client}/.installed")
+    done = subprocess.run(
+        [python, "-W", "ignore", ROOT / "tests" / "clients" / client / "drive.py", url],
+        input=json.dumps(tables),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env={name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
