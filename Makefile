@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-text lint bench clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-text test-clients test-fuzz lint bench bench-peers clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,25 @@ install: $(VENV)/.installed ## Create the virtual environment and install requir
 
 artifacts: $(DEMO) ## Build the demo models, tumour and smollm2, into artifacts/.
 
-test: install test-tools artifacts system-tools ## Install all that the tests need, then run them.
+test: install test-tools artifacts system-tools .venv-clients/tritonclient/.installed ## Install all that the tests need, then run them.
 	$(BIN)/python -m pytest
 
 test-text: install test-tools artifacts ## Compare the demo text model with transformers: 50 prompts, minutes of work.
-	$(BIN)/python -m pytest -m heavy
+	$(BIN)/python -m pytest -m heavy tests/test_smollm2.py tests/test_openai_client.py
+
+# One environment a client: several pin what others cannot live with. `make test` itself installs only the small one.
+CLIENTS := $(patsubst tests/clients/%/requirements.txt,%,$(wildcard tests/clients/*/requirements.txt))
+
+test-clients: install test-tools $(CLIENTS:%=.venv-clients/%/.installed) ## Drive the server with the published clients of every dialect, each in its own environment.
+	$(BIN)/python -m pytest tests/clients
+
+.venv-clients/%/.installed: tests/clients/%/requirements.txt
+	test -x .venv-clients/$*/bin/python || $(PYTHON) -m venv .venv-clients/$*
+	.venv-clients/$*/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@
+
+test-fuzz: install test-tools ## Invent 20,000 requests from the API's own description: no fault, no hang, memory flat. Minutes.
+	$(BIN)/python -m pytest -m heavy -s tests/test_schemathesis.py
 
 lint: test-tools ## Check style and formatting.
 	$(BIN)/ruff check .
@@ -39,12 +53,12 @@ bench: install artifacts ## Ratios: one row through the server, and the column p
 	$(BIN)/python -m benchmarks.one_row
 	$(BIN)/python -m benchmarks.columns
 
-clean: ## Remove what make made: the virtual environment, the demo models, caches.
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
-	rm -rf artifacts/tumour artifacts/smollm2 artifacts/data.csv artifacts/classifier.pkl
 bench-peers: install ## Daylight beside six other servers and the article's code, each in an environment of its own.
 	$(BIN)/python -m benchmarks.peers
 
+clean: ## Remove what make made: the virtual environment, the demo models, caches.
+	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
+	rm -rf artifacts/tumour artifacts/smollm2 artifacts/data.csv artifacts/classifier.pkl
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test-tools: $(VENV)/.test-tools

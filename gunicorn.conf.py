@@ -9,16 +9,21 @@ thread pools do not survive a fork. Another deployment is another file, not an `
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
 from gunicorn.arbiter import Arbiter
 
-from service.errors import ArtifactMissing, StartupError, UnknownKind
+from service.auth import check_exposure
+from service.errors import StartupError, UnknownKind
+from service.instance import Instance
+from service.metrics import bury
 from service.models import KINDS
+from service.reload import new_workers_first, worker_gone
 from service.settings import PREFIX, Settings
 from service.store.versions import Store
-from service.worker import choose
+from service.worker import KeepAliveWorker, choose, slowness
 
 try:
     settings = Settings.from_environ()
@@ -33,6 +38,9 @@ backlog = 128  # whoever waits longer than this behind busy workers has given up
 workers = settings.workers
 worker_class, why_this_class = choose(settings)  # told when the server starts
 threads = settings.threads
+# A thread that wants to say no, or that it is alive, asks for the interpreter about ten times, and would wait 5 ms each
+# for every thread that computes in Python. The workers inherit this.
+sys.setswitchinterval(0.0002)
 preload_app = False  # each worker loads its models after the fork; before it, torch and OpenMP hang the children
 # Files in memory where the system has them: a heartbeat on a slow disk makes a busy moment look like a dead worker.
 memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
@@ -41,14 +49,17 @@ run_folder = settings.run_folder or f"{memory}/daylight-{os.getuid()}-{os.getpid
 # BLAS, OpenMP and torch would each start a thread a core in every worker. Read once, when numpy is imported.
 raw_env = [f"{library}_NUM_THREADS={settings.compute_threads}" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
 raw_env.append(f"{PREFIX}RUN_FOLDER={run_folder}")
-worker_connections = 200  # a worker takes what it can get: few enough that the others have some too
-max_requests = 0  # nothing leaks that recycling would cure, and a new worker has to load every model again
+worker_connections = settings.max_connections  # a worker takes what it can get: few enough that the others have some
+max_requests = settings.max_requests  # 0 as it comes: nothing leaks that recycling would cure
+max_requests_jitter = settings.max_requests // 10  # or all would load their models at the same moment
 
 timeout = 120  # bounds the heartbeat, not a request; a worker has none while it loads its models
 graceful_timeout = 60  # TERM lets running requests finish, but waits no longer than this
 keepalive = 75  # longer than nginx keeps its idle connections (60), or it would write into closed ones
 
 http_parser = "python"  # "auto" takes the C one where it happens to be installed, and that one accepts bare LF
+limit_request_fields = settings.max_headers
+limit_request_field_size = settings.max_header_bytes
 limit_request_line = 8190  # GET /predict?text=... carries the prompt in its first line
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}  # the one such header that deploy/nginx.conf overwrites
 forwarder_headers = ""  # no proxy of ours renames SCRIPT_NAME or PATH_INFO, so nobody may
@@ -58,11 +69,9 @@ control_socket_disable = True  # it asks nobody for a password
 def on_starting(server):
     """Check the whole store before the first fork: what cannot be served is refused here, in one line."""
     try:
-        store = Store(settings.store)
-        names = store.models()
-        if not names:
-            raise ArtifactMissing(f"the store {store.root} holds no model; pack one: python -m service pack FILE")
-        for version in map(store.open, names):
+        check_exposure(settings, server.cfg.address)
+        store = Store(settings.store, only=settings.models)
+        for version in map(store.open, store.check()):
             if version.manifest.kind not in KINDS:
                 raise UnknownKind(f"{version} is of kind {version.manifest.kind!r}; there are {', '.join(KINDS)}")
             version.verify()
@@ -80,10 +89,23 @@ def make_run_folder():
     else:
         shutil.rmtree(run_folder, ignore_errors=True)
         os.mkdir(run_folder, mode=0o700)
+    Instance(run_folder, master=os.getpid()).wipe()  # in a container every master has the same number
+
+
+def on_reload(server):
+    """HUP: the new workers are ready before the old ones leave; where they do not get ready, the old ones stay."""
+    new_workers_first(server, Instance(run_folder, master=server.pid), seconds=settings.swap_seconds)
+
+
+def child_exit(server, worker):
+    """A worker has ended, whatever way: the others count on it no more, and what it counted stays in the sums."""
+    bury(run_folder)
+    worker_gone(worker.pid, Instance(run_folder, master=server.pid))
 
 
 def on_exit(server):
     """The master ends: what the workers shared goes, unless the operator named the folder."""
+    Instance(run_folder, master=server.pid).wipe()
     if not settings.run_folder:
         shutil.rmtree(run_folder, ignore_errors=True)
 
@@ -95,10 +117,36 @@ def post_worker_init(worker):
     would be an outage for one that replaces a killed worker while its siblings answer well.
     One worker speaks for the first ones: gunicorn 27 trips over a second boot error while it halts.
     """
-    predictor = worker.wsgi.extensions["daylight"]
-    if predictor.failure is None:
-        return
-    if worker.age == 1:
+    predictor, swap = worker.wsgi.extensions["daylight"], worker.wsgi.extensions["daylight.swap"]
+    if predictor.failure is not None and worker.age == 1:
         worker.log.error("daylight refuses to start: %s", predictor.failure)
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
-    predictor.keep_trying()
+    swap.grace, swap.workers = worker.cfg.graceful_timeout, worker.cfg.workers
+    if isinstance(worker, KeepAliveWorker) and not settings.worker_class:
+        predictor.unfit = too_slow
+    on_term(swap.drain)
+    swap.start()
+
+
+def too_slow(stored):
+    """Why a version cannot come into a running server whose worker class was chosen without it, or None."""
+    why = slowness(stored)
+    return why and f"{why}, and the workers that run serve quick ones alone: HUP to process {os.getppid()} changes them"
+
+
+def on_term(call):
+    """gunicorn has no hook for the beginning of a worker's end."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def handle(number, frame):
+        call()
+        before(number, frame)
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it: running requests are not interrupted
+
+
+def worker_exit(server, worker):
+    """A worker ends in order."""
+    if worker.booted:
+        worker.wsgi.extensions["daylight.swap"].leave()

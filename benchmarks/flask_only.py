@@ -12,4 +12,4 @@ class FlaskOnly(ShortWay):
         return None
 
 
-app.wsgi_app = FlaskOnly(app.wsgi_app.flask, app.wsgi_app.predictor)
+app.wsgi_app = FlaskOnly(app.wsgi_app.flask, app.wsgi_app.predictor, app.wsgi_app.door)

@@ -1,42 +1,115 @@
 """Who may run now, and who is told to come back later.
 
-generations = Generations(limit=6)
-with generations.one(): ...             # raises Overloaded where six are inside already
+    admission = Admission(threads=8, max_wait=10.0)
+    turn = admission.enter(model, deadline)     # raises Overloaded or DeadlineExceeded, at once
+    try: ...
+    finally: turn.leave()
+
+Two rules for each worker. Places: of its threads one is always left to tell others no, and each kind of model
+leaves one more, so that slow texts never keep tables out, nor tables health. Time: whoever would wait longer
+than max_wait, or than its own deadline, does not get in; the expected wait is the number of those inside times
+the mean time between two answers of the model while it is busy. That is measured, and so knows of rows, shared
+calls, threads and of how much of a processor there is. What is refused costs a lock and no prediction.
 """
 
 import math
 import threading
-from contextlib import contextmanager
 from time import perf_counter
 
-from service.errors import Overloaded
+from service.errors import DeadlineExceeded, Overloaded
 
-__all__ = ["Generations"]
+__all__ = ["RESERVED_THREADS", "Admission", "caller"]
+
+RESERVED_THREADS = 2  # of a worker, that one kind of model never takes
+LONGEST_RETRY = 60  # seconds; by then the world has changed
+MEMORY = 0.1  # the weight of the newest answer in the mean
+WORDS = {"tabular": "predictions", "text_generation": "generations"}
 
 
-class Generations:
-    """At most `limit` generations running or waiting; the next one is told when to come back."""
+class Caller(threading.local):
+    """What is known of the one whom this thread works for. `deadline`: a `perf_counter()` moment, or None."""
 
-    def __init__(self, limit):
-        self.limit = limit
-        self._inside = 0
-        self._seconds = 1.0  # how long one takes, a running mean that forgets
-        self._lock = threading.Lock()
+    deadline = None
 
-    @contextmanager
-    def one(self):
-        with self._lock:
-            if self._inside >= self.limit:
-                raise Overloaded(
-                    f"{self._inside} generations are running or waiting, which is all this worker takes",
-                    retry_after=max(1, math.ceil(self._seconds)),
-                )
-            self._inside += 1
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            with self._lock:
-                # Those inside run one at a time: what this one waited and ran, shared by all of them.
-                self._seconds += 0.3 * ((perf_counter() - began) / self._inside - self._seconds)
-                self._inside -= 1
+
+caller = Caller()
+
+
+class Pace:
+    """How fast a model answers: `inside` run or wait, and while any do, an answer comes every `seconds`."""
+
+    __slots__ = ("inside", "last", "seconds")
+
+    def __init__(self):
+        self.inside = 0
+        self.seconds = 0.0
+        self.last = 0.0
+
+    @property
+    def wait(self):
+        """Seconds until all of those inside have their answer."""
+        return self.inside * self.seconds
+
+
+class Turn:
+    """A place inside, until `leave()`."""
+
+    __slots__ = ("admission", "kind", "pace")
+
+    def __init__(self, admission, kind, pace):
+        self.admission, self.kind, self.pace = admission, kind, pace
+
+    def leave(self):
+        admission, pace = self.admission, self.pace
+        with admission.lock:
+            now = perf_counter()
+            took = now - pace.last
+            pace.seconds += (took - pace.seconds) * (MEMORY if pace.seconds else 1)
+            pace.last = now
+            pace.inside -= 1
+            admission.inside[self.kind] -= 1
+
+
+class Admission:
+    """One worker's. threads: how many requests it can hold. max_wait: seconds, for models that answer in turn."""
+
+    def __init__(self, threads, max_wait=math.inf):
+        self.places = max(1, threads - 1)
+        self.places_of_a_kind = max(1, threads - RESERVED_THREADS)
+        self.max_wait = max_wait
+        self.lock = threading.Lock()
+        self.inside = dict.fromkeys(WORDS, 0)
+        self._paces = {}  # model name -> Pace
+
+    def enter(self, model, deadline=None):
+        """A Turn for one request of `model`. Raises Overloaded, or DeadlineExceeded where it is too late already."""
+        kind = model.kind
+        with self.lock:
+            pace = self._paces.get(model.name) or self._paces.setdefault(model.name, Pace())
+            now = perf_counter()
+            if pace.inside == 0:
+                pace.last = now
+            inside = self.inside[kind]
+            if inside >= self.places_of_a_kind or sum(self.inside.values()) >= self.places:
+                held = ", ".join(f"{count} {WORDS[one]}" for one, count in self.inside.items() if count)
+                raise Overloaded(f"this worker is full: {held} run or wait", retry_after=retry_after(pace))
+            if deadline is not None and now >= deadline:
+                raise DeadlineExceeded("the time that the caller waits was over before the prediction began")
+            # Texts are written side by side, and their own queue has bounds of its own.
+            if kind == "tabular" and pace.inside:
+                limit = self.max_wait if deadline is None else min(self.max_wait, deadline - now)
+                if pace.wait > limit:
+                    raise Overloaded(
+                        f"the wait for {model.name} would be {pace.wait:.1f} s, longer than the {limit:.1f} s that are "
+                        "left for it",
+                        retry_after=retry_after(pace),
+                    )
+            pace.inside += 1
+            self.inside[kind] = inside + 1
+        caller.deadline = deadline
+        return Turn(self, kind, pace)
+
+
+def retry_after(pace):
+    """Whole seconds until those inside should be through."""
+    return min(LONGEST_RETRY, max(1, math.ceil(pace.wait)))

@@ -9,11 +9,14 @@ import logging
 from flask import Flask
 
 from service import logs
-from service.blueprints import BLUEPRINTS, failures
+from service.blueprints import BLUEPRINTS, entrance, failures
+from service.door import Door
 from service.errors import StartupError
+from service.instance import Instance
 from service.predictor import Predictor
 from service.settings import Settings
 from service.short import ShortWay
+from service.swap import Swap
 
 __all__ = ["create_app"]
 
@@ -29,17 +32,24 @@ def create_app(settings=None, predictor=None):
     """
     logs.configure()
     settings = settings or Settings.from_environ()
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)  # pages.py serves static/, under a digest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     failures.attach(app)
+    entrance.attach(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    swap = None
     if predictor is None:
         predictor = Predictor(settings)
+        if settings.run_folder:  # one worker of several: which versions it serves, they decide together
+            swap = Swap(predictor, Instance(settings.run_folder), patience=settings.swap_seconds)
         try:
-            predictor.load()
+            (swap or predictor).load()
         except StartupError as error:
             log.error("not ready: %s", error)
     app.extensions["daylight"] = predictor
-    app.wsgi_app = ShortWay(app.wsgi_app, lambda: app.extensions["daylight"])
+    app.extensions["daylight.swap"] = swap
+    door = Door(settings)
+    app.extensions["daylight.meter"] = door.meter
+    app.wsgi_app = ShortWay(app.wsgi_app, lambda: app.extensions["daylight"], door)
     return app

@@ -14,6 +14,9 @@ from time import perf_counter
 
 import numpy as np
 
+from service.admission import caller
+from service.errors import DeadlineExceeded
+
 __all__ = ["Batched", "Results", "batched"]
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ class Job:
     def __init__(self, X):
         self.X = X
         self.came = perf_counter()
+        self.deadline = caller.deadline
         self.turn = threading.Lock()  # held until there is something to do: results to take, or a batch to lead
         self.turn.acquire()
         self.batch = None  # the jobs that this one's thread runs; None where another thread did
@@ -105,13 +109,17 @@ class Batched:
     def _run_together(self, jobs, methods):
         """Give every job its results or its error, and wake the threads of all but the first."""
         began = perf_counter()
-        try:
-            if len(jobs) > 1:
-                self._share(jobs, methods)
-        except Exception:  # some row fails, or the parts of the answer cannot be told apart
-            log.info("%d requests failed together and are predicted one by one", len(jobs))
         for job in jobs:
-            if job.results is None:
+            if job.deadline is not None and job.deadline <= began:
+                job.error = DeadlineExceeded("the time that the caller waits was over before the prediction began")
+        wanted = [job for job in jobs if job.error is None]
+        try:
+            if len(wanted) > 1:
+                self._share(wanted, methods)
+        except Exception:  # some row fails, or the parts of the answer cannot be told apart
+            log.info("%d requests failed together and are predicted one by one", len(wanted))
+        for job in jobs:
+            if job.results is None and job.error is None:
                 self._run_alone(job, methods)
             if job.results is not None:
                 job.results.queued = began - job.came

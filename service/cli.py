@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from service.errors import ArtifactMissing, ServiceError, StartupError
+from service.key_commands import keys
 from service.settings import PREFIX, Settings
 from service.store.versions import Store, check_name
 
@@ -39,6 +40,9 @@ def refusals():
 @click.group()
 def main():
     """Daylight: from a trained model to a production endpoint."""
+
+
+main.add_command(keys)
 
 
 def sample_options(command):

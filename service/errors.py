@@ -3,16 +3,20 @@
     ServiceError               500 internal_error
     |- RequestError            400 bad_request             the caller must change the request
     |   |- ModelNotFound       404 model_not_found
+    |   |- RequestNotFound     404 request_not_found       no text is being written under this id
     |   |- MethodNotAllowed    405 method_not_allowed
+    |   |- NotAcceptable       406 not_acceptable
     |   |- PayloadTooLarge     413 payload_too_large
     |   |- UnsupportedMediaType 415 unsupported_media_type
     |   |- InvalidInstances    422 invalid_instances       details: every violation
     |   `- InvalidParameters   422 invalid_parameters      details: every violation
-    |- Unauthorized            401 unauthorized
+    |- Unauthorized            401 unauthorized            no key, or none that is known here
+    |- Forbidden               403 forbidden               a known key, and not for this
     |- Unavailable             503 unavailable             safe to send again, after Retry-After seconds
     |   |- ModelNotReady       503 model_not_ready
     |   `- Draining            503 draining
     |- Overloaded              429 overloaded              safe to send again, after Retry-After seconds
+    |   `- RateLimited          429 rate_limited            more requests a second than the key is for
     |- DeadlineExceeded        504 deadline_exceeded
     `- PredictionFailed        500 prediction_failed       the model raised; the log has the detail
 
@@ -34,15 +38,19 @@ __all__ = [
     "DeadlineExceeded",
     "DigestMismatch",
     "Draining",
+    "Forbidden",
     "InvalidInstances",
     "InvalidParameters",
     "MethodNotAllowed",
     "ModelNotFound",
     "ModelNotReady",
+    "NotAcceptable",
     "Overloaded",
     "PayloadTooLarge",
     "PredictionFailed",
+    "RateLimited",
     "RequestError",
+    "RequestNotFound",
     "ServiceError",
     "StartupError",
     "Unauthorized",
@@ -61,6 +69,7 @@ class ServiceError(Exception):
 
     status = 500
     code = "internal_error"
+    challenge = None  # what WWW-Authenticate says, where a key would help
 
     def __init__(self, message, *, details=(), total=None, retry_after=None):
         super().__init__(message)
@@ -82,9 +91,21 @@ class ModelNotFound(RequestError):
     code = "model_not_found"
 
 
+class RequestNotFound(RequestError):
+    status = 404
+    code = "request_not_found"
+
+
 class MethodNotAllowed(RequestError):
     status = 405
     code = "method_not_allowed"
+
+
+class NotAcceptable(RequestError):
+    """The answer has no form that the caller's Accept takes."""
+
+    status = 406
+    code = "not_acceptable"
 
 
 class PayloadTooLarge(RequestError):
@@ -118,6 +139,12 @@ class InvalidParameters(RequestError):
 class Unauthorized(ServiceError):
     status = 401
     code = "unauthorized"
+    challenge = 'Bearer realm="daylight"'
+
+
+class Forbidden(ServiceError):
+    status = 403
+    code = "forbidden"
 
 
 class Unavailable(ServiceError):
@@ -148,7 +175,13 @@ class Overloaded(ServiceError):
         super().__init__(message, retry_after=retry_after, **carried)
 
 
+class RateLimited(Overloaded):
+    code = "rate_limited"
+
+
 class DeadlineExceeded(ServiceError):
+    """The caller has stopped waiting by its own account; nothing was predicted."""
+
     status = 504
     code = "deadline_exceeded"
 

@@ -1,4 +1,7 @@
-"""One line per request, on stderr: method, path, status, milliseconds, model, request id."""
+"""One line per request, on stderr: method, path, status, milliseconds, model, request id, and whose key it was.
+
+Never what was asked or answered.
+"""
 
 import logging
 import os
@@ -9,6 +12,7 @@ __all__ = ["configure", "line"]
 log = logging.getLogger("service.requests")
 FORMAT = "%(asctime)s %(process)d %(levelname)s %(message)s"
 LINE = "%s %s %s %.1fms model=%s id=%s"
+KEYED = LINE + " key=%s"
 
 
 class Stderr(logging.StreamHandler):
@@ -51,8 +55,11 @@ def line(method, path, status, exchange):
     # What a caller puts into a URL must not write log lines of its own, nor colours into a terminal.
     shown = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
     told = (method, shown, status, milliseconds, exchange.model, exchange.id)
+    form = LINE
+    if exchange.key:
+        form, told = KEYED, (*told, exchange.key)
     handlers = log.parent.handlers
     if handlers and type(handlers[0]) is Stderr and len(handlers) == 1:
-        handlers[0].write(LINE % told)
+        handlers[0].write(form % told)
     else:
-        log.info(LINE, *told)
+        log.info(form, *told)

@@ -5,7 +5,8 @@
     predictor.predict(predictor.find("tumour"), rows)   # TabularAnswer
 
 One Predictor a worker, built after the fork. Reading it takes no lock: the models are
-in one dict that is replaced whole, never changed.
+in one dict that is replaced whole, never changed. Which versions they are, and when others
+take their place, service.swap decides.
 """
 
 import logging
@@ -13,10 +14,10 @@ import math
 import threading
 
 from service import models
-from service.admission import Generations
+from service.admission import RESERVED_THREADS, Admission
 from service.batching import batched
+from service.cancel import Cancels
 from service.errors import (
-    ArtifactMissing,
     BadSetting,
     ModelNotFound,
     ModelNotReady,
@@ -24,13 +25,12 @@ from service.errors import (
     StartupError,
 )
 from service.store.versions import Store
+from service.texts import Texts
 
-__all__ = ["RESERVED_THREADS", "Predictor"]
+__all__ = ["Predictor"]
 
 log = logging.getLogger(__name__)
 
-# Threads of a worker that generations never take, so that tables and health always get through.
-RESERVED_THREADS = 2
 RETRY_SECONDS = 2.0
 
 
@@ -39,55 +39,116 @@ class Predictor:
 
     def __init__(self, settings):
         self.settings = settings
-        self.store = Store(settings.store)
+        self.store = Store(settings.store, only=settings.models)
         self.failure = ModelNotReady("the models are being loaded")
         self._models = {}
         self._others = {}  # (name, version) -> model, for versions that are not current; replaced whole
+        self.refused = {}  # name -> {"version", "reason"} of what may not take a model's place; replaced whole
+        self.draining = False
+        self.unfit = lambda stored: None  # why this process cannot serve a StoredVersion: a sentence
         self._loading = threading.Lock()
-        self._generations = Generations(settings.threads - RESERVED_THREADS)
+        self.admission = Admission(settings.threads, settings.max_wait)
+        self.cancels = Cancels(settings.run_folder)
 
     @property
     def ready(self):
-        return self.failure is None and all(model.failure is None for model in self._models.values())
+        return self.why_not is None
 
-    def load(self):
-        """Load, prove and warm the current version of every model. Raises StartupError; then nothing is served."""
+    @property
+    def why_not(self):
+        """None where every model is loaded, proven and alive, and this worker stays; else the reason: a sentence."""
+        if self.failure is not None:
+            return str(self.failure)
+        if self.draining:
+            return "the worker is leaving"
+        if not self._models:
+            return "no model is loaded"
+        failed = [f"{model.name}: {model.failure}" for model in self._models.values() if model.failure is not None]
+        return "; ".join(failed) or None
+
+    def load(self, versions=None):
+        """Load, prove and warm one version of every model; `versions`: {name: version}, or the current ones.
+
+        Raises StartupError; then nothing is served.
+        """
         try:
-            self._models = self._loaded()
+            names = self.store.check() if versions is None else sorted(versions)
+            loaded = {name: self.open(name, versions and versions[name]) for name in names}
+            self.check(loaded)
+            self._models = loaded
             self.failure = None
         except StartupError as error:
             self.failure = error
             raise
 
-    def keep_trying(self):
-        """Load again and again in the background until it works, as a respawned worker does; returns the thread."""
-        thread = threading.Thread(target=self._try_until_ready, name="daylight-load", daemon=True)
-        thread.start()
-        return thread
+    def open(self, name, version=None):
+        """Load and prove a version (default: the current one), its digests checked: a Model that serves nobody yet.
 
-    def _try_until_ready(self):
-        pause = threading.Event()
-        while True:
-            try:
-                return self.load()
-            except StartupError as error:
-                log.error("not ready: %s", error)
-                pause.wait(RETRY_SECONDS)
+        Raises StartupError.
+        """
+        stored = self.store.open(name, version)
+        why = self.unfit(stored)
+        if why:
+            raise StartupError(why)
+        model = models.load(stored, self.settings)
+        self._warm(model)
+        log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
+        return model
 
-    def _loaded(self):
-        names = self.store.models()
-        if not names:
-            raise ArtifactMissing(f"the store {self.store.root} holds no model; pack one: python -m service pack FILE")
-        loaded = {name: models.load(self.store.open(name), self.settings) for name in names}
+    def prepare(self, name, version):
+        """`open` for a version that is to take its place beside those that serve. Raises StartupError."""
+        with self._loading:
+            model = self.open(name, version)
+        self.check({**self._models, name: model})
+        return model
+
+    def check(self, loaded):
+        """Whether {name: model} can be served together. Raises BadSetting."""
         for kind, setting in self._defaults().items():
             if setting and (setting not in loaded or loaded[setting].kind != kind):
                 raise BadSetting(f"the default {kind} model is set to {setting!r}, which the store does not hold")
-        if self._generations.limit < 1 and any(model.kind == "text_generation" for model in loaded.values()):
+        if self.settings.threads <= RESERVED_THREADS and any(
+            model.kind == "text_generation" for model in loaded.values()
+        ):
             raise BadSetting(f"THREADS={self.settings.threads}: a text model needs at least {RESERVED_THREADS + 1}")
-        for model in loaded.values():
-            self._warm(model)
-            log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
-        return loaded
+
+    def without(self, name):
+        """Raises BadSetting where the models cannot be served without this one."""
+        self.check({other: model for other, model in self._models.items() if other != name})
+
+    def serving(self):
+        """{name: Model} of what answers where no version is named; to be read only."""
+        return self._models
+
+    def swap(self, changes):
+        """Let these models answer from the next request on: {name: a prepared Model, or None for no more}.
+
+        Requests that have found an old one keep it to their end, and the last of them lets it go.
+        """
+        changed = {**self._models, **changes}
+        self._models = {name: changed[name] for name in sorted(changed) if changed[name] is not None}
+
+    def forget_removed(self):
+        """Let go of versions that were asked for once and are in the store no more."""
+        gone = [key for key in self._others if not (self.store.root / key[0] / key[1]).is_dir()]
+        if gone and self._loading.acquire(blocking=False):
+            try:
+                self._others = {key: model for key, model in self._others.items() if key not in gone}
+            finally:
+                self._loading.release()
+
+    def drain(self):
+        """This worker leaves: not ready any more. What it has taken it still answers."""
+        self.draining = True
+
+    def end_texts(self, *replaced):
+        """End every text that is being written, where it is, as cancelled: the time for leaving is up.
+
+        replaced: models that were swapped out and may still be writing.
+        """
+        for model in [*self._models.values(), *self._others.values(), *replaced]:
+            if model.kind == "text_generation":
+                model.engine.stop()
 
     def _warm(self, model):
         """Prove the model on its own example; let its requests share calls where that pays."""
@@ -104,6 +165,10 @@ class Predictor:
         self._check_ready()
         model = self._models.get(name)
         if model is None:
+            if name in self.refused:
+                raise ModelNotReady(
+                    "{name} version {version} is refused: {reason}".format(name=name, **self.refused[name])
+                )
             raise ModelNotFound(f"there is no model {name!r}; there are {', '.join(self._models)}")
         return model if version in (None, model.version) else self._version(model, version)
 
@@ -123,9 +188,7 @@ class Predictor:
             found = self.store.versions(name)
             if version not in found:
                 raise ModelNotFound(f"{name} has no version {version!r}; it has {', '.join(found)}")
-            model = models.load(self.store.open(name, version), self.settings)
-            self._warm(model)
-            return model
+            return self.open(name, version)
         except StartupError as error:
             log.error("%s version %s cannot be served: %s", name, version, error)
             raise ModelNotReady(f"{name} version {version} cannot be served; the server's log says why") from None
@@ -156,24 +219,29 @@ class Predictor:
             "ready": self.ready,
             "default": default,
             "versions": self.store.versions(model.name),
+            **({"refused": self.refused[model.name]} if model.name in self.refused else {}),
         }
 
-    def predict(self, model, instances, outputs=None, top_k=None):
-        """Rows -> TabularAnswer. Raises RequestError kinds and PredictionFailed."""
-        return model.predict(instances, outputs, top_k)
+    def predict(self, model, instances, outputs=None, top_k=None, deadline=None):
+        """Rows -> TabularAnswer. deadline: Exchange's. Raises RequestError kinds, PredictionFailed, Overloaded
+        where too much waits, and DeadlineExceeded."""
+        turn = self.admission.enter(model, deadline)
+        try:
+            return model.predict(instances, outputs, top_k)
+        finally:
+            turn.leave()
 
-    def generate(self, model, prompts, parameters):
-        """Prompts -> a list of completions, written together. Raises Overloaded when too much waits."""
+    def generate(self, model, prompts, parameters, caller):
+        """Prompts -> a list of completions, written together. Raises as `predict`."""
         params = model.parameters(parameters)
-        generations = [model.stream(prompt, params) for prompt in prompts]  # refuses what is wrong with any of them
-        with self._generations.one():
-            try:
-                for generation in generations:
-                    generation.start()
-                return [generation.collect() for generation in generations]
-            finally:
-                for generation in generations:
-                    generation.close()
+        texts = self.write(model, [(prompt, params) for prompt in prompts], caller)
+        with self.cancels.listed(caller.id, caller.key, texts.cancel):
+            return texts.collect()
+
+    def write(self, model, asked, caller):
+        """[(prompt, SamplingParams), ...] -> the Texts that are being written; close them. caller: the Exchange."""
+        generations = [model.stream(prompt, params) for prompt, params in asked]  # refuses what is wrong with any
+        return Texts(generations, self.admission.enter(model, caller.deadline), caller)
 
     def _check_ready(self):
         if self.failure is not None:

@@ -4,7 +4,7 @@
     settings.port
 
 This module is the only reader of the environment. Names start with DAYLIGHT_,
-but for the six that say how the processes run (HOST, PORT, BIND, WORKERS, THREADS, WORKER_CLASS).
+but for the seven that say how the processes run (HOST, PORT, BIND, WORKERS, THREADS, WORKER_CLASS, MAX_REQUESTS).
 """
 
 import difflib
@@ -48,6 +48,14 @@ def yes_or_no(text):
     return {"yes": True, "no": False}[text.lower()]
 
 
+def seconds(text):
+    """seconds, 0 or more"""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(seconds.__doc__)
+    return number
+
+
 def names(text):
     """names, separated by commas"""
     return tuple(name.strip() for name in text.split(",") if name.strip())
@@ -79,9 +87,20 @@ class Settings:
         "gunicorn's worker class; empty: one thread where every model is compiled and quick, else `gthread`.",
         bare=True,
     )
+    max_requests: int = knob(
+        0,
+        "Requests after which a worker makes way for a new one, give or take a tenth; 0: never.",
+        parse=at_least(0),
+        bare=True,
+    )
     store: Path = knob(Path("artifacts"), "The folder that holds the models.", parse=Path)
+    models: tuple = knob((), "The models of the store that this instance serves, by commas; empty: all.", parse=names)
     run_folder: str = knob(
         "", "Folder that the workers of one server share while it runs; gunicorn.conf.py makes it, and removes it."
+    )
+    # A version that hangs while it is loaded must not keep all later ones from their place.
+    swap_seconds: float = knob(
+        120.0, "Seconds that all workers have for loading a new version; then it is refused.", parse=seconds
     )
     default_tabular: str = knob("", "The tabular model `/predict` answers with; empty: the only one.")
     default_text: str = knob("", "The text model `/predict` answers with; empty: the only one.")
@@ -95,6 +114,28 @@ class Settings:
     # Parsing JSON needs up to 36 bytes of memory for each byte of the body, in every thread at once.
     max_body_bytes: int = knob(16 * 2**20, "Largest request body, in bytes; beyond it 413.", parse=at_least(1))
     max_rows: int = knob(100_000, "Most rows in one request; beyond it 413.", parse=at_least(1))
+    # Seconds, and fractions of them: what every caller is told to be too long, where it says nothing itself.
+    request_timeout: float = knob(
+        0.0,
+        "Seconds after which a request that still waits is not predicted but answered 504, where X-Request-Timeout "
+        "says nothing; 0: it waits.",
+        parse=seconds,
+    )
+    # Whoever waits longer than this for a model has mostly given up, and the answer is work for nobody.
+    max_wait: float = knob(10.0, "Seconds that a request may expect to wait for a model; beyond it 429.", parse=seconds)
+    # Connections cost a worker memory and a place in its poll; one worker must not take them all.
+    max_connections: int = knob(200, "Connections of a worker; further ones wait for it.", parse=at_least(1))
+    # Browsers send about twenty, proxies add ten; each costs time before anything is known of the caller.
+    max_headers: int = knob(64, "Headers of a request; beyond it 431.", parse=at_least(8))
+    max_header_bytes: int = knob(8190, "Bytes of one header; beyond it 431.", parse=at_least(256))
+    keys_file: str = knob("", "The file of API keys (`python -m service keys add NAME`); empty: no key is asked for.")
+    open: bool = knob(False, "Let everybody in without keys, on a public address or a unix socket.", parse=yes_or_no)
+    metrics_open: bool = knob(
+        False, "Answer `/metrics` without a key of scope admin, where there are keys.", parse=yes_or_no
+    )
+    cors_origins: tuple = knob(
+        (), "Origins whose pages may call this server, by commas; `*`: any. Empty: none.", parse=names
+    )
     kept_versions: int = knob(
         4, "Versions besides the current ones kept in memory once a request has named them.", parse=at_least(1)
     )

@@ -26,7 +26,7 @@ from service.errors import StartupError
 from service.settings import Settings
 from service.store.versions import Store
 
-__all__ = ["KeepAliveWorker", "choose"]
+__all__ = ["KeepAliveWorker", "choose", "slowness"]
 
 QUICK = 1000  # microseconds a call; one thread answers nobody else meanwhile
 
@@ -275,7 +275,7 @@ def choose(settings):
     if settings.worker_class:
         return settings.worker_class, "WORKER_CLASS says so"
     try:
-        store = Store(settings.store)
+        store = Store(settings.store, only=settings.models)
         every = [store.open(name, version) for name in store.models() for version in store.versions(name)]
     except (StartupError, OSError, ValueError):
         return "gthread", "the store cannot be read"

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from threadpoolctl import threadpool_info
 
-__all__ = ["Slow", "Threads", "sample"]
+__all__ = ["Busy", "Slow", "Threads", "sample"]
 
 
 def sample():
@@ -39,6 +39,17 @@ class Slow(Identity):
         if answer.max() > 0:
             Path(self.started).touch()
             time.sleep(answer.max())
+        return answer
+
+
+class Busy(Identity):
+    """Computes in Python, holding the interpreter, for as many seconds of processor time as its largest value says."""
+
+    def predict(self, X):
+        answer = super().predict(X)
+        ends = time.thread_time() + answer.max()
+        while time.thread_time() < ends:
+            sum(range(200))
         return answer
 
 

@@ -18,11 +18,13 @@ from pathlib import Path
 
 import requests
 
-__all__ = ["ROOT", "Server", "eventually", "gunicorn", "live_server", "refusal", "stop"]
+__all__ = ["ROOT", "Server", "eventually", "gunicorn", "launch", "live_server", "refusal", "stop"]
 
 ROOT = Path(__file__).resolve().parents[1]
 LISTENING = re.compile(r"Listening at: (\S+)")
-OWN_SETTINGS = re.compile(r"DAYLIGHT_.*|HOST|PORT|BIND|WORKERS|THREADS|WORKER_CLASS|GUNICORN_CMD_ARGS|WEB_CONCURRENCY")
+OWN_SETTINGS = re.compile(
+    r"DAYLIGHT_.*|HOST|PORT|BIND|WORKERS|THREADS|WORKER_CLASS|MAX_REQUESTS|GUNICORN_CMD_ARGS|WEB_CONCURRENCY"
+)
 
 
 def eventually(condition, seconds=30, what="the condition"):
@@ -74,7 +76,7 @@ def environment(store, workers, threads, bind, extra):
         "PYTHONPATH": str(ROOT),  # for estimators that the tests define
         "PYTHONWARNINGS": "error",  # in the server as in the tests
     }
-    return inherited | settings | ({"BIND": bind} if bind else {}) | (extra or {})
+    return inherited | settings | ({"BIND": bind, "DAYLIGHT_OPEN": "yes"} if bind else {}) | (extra or {})
 
 
 @contextlib.contextmanager

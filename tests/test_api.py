@@ -243,16 +243,3 @@ def test_a_store_that_cannot_be_served_answers_503_and_says_so(tmp_path, spoil, 
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
     assert client.get("/health/live").json == {"status": "live"}
-
-
-def test_a_predictor_that_keeps_trying_gets_ready_once_the_store_is_right(tmp_path, monkeypatch):
-    """A worker respawned over a broken store must not end the server: it waits until the store is mended."""
-    monkeypatch.setattr("service.predictor.RETRY_SECONDS", 0.02)
-    app = create_app(Settings(store=tmp_path))
-    predictor = app.extensions["daylight"]
-    thread = predictor.keep_trying()
-    X, y = load_iris(return_X_y=True, as_frame=True)
-    pack(DecisionTreeClassifier().fit(X, y), X, name="iris", store=tmp_path)
-    thread.join(timeout=10)
-    assert predictor.ready
-    assert app.test_client().post("/predict", json=ROW).json == {"text": [0]}

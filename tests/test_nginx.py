@@ -30,16 +30,16 @@ def free_port():
 
 
 @contextmanager
-def nginx(folder, changes=()):
+def nginx(folder, changes=(), written_in=CONFIG):
     """nginx on a free port, with its files in `folder`; yields its URL. Ends it, and checks that it ended well."""
     port = free_port()
-    text = CONFIG.read_text()
+    text = written_in.read_text()
     for written, here in (
         ("listen 80", f"listen 127.0.0.1:{port}"),
-        ("unix:/run/daylight/gunicorn.sock", f"unix:{folder / 'gunicorn.sock'}"),
+        ("unix:/run/daylight/", f"unix:{folder}/"),
         *changes,
     ):
-        assert written in text, f"{CONFIG} no longer says {written!r}"
+        assert written in text, f"{written_in} no longer says {written!r}"
         text = text.replace(written, here)
     config = folder / "nginx.conf"
     config.write_text(text)
@@ -156,6 +156,40 @@ def test_a_request_outlives_the_worker_killed_under_it(slow_store, tmp_path):
         os.kill(server.workers()[0], signal.SIGKILL)
         assert running.result().json() == {"text": [1.0]}
         assert server.log.count("Booting worker") == 2
+
+
+def test_when_the_instance_is_full_a_probe_is_still_answered(slow_store, tmp_path):
+    """The other limit, lowered to one, which holds for all addresses together."""
+    one_at_a_time = [("limit_conn instance 128", "limit_conn instance 1")]
+    with (
+        nginx(tmp_path, one_at_a_time) as url,
+        live_server(slow_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}"),
+        ThreadPoolExecutor() as pool,
+    ):
+        eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
+        running = pool.submit(requests.post, f"{url}/predict", json=[[1.0]], timeout=30)
+        eventually((tmp_path / "started").exists, what="the first request having started")
+        refused = requests.post(f"{url}/predict", json=[[0.0]], timeout=10)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
+        assert refused.headers["Retry-After"] == "1"
+        assert requests.get(f"{url}/health/live", timeout=10).json() == {"status": "live"}
+        assert running.result().json() == {"text": [1.0]}
+
+
+def test_what_is_for_the_house_stays_in_it(tabular_store, tmp_path):
+    """As seen from an address outside: this machine's, for the length of the test."""
+    outside = [("127.0.0.0/8    0", "127.0.0.0/8    1")]
+    with nginx(tmp_path, outside) as url, live_server(tabular_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}"):
+        eventually(lambda: requests.get(f"{url}/health/live", timeout=10).ok, what="liveness through nginx")
+        for method, path in (
+            ("GET", "/metrics"),
+            ("GET", "/health/ready"),
+            ("POST", "/v2/repository/models/iris/unload"),
+            ("POST", "//v2/repository/models/iris/unload"),
+            ("POST", "/v2/repository/models%2Firis/unload"),
+        ):
+            answer = requests.request(method, f"{url}{path}", timeout=10)
+            assert answer.status_code == 403, path
 
 
 def test_one_address_cannot_take_every_worker(slow_store, tmp_path):

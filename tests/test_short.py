@@ -1,5 +1,6 @@
 """The two ways in, the short one and Flask's, give the same answer to every request: status, headers and body."""
 
+import gzip
 import json
 import re
 
@@ -18,6 +19,10 @@ from tests.tiny_text import pack_tiny
 ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
 V1 = "/v1/models/iris:predict"
 TEXT = "/v1/models/tiny:predict"
+V2 = "/v2/models/iris/infer"
+TENSOR = {"name": "x", "datatype": "FP64", "shape": [1, 4], "data": list(ROW.values())}
+WORDS = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["ab"]}
+CSV = ",".join(ROW) + "\n5.1,3.5,1.4,0.2\n"
 LIMIT = 50_000
 ID = {"X-Request-ID": "given-by-the-caller"}
 GREEDY = {"temperature": 0, "max_tokens": 4}
@@ -48,8 +53,8 @@ class OnlyFlask(ShortWay):
 
 
 class OnlyShort(ShortWay):
-    def __init__(self, flask, predictor):
-        super().__init__(self.never, predictor)
+    def __init__(self, flask, predictor, door):
+        super().__init__(self.never, predictor, door)
 
     @staticmethod
     def never(environ, start_response):
@@ -74,7 +79,7 @@ def ways(store):
     made = {}
     for name, way in {"flask": OnlyFlask, "short": OnlyShort, "as served": ShortWay}.items():
         app = create_app(predictor.settings, predictor)
-        app.wsgi_app = way(app.wsgi_app.flask, app.wsgi_app.predictor)
+        app.wsgi_app = way(app.wsgi_app.flask, app.wsgi_app.predictor, app.wsgi_app.door)
         made[name] = app.test_client()
     return made
 
@@ -143,6 +148,30 @@ HOT = [
     ("the article's large body", "/predict", raw(b" " * (LIMIT + 1))),
     ("the article's wrong media type", "/predict", raw(b"<x/>", "text/xml")),
     ("the article's number", "/predict", raw(b"7")),
+    ("a table of CSV", V1, raw(CSV, "text/csv")),
+    ("a table of CSV, and the outputs", V1 + "?outputs=predict_proba&top_k=1", raw(CSV, "text/csv")),
+    ("a wrong query", V1 + "?output=predict", raw(CSV, "text/csv")),
+    ("an answer of CSV", V1, table(2) | {"headers": {"Accept": "text/csv"}}),
+    ("an answer of numpy", V1, table(2) | {"headers": {"Accept": "application/x-npy"}}),
+    ("an answer that there is not", V1, table() | {"headers": {"Accept": "text/html"}}),
+    ("an error where CSV is accepted", V1, table(21) | {"headers": {"Accept": "text/csv"}}),
+    ("gzip", V1, raw(gzip.compress(b'{"instances": [[1, 2, 3, 4]]}'), headers={"Content-Encoding": "gzip"})),
+    ("no gzip", V1, raw(b"{}", headers={"Content-Encoding": "gzip"})),
+    ("another coding", V1, raw(b"{}", headers={"Content-Encoding": "br"})),
+    ("V2", V2, {"json": {"inputs": [TENSOR], "id": "mine"}}),
+    ("V2 by version", "/v2/models/iris/versions/1/infer", {"json": {"inputs": [TENSOR], "id": "mine"}}),
+    ("V2 in binary", V2, {"json": {"inputs": [TENSOR], "id": "mine", "parameters": {"binary_data_output": True}}}),
+    ("V2's texts", "/v2/models/tiny/infer", {"json": {"inputs": [WORDS], "id": "mine", "parameters": GREEDY}}),
+    ("V2's violations", V2, {"json": {"inputs": [TENSOR | {"data": ["a", None, 1, 2]}]}}),
+    ("V2's faults", V2, {"json": {"inputs": [TENSOR | {"shape": [1, 5]}]}}),
+    ("V2 of no model", "/v2/models/absent/infer", {"json": {"inputs": [TENSOR]}}),
+    ("V2 of a wrong media type", V2, raw(b"<x/>", "text/xml")),
+    ("MLflow", "/invocations", {"json": {"dataframe_records": [ROW]}}),
+    ("MLflow by name", "/endpoints/iris/invocations", {"json": {"inputs": [list(ROW.values())]}}),
+    ("MLflow's texts", "/endpoints/tiny/invocations", {"json": {"inputs": ["ab"], "params": GREEDY}}),
+    ("MLflow's CSV", "/invocations", raw(CSV, "text/csv")),
+    ("MLflow's bare list", "/invocations", {"json": [ROW]}),
+    ("MLflow's wrong endpoint", "/endpoints/absent/invocations", {"json": {"inputs": [[1]]}}),
 ]
 OTHERS = [
     ("a query", "POST", "/predict?text=", {}),
@@ -189,7 +218,7 @@ def test_whatever_else_is_flask_s(ways, method, path, request_):
 
 def test_the_cases_cover_every_status(ways):
     seen = {ways["short"].post(path, **request_).status_code for _, path, request_ in HOT}
-    assert seen == {200, 400, 404, 413, 415, 422, 429, 500, 503, 504}
+    assert seen == {200, 400, 404, 406, 413, 415, 422, 429, 500, 503, 504}
 
 
 def test_our_own_fault_is_told_to_the_log_alone(ways, caplog):

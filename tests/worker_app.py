@@ -11,7 +11,9 @@ BIG = 8 * 2**20  # bytes of /big, more than a socket takes at once
 
 class App:
     def __init__(self):
-        self.extensions = {"daylight": SimpleNamespace(failure=None)}  # gunicorn.conf.py asks whether models are loaded
+        # What gunicorn.conf.py expects of an application: whether models are loaded, and who is told of its end.
+        still = SimpleNamespace(start=lambda: None, drain=lambda: None, leave=lambda: None)
+        self.extensions = {"daylight": SimpleNamespace(failure=None), "daylight.swap": still}
 
     def __call__(self, environ, start_response):
         name = environ["PATH_INFO"].strip("/").replace("/", "_")

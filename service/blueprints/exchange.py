@@ -3,7 +3,7 @@
 from flask import Response, current_app, request
 
 from service.exchange import ENVIRON
-from service.wire.body import JSON, dump
+from service.wire.body import dump
 
 __all__ = ["answer", "exchange", "predictor", "served"]
 
@@ -23,5 +23,6 @@ def served(model):
 
 
 def answer(value, status=200, headers=None):
-    """A JSON answer; `value` is any JSON-ready value, or bytes that are JSON already."""
-    return Response(value if isinstance(value, bytes) else dump(value), status, headers, mimetype=JSON)
+    """An answer: any JSON-ready value, or bytes of the exchange's media type."""
+    body = value if isinstance(value, bytes) else dump(value)
+    return Response(body, status, headers, content_type=exchange().media_type)

@@ -1,11 +1,11 @@
-"""Liveness touches no model and no lock; readiness says whether every model is loaded and proven."""
+"""Liveness touches no model and no lock; readiness speaks for all workers of the server, whichever of them is asked."""
 
-from flask import Blueprint
+from flask import Blueprint, current_app
 
 from service.blueprints.exchange import answer, predictor
-from service.errors import ModelNotReady
+from service.errors import Draining, ModelNotReady
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "check_ready"]
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
 
@@ -17,7 +17,21 @@ def live():
 
 @blueprint.get("/ready")
 def ready():
-    failure = predictor().failure
-    if failure is not None:
-        raise ModelNotReady("not ready: the models are not loaded; the server's log says why")
+    """200, or 503 that names in `details` every worker that is not ready, and why."""
+    check_ready()
     return answer({"status": "ready"})
+
+
+def check_ready():
+    """Raise ModelNotReady or Draining unless every worker is ready, whatever dialect asks."""
+    swap = current_app.extensions["daylight.swap"]
+    if swap is not None:
+        faults = swap.unready()
+    else:
+        why = predictor().why_not
+        faults = [{"state": "failed", "why": why}] if why else []
+    if not faults:
+        return
+    told = "; ".join(sorted({one["why"] or one["state"] for one in faults}))
+    kind = Draining if all(one["state"] == "draining" for one in faults) else ModelNotReady
+    raise kind(f"not ready: {told}", details=faults)

@@ -1,4 +1,6 @@
-// One call of the service: a POST of JSON, timed, with every way to fail turned into one Problem.
+// One call of the service: a POST of JSON, answered whole or in pieces, every way to fail turned into one Problem.
+
+import { keyHeader } from "./key.js";
 
 /** What went wrong: `message` for people, `details` as the service lists them, `status` 0 where nothing answered. */
 export class Problem extends Error {
@@ -11,18 +13,49 @@ export class Problem extends Error {
 /** POST -> { body, milliseconds }: the parsed answer, and how long it took from here to there and back. */
 export async function post(url, body) {
   const began = performance.now();
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: JSON.stringify(body),
-  }).catch(() => {
-    throw new Problem("The server did not answer. Is it still running?");
-  });
+  const response = await sent(url, body);
   const text = await response.text();
   const milliseconds = performance.now() - began;
   const answer = parsed(text);
   if (response.ok && answer) return { body: answer, milliseconds };
-  throw new Problem(answer?.error?.message ?? answer?.error ?? `The server answered with status ${response.status}.`, {
+  throw refused(response, answer);
+}
+
+/** POST whose answer is a stream: its events, parsed, as they come. Aborting `signal` ends the work on the server. */
+export async function* events(url, body, signal) {
+  const response = await sent(url, body, signal);
+  if (!response.ok) throw refused(response, parsed(await response.text()));
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Problem("The server broke off in the middle of its answer.");
+    const frames = (rest + value).split("\n\n");
+    rest = frames.pop();
+    for (const frame of frames) {
+      if (frame.startsWith(":")) continue; // a sign of life
+      const data = frame.slice("data: ".length);
+      if (data === "[DONE]") return;
+      const event = JSON.parse(data);
+      if (event.error) throw refused(response, event);
+      yield event;
+    }
+  }
+}
+
+function sent(url, body, signal) {
+  return fetch(url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json", ...keyHeader() },
+    body: JSON.stringify(body),
+    signal,
+  }).catch(() => {
+    throw new Problem("The server did not answer. Is it still running?");
+  });
+}
+
+function refused(response, answer) {
+  return new Problem(answer?.error?.message ?? answer?.error ?? `The server answered with status ${response.status}.`, {
     status: response.status,
     details: answer?.details ?? answer?.error?.details ?? [],
     requestId: response.headers.get("X-Request-ID") ?? "",

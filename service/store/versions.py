@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,17 +82,32 @@ class StoredVersion:
 
 
 class Store:
-    """The folder of models. Reading never creates anything; what is added is signed with `key`, if there is one."""
+    """The folder of models. Reading never creates anything; what is added is signed with `key`, if there is one.
 
-    def __init__(self, root, key=""):
+    only: names of models; the others are as if they were not there, where models are listed or followed.
+    """
+
+    def __init__(self, root, key="", only=()):
         self.root = Path(root)
         self._key = key
+        self._only = only
 
     def models(self):
-        """The names of the models that have a current version, sorted."""
+        """The names of the models that have a current version, sorted; of those in `only`, where it names any."""
         if not self.root.is_dir():
             raise ArtifactMissing(f"the store {self.root} is not a folder")
-        return sorted(path.parent.name for path in self.root.glob(f"*/{CURRENT}"))
+        found = sorted(path.parent.name for path in self.root.glob(f"*/{CURRENT}"))
+        return [name for name in found if name in self._only] if self._only else found
+
+    def check(self):
+        """`models`, none of those that were asked for missing. Raises ArtifactMissing, also where there is none."""
+        found = self.models()
+        if missing := sorted(set(self._only) - set(found)):
+            there = ", ".join(Store(self.root).models()) or "none"
+            raise ArtifactMissing(f"the store {self.root} holds no {', '.join(missing)}; it holds {there}")
+        if not found:
+            raise ArtifactMissing(f"the store {self.root} holds no model; pack one: python -m service pack FILE")
+        return found
 
     def versions(self, model):
         """The versions of one model, in the order they were packed."""
@@ -102,6 +117,20 @@ class Store:
     def current(self, model):
         """The name of a model's current version. Raises ArtifactMissing."""
         return self._history(model)[0]
+
+    def stamps(self):
+        """{model: what changes whenever its current version is named anew}; a look at each file, no reading.
+
+        Raises OSError or ArtifactMissing where the store cannot be looked at, or is gone as a whole.
+        """
+        found = {}
+        for model in self.models():
+            with suppress(FileNotFoundError):  # removed since
+                seen = (self.root / model / CURRENT).stat()
+                found[model] = [seen.st_mtime_ns, seen.st_ino, seen.st_size]
+        if not found:
+            raise ArtifactMissing(f"the store {self.root} holds no model any more")
+        return found
 
     def _history(self, model):
         """The current version, then those that were current before, latest first."""

@@ -1,0 +1,66 @@
+"""How many requests a second a key is for, counted by all workers of one server together.
+
+    buckets = Buckets("/dev/shm/daylight-0-4711")
+    buckets.take("shop", rate=10, burst=20)     # 0.0, or the seconds after which one more would be taken
+
+One number a key is enough (the generic cell rate algorithm, ATM Forum TM 4.0, the same rule as a token bucket):
+the moment at which the bucket will be full again. It lies in a file of 8 bytes that every worker maps, and is
+changed under a lock on that file, which the kernel takes back from a worker that dies. Dividing the rate by the
+number of workers would refuse a caller whose one connection stays with one worker.
+"""
+
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+import threading
+from time import monotonic
+
+__all__ = ["Buckets"]
+
+MOMENT = struct.Struct("d")
+ROUNDING = 1e-6  # seconds that sums of floats may be off
+
+
+class Buckets:
+    """`folder`: what the workers of one server share; "" where this process is alone."""
+
+    def __init__(self, folder=""):
+        self.folder = folder and os.path.join(folder, "limits")
+        if self.folder:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        self._shared = {}  # name -> (descriptor or None, map)
+        self._guard = threading.Lock()  # locks on files hold between processes only
+
+    def take(self, name, rate, burst):
+        """Take one request of `name` now: 0.0 where it may pass, else seconds until one may.
+
+        rate: requests a second, > 0. burst: requests taken at once after a pause, >= 1.
+        """
+        with self._guard:
+            descriptor, shared = self._shared.get(name) or self._open(name)
+            if descriptor is not None:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX)
+            try:
+                now = monotonic()  # one clock for all processes of the machine, and nobody sets it
+                full = max(MOMENT.unpack_from(shared)[0], now)
+                wait = full - now - (burst - 1) / rate
+                if wait > ROUNDING:
+                    return wait
+                shared[:] = MOMENT.pack(full + 1 / rate)
+                return 0.0
+            finally:
+                if descriptor is not None:
+                    fcntl.lockf(descriptor, fcntl.LOCK_UN)
+
+    def _open(self, name):
+        if not self.folder:
+            found = None, mmap.mmap(-1, MOMENT.size)
+        else:
+            path = os.path.join(self.folder, hashlib.sha256(name.encode()).hexdigest())
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(descriptor, MOMENT.size)
+            found = descriptor, mmap.mmap(descriptor, MOMENT.size)
+        self._shared[name] = found
+        return found
