@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-text test-clients test-fuzz lint bench bench-peers clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-text test-clients test-fuzz lint bench bench-peers bench-text clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: install artifacts ## Ratios: one row through the server, and the column p
 
 bench-peers: install ## Daylight beside six other servers and the article's code, each in an environment of its own.
 	$(BIN)/python -m benchmarks.peers
+
+bench-text: install artifacts ## Daylight's texts beside generate, transformers serve and llama.cpp, which it builds. Long.
+	$(BIN)/python -m benchmarks.text
 
 clean: ## Remove what make made: the virtual environment, the demo models, caches.
 	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis

@@ -554,7 +554,7 @@ def test_a_number_that_is_missing_is_not_too_large():
 
     g = Graph(2)
     graph = g.model({"transform": g.input + 1.0}).SerializeToString()
-    runtime = OnnxRuntime(graph, {"targets": {"transform": None}, "classes": None, "largest": 10.0})
+    runtime = OnnxRuntime(graph, {"targets": {"transform": None}, "classes": None, "largest": 10.0, "at_once": None})
     assert runtime.run([[np.nan, 2.0]], ["transform"])["transform"].tolist()[0][1] == 3.0
     for wrong in (11.0, -11.0):
         with pytest.raises(ValueError, match="a number larger than 10"):

@@ -53,7 +53,8 @@ def test_the_wheel_carries_what_serving_needs(wheel):
     assert not [name for name in names if name.startswith(("tests/", "client/", "benchmarks/"))]
     pinned = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
     for line in pinned:
-        assert f"Requires-Dist: {line.split()[0]}" in metadata
+        name, version = line.split()[0].split("==")
+        assert f"Requires-Dist: {name.replace('.', '-')}=={version}" in metadata
 
 
 def test_from_a_pickle_to_an_endpoint_in_one_command_from_any_folder(daylight, tmp_path):

@@ -17,8 +17,8 @@ MESSAGES = [{"role": "user", "content": "abc"}]
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    pack_tiny(tmp_path_factory.mktemp("store"))
-    store = tmp_path_factory.getbasetemp() / "store0"
+    store = tmp_path_factory.mktemp("store")
+    pack_tiny(store)
     with live_server(store, workers=2) as server:
         yield server
 

@@ -27,17 +27,28 @@ def programs(name):
     return ENVIRONMENTS / name / "bin"
 
 
-def install(name):
-    """Make the rival's environment, unless it stands. Raises CannotServe with pip's own reason."""
-    requirements = HERE / name / "requirements.txt"
-    stamp = ENVIRONMENTS / name / ".installed"
+def install(name, lists=HERE, environments=ENVIRONMENTS):
+    """Make the rival's environment, unless it stands. Raises CannotServe with pip's own reason.
+
+    lists: the folder of `<name>/requirements.txt`. environments: where `<name>/` is made.
+    """
+    requirements = lists / name / "requirements.txt"
+    stamp = environments / name / ".installed"
     wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"installing {requirements.relative_to(ROOT)}", file=sys.stderr)
     commands = (
-        [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENTS / name)],
-        [str(programs(name) / "python"), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)],
+        [sys.executable, "-m", "venv", "--clear", str(environments / name)],
+        [
+            str(environments / name / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--requirement",
+            str(requirements),
+        ],
     )
     for command in commands:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
