@@ -9,6 +9,7 @@ from .answers import Completion, Predictions
 from .client import Client
 from .errors import (
     ConnectError,
+    ConnectionDropped,
     DaylightError,
     InvalidRequest,
     ModelNotFound,
@@ -17,6 +18,7 @@ from .errors import (
     TransportError,
     Unavailable,
 )
+from .retries import Retries
 from .streams import TextStream
 from .transport import Timeout
 from .version import __version__
@@ -25,10 +27,12 @@ __all__ = [
     "Client",
     "Completion",
     "ConnectError",
+    "ConnectionDropped",
     "DaylightError",
     "InvalidRequest",
     "ModelNotFound",
     "Predictions",
+    "Retries",
     "ServerError",
     "TextStream",
     "TimedOut",

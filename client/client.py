@@ -10,12 +10,14 @@ All goes through one route, KServe's and TensorFlow Serving's `/v1/models/<model
 import json
 from time import monotonic, sleep
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import requests
 from requests.utils import get_auth_from_url, urldefragauth
 
 from .answers import Completion, Predictions
 from .errors import ModelNotFound, ServerError, TimedOut, TransportError, Unavailable, excerpt, from_answer
+from .retries import Retries
 from .rows import dump, table
 from .streams import TextStream
 from .transport import Timeout, session, transport_error
@@ -24,6 +26,8 @@ __all__ = ["Client"]
 
 TIMEOUT = Timeout()
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether the server is ready
+NEVER = Retries(0)  # for questions how the server is: that it cannot answer is the answer
+LONGEST = 86_400.0  # seconds of X-Request-Timeout that a server takes
 
 
 class Client:
@@ -32,16 +36,19 @@ class Client:
     url: where the server is, `http://user:password@host` for basic authentication. api_key: where the
     server asks for one; it is sent as X-API-Key, so a proxy may have a password of its own. timeout: a
     Timeout, or one number of seconds for both of its parts; it limits each silence of the server,
-    not the whole call. `session` is the requests.Session underneath, to mount adapters on.
+    not the whole call. retries: a Retries, which says what is sent again, and when. `session` is the
+    requests.Session underneath, to mount adapters on.
 
-    Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
+    The `timeout` of a method is the seconds its caller waits in all, tries and pauses together; the server is told
+    what is left of them, and does not begin what would come too late. Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
     """
 
-    def __init__(self, url="http://127.0.0.1:1200", *, api_key=None, timeout=TIMEOUT):
+    def __init__(self, url="http://127.0.0.1:1200", *, api_key=None, timeout=TIMEOUT, retries=None):
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError(f"url={url!r}: expected http://host:port or https://host")
         self.url = urldefragauth(url).rstrip("/")
         self.timeout = Timeout(*timeout) if isinstance(timeout, tuple) else Timeout(timeout, timeout)
+        self.retries = Retries() if retries is None else retries
         self.session = session()
         if any(get_auth_from_url(url)):
             self.session.auth = get_auth_from_url(url)
@@ -62,7 +69,7 @@ class Client:
         """Close the kept connections."""
         self.session.close()
 
-    def predict(self, rows, model=None, *, version=None, outputs=None, top_k=None):
+    def predict(self, rows, model=None, *, version=None, outputs=None, top_k=None, timeout=None):
         """Rows -> Predictions, a list with one prediction a row.
 
         rows: a list of dicts or of lists, one dict for one row, a dict of columns, or a DataFrame
@@ -73,7 +80,7 @@ class Client:
         """
         chosen = {"outputs": [outputs] if isinstance(outputs, str) else outputs, "top_k": top_k}
         body = {**table(rows), **given(chosen)}
-        return self._predict("tabular", model, version, body, Predictions.from_answer)
+        return self._predict("tabular", model, version, body, Predictions.from_answer, timeout)
 
     def generate(
         self,
@@ -87,6 +94,7 @@ class Client:
         top_p=None,
         seed=None,
         stop=None,
+        timeout=None,
     ):
         """A prompt -> Completion, a str that holds what follows the prompt.
 
@@ -108,26 +116,27 @@ class Client:
             }
         )
         body = {"instances": [text], "parameters": parameters}
-        return self._predict("text_generation", model, version, body, Completion.from_answer)
+        return self._predict("text_generation", model, version, body, Completion.from_answer, timeout)
 
-    def stream(self, text, model=None, **parameters):
+    def stream(self, text, model=None, *, timeout=None, **parameters):
         """A prompt -> TextStream, an iterator of the pieces of what follows, as they are written; close it to end.
 
         model: a name; None is the server's default for text. parameters: those of `generate`, and all others that
-        the server knows. Raises as `generate`, at once or while it is iterated.
+        the server knows. Raises as `generate`, at once or while it is iterated; what has begun is never sent again.
         """
-        return self._stream("/v1/completions", model, {"prompt": text, **given(parameters)})
+        return self._stream("/v1/completions", model, {"prompt": text, **given(parameters)}, timeout)
 
-    def chat(self, messages, model=None, *, stream=False, **parameters):
+    def chat(self, messages, model=None, *, stream=False, timeout=None, **parameters):
         """Messages [{"role": "user", "content": "..."}, ...] -> the answer, a Completion; a TextStream if `stream`.
 
         model, parameters: as in `stream`. The model's own chat template makes a prompt of them.
         """
         body = {"messages": messages, **given(parameters)}
         if stream:
-            return self._stream("/v1/chat/completions", model, body)
-        body = dump({"model": model or self.default("text_generation"), **body})
-        return self._ask("POST", "/v1/chat/completions", Completion.from_chat, body)
+            return self._stream("/v1/chat/completions", model, body, timeout)
+        ends = self.retries.until(timeout)
+        body = dump({"model": model or self._default("text_generation", ends), **body})
+        return self._ask("POST", "/v1/chat/completions", Completion.from_chat, body, ends)
 
     def models(self):
         """The models that are served: a list of dicts with "id", "kind", "version", "ready", "default" and more."""
@@ -142,16 +151,7 @@ class Client:
 
         Raises ModelNotFound naming the candidates where there is none.
         """
-        if kind not in self._defaults:
-            served = self.models()
-            if not served:  # a server whose models are still loading lists none, and says why here
-                self._ask("GET", "/health/ready", record)
-            candidates = [entry for entry in served if entry["kind"] == kind]
-            names = [entry["id"] for entry in candidates if entry.get("default")]
-            if len(names) != 1:
-                raise ModelNotFound(f"{self.url} has no default {kind} model; {choice(candidates)}")
-            self._defaults[kind] = names[0]
-        return self._defaults[kind]
+        return self._default(kind)
 
     def live(self):
         """Whether the server answers at all. Raises InvalidRequest if what answers is not a Daylight server."""
@@ -169,7 +169,7 @@ class Client:
             left = max(deadline - monotonic(), FIRST_PAUSE)
             limits = Timeout(*(left if limit is None else min(limit, left) for limit in self.timeout))
             try:
-                return self._ask("GET", "/health/ready", lambda _: None, timeout=limits)
+                return self._ask("GET", "/health/ready", lambda _: None, retries=NEVER, limits=limits)
             except (TransportError, Unavailable, ServerError) as error:
                 last = error
             if monotonic() + pause > deadline:
@@ -177,35 +177,48 @@ class Client:
             sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    def _default(self, kind, ends=None):
+        if kind not in self._defaults:
+            served = self._ask("GET", "/v1/models", entries, ends=ends)
+            if not served:  # a server whose models are still loading lists none, and says why here
+                self._ask("GET", "/health/ready", record, ends=ends)
+            candidates = [entry for entry in served if entry["kind"] == kind]
+            names = [entry["id"] for entry in candidates if entry.get("default")]
+            if len(names) != 1:
+                raise ModelNotFound(f"{self.url} has no default {kind} model; {choice(candidates)}")
+            self._defaults[kind] = names[0]
+        return self._defaults[kind]
+
     def _healthy(self, path):
         try:
-            self._ask("GET", path, record)
+            self._ask("GET", path, record, retries=NEVER)
         except (TransportError, Unavailable, ServerError):
             return False
         return True
 
-    def _predict(self, kind, model, version, body, read):
-        body = dump(body)
+    def _predict(self, kind, model, version, body, read, timeout):
+        body, ends = dump(body), self.retries.until(timeout)
         if model is not None:
-            return self._ask("POST", f"{address(model, version)}:predict", read, body)
+            return self._ask("POST", f"{address(model, version)}:predict", read, body, ends)
         known = self._defaults.get(kind)
         try:
-            return self._ask("POST", f"{address(self.default(kind), version)}:predict", read, body)
+            return self._ask("POST", f"{address(self._default(kind, ends), version)}:predict", read, body, ends)
         except ModelNotFound:
             if known is None:
                 raise
         self._defaults.pop(kind, None)  # learnt a while ago; the server may serve another one by now
-        return self._ask("POST", f"{address(self.default(kind), version)}:predict", read, body)
+        return self._ask("POST", f"{address(self._default(kind, ends), version)}:predict", read, body, ends)
 
-    def _stream(self, path, model, body):
-        options = {"model": model or self.default("text_generation"), "stream": True}
+    def _stream(self, path, model, body, timeout):
+        ends = self.retries.until(timeout)
+        options = {"model": model or self._default("text_generation", ends), "stream": True}
         body = dump({**body, **options, "stream_options": {"include_usage": True}})
-        answer = self._request("POST", path, body, self.timeout, stream=True)
+        answer = self._request("POST", path, body, ends, stream=True)
         return TextStream(answer, self.url, self.timeout)
 
-    def _ask(self, method, path, read, body=None, timeout=None):
+    def _ask(self, method, path, read, body=None, ends=None, **how):
         """One request and its answer, made into a value by `read`."""
-        answer = self._request(method, path, body, timeout or self.timeout)
+        answer = self._request(method, path, body, ends, **how)
         try:
             return read(json.loads(answer.content))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -215,9 +228,23 @@ class Client:
                 request_id=answer.headers.get("X-Request-ID"),
             ) from error
 
-    def _request(self, method, path, body, timeout, *, stream=False):
-        """One request; the only place that talks to the server. Raises the error that another answer than 2xx is."""
-        headers = {"Content-Type": "application/json"} if body else None
+    def _request(self, method, path, body, ends, *, retries=None, limits=None, stream=False):
+        """One request, by one id however often it is sent. Raises the error that another answer than 2xx is."""
+        headers = {"X-Request-ID": uuid4().hex}
+        if body:
+            headers["Content-Type"] = "application/json"
+
+        def send(left):
+            timeout = limits or self.timeout
+            if left is not None:
+                headers["X-Request-Timeout"] = f"{min(max(left, 0.001), LONGEST):.3f}"
+                timeout = Timeout(*(left if limit is None else min(limit, left) for limit in timeout))
+            return self._send(method, path, body, headers, timeout, stream)
+
+        return (retries or self.retries).call(send, ends)
+
+    def _send(self, method, path, body, headers, timeout, stream):
+        """The only place that talks to the server."""
         try:
             # A redirected POST would arrive as a GET, so redirects are refused, with the URL to use instead.
             answer = self.session.request(

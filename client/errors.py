@@ -3,6 +3,7 @@
     DaylightError
     |- TransportError         no answer, or not all of one; predicting changes nothing, so it is safe to send again
     |   |- ConnectError       no connection: the request was never sent
+    |   |- ConnectionDropped  a kept connection was closed in the moment it was used
     |   `- TimedOut           the server was silent for longer than the timeout
     |- InvalidRequest         4xx: the request must change; `details` lists every violation
     |   `- ModelNotFound      no such model or version, or no default to choose
@@ -21,6 +22,7 @@ from time import time
 
 __all__ = [
     "ConnectError",
+    "ConnectionDropped",
     "DaylightError",
     "InvalidRequest",
     "ModelNotFound",
@@ -72,6 +74,10 @@ class TransportError(DaylightError):
 
 class ConnectError(TransportError):
     """There is no connection to the server; the request was never sent. Safe to send again."""
+
+
+class ConnectionDropped(TransportError):
+    """A connection that had answered before was closed without a byte of this answer. Safe to send again."""
 
 
 class TimedOut(TransportError):

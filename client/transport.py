@@ -1,7 +1,7 @@
 """The wire: one pooled session, timeouts, and what requests raises as the client's own errors.
 
-A server closes connections it has kept for a while. urllib3 replaces those it finds closed; the
-one that closes in the very moment it is used is seen here, and the request sent once more.
+A server closes connections it has kept for a while. urllib3 replaces those it finds closed; the one that closes in
+the very moment it is used is told apart here from one that died of its request. What is sent again: retries.py.
 """
 
 from typing import NamedTuple, Optional
@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-from .errors import ConnectError, ServerError, TimedOut, TransportError
+from .errors import ConnectError, ConnectionDropped, ServerError, TimedOut, TransportError
 from .version import __version__
 
 __all__ = ["Timeout", "session", "transport_error"]
@@ -40,10 +40,7 @@ class Dropped(ConnectionResetError):
 
 
 class Kept:
-    """A connection that tells whether it was dropped while kept, or died of its first request.
-
-    Only the former is sent again: a request that kills the server's worker must not do so twice.
-    """
+    """A connection that tells whether it was dropped while kept, or died of its first request."""
 
     answered = False
 
@@ -74,11 +71,7 @@ POOLS = {"http": HTTPPool, "https": HTTPSPool}
 
 
 class KeptAdapter(HTTPAdapter):
-    """Sends a request once more, over a new connection, if a kept one was dropped before it answered.
-
-    RFC 9112, section 9.3.1, allows this for requests that change nothing, and predicting changes
-    nothing. It is the only thing that is ever sent twice.
-    """
+    """Where one kept connection turns out to be dropped, no other one is tried: they are as old."""
 
     def init_poolmanager(self, *args, **kwargs):
         super().init_poolmanager(*args, **kwargs)
@@ -88,10 +81,9 @@ class KeptAdapter(HTTPAdapter):
         try:
             return super().send(request, **kwargs)
         except requests.ConnectionError as error:
-            if not any(isinstance(cause, Dropped) for cause in causes(error)):
-                raise
-        self.poolmanager.clear()  # what else was kept is as old
-        return super().send(request, **kwargs)
+            if any(isinstance(cause, Dropped) for cause in causes(error)):
+                self.poolmanager.clear()
+            raise
 
 
 def causes(error):
@@ -120,4 +112,5 @@ def transport_error(error, url, timeout):
         return ConnectError(f"no connection to {url} ({origin})")
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return ServerError(f"the answer of {url} cannot be decompressed ({origin})")
-    return TransportError(f"the connection to {url} broke before the answer was complete ({origin})")
+    kind = ConnectionDropped if Dropped in kinds else TransportError
+    return kind(f"the connection to {url} broke before the answer was complete ({origin})")

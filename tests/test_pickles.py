@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import sklearn
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
@@ -241,6 +241,7 @@ def test_an_array_wrapper_that_hides_opcodes_gains_nothing(tmp_path):
     assert not (tmp_path / "pwned").exists()
 
 
+@example(b"\x80\x05\x96" + (2**60).to_bytes(8, "little"))  # says that an exabyte follows: a MemoryError once
 @given(st.binary(max_size=200))
 def test_a_broken_file_raises_nothing_but_a_value_error(data):
     with contextlib.suppress(ValueError):

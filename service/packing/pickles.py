@@ -57,8 +57,6 @@ def contents(file):
     try:
         with decompressed(file) as stream:
             Machine(stream, found).load()
-    except MemoryError:
-        raise
     except Exception as error:  # whatever a broken or hostile file makes the machine raise
         raise ValueError(f"not a pickle that can be read: {type(error).__name__}: {error}") from None
     return Contents(frozenset(found.imports), frozenset(found.calls), found.sklearn)

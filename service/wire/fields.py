@@ -5,7 +5,16 @@ n = Whole(validate=validate.Range(min=1))       # takes 2 and 2.0, as JSON Schem
 
 from marshmallow import fields
 
-__all__ = ["Whole"]
+__all__ = ["Truth", "Whole"]
+
+
+class Truth(fields.Boolean):
+    """true or false; 1 and "yes" are neither."""
+
+    def _deserialize(self, value, attr, data, **_):
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
 
 
 class Whole(fields.Integer):

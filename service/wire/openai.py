@@ -14,7 +14,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from service.errors import RequestError
 from service.wire.body import parse
-from service.wire.fields import Whole
+from service.wire.fields import Truth, Whole
 
 __all__ = ["ROUTES", "Call", "decode_chat", "decode_completion", "error_body"]
 
@@ -77,8 +77,8 @@ class Call:
 
 
 class StreamOptions(Schema):
-    include_usage = fields.Boolean(allow_none=True, truthy={True}, falsy={False})
-    include_obfuscation = fields.Boolean(allow_none=True, truthy={True}, falsy={False})
+    include_usage = Truth(allow_none=True)
+    include_obfuscation = Truth(allow_none=True)
 
 
 class ResponseFormat(fields.Field):
@@ -104,7 +104,7 @@ class Envelope(Schema):
 
     model = fields.String(required=True)
     n = Whole(allow_none=True, validate=validate.Range(min=1, max=MOST_CHOICES))
-    stream = fields.Boolean(allow_none=True, truthy={True}, falsy={False})
+    stream = Truth(allow_none=True)
     stream_options = fields.Nested(StreamOptions, allow_none=True)
     response_format = ResponseFormat(allow_none=True)
     max_completion_tokens = fields.Raw(allow_none=True)
@@ -154,7 +154,7 @@ class CompletionEnvelope(Envelope):
 
 class ChatEnvelope(Envelope):
     messages = fields.List(fields.Nested(Message), required=True, validate=validate.Length(min=1))
-    logprobs = fields.Boolean(allow_none=True, truthy={True}, falsy={False})
+    logprobs = Truth(allow_none=True)
     top_logprobs = Whole(allow_none=True, validate=validate.Range(min=0, max=MOST_TOP_LOGPROBS))
 
     @validates_schema
@@ -222,12 +222,12 @@ def load(schema, body):
     faults = [
         {"parameter": name, "message": "is not served here; leave it out"}
         for name, neutral in NEUTRAL.items()
-        if name in value and not any(value[name] == one and type(value[name]) is type(one) for one in neutral)
+        if name in value and not any(same(value[name], one) for one in neutral)
     ]
     faults += [
-        {"parameter": name, "message": f"{same} is the same; give one of them"}
-        for name, same in SAME.items()
-        if value.get(name) is not None and value.get(same) is not None
+        {"parameter": name, "message": f"{other} is the same; give one of them"}
+        for name, other in SAME.items()
+        if value.get(name) is not None and value.get(other) is not None
     ]
     known = IDLE | NEUTRAL.keys() | set(SAMPLING)
     envelope = {}
@@ -239,6 +239,11 @@ def load(schema, body):
         told = "; ".join(f"{one['parameter']}: {one['message']}" for one in faults[:5])
         raise RequestError(told, details=faults, total=len(faults))
     return envelope, parameters
+
+
+def same(value, other):
+    """As JSON compares: 1 is 1.0, and true is not 1."""
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
 def flat(messages, where=""):

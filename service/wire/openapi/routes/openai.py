@@ -16,13 +16,20 @@ REFUSED = tuple(status for status in PREDICTS if status != 406)
 TEXT = {"type": "string"}
 IDS = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}}
 MANY = {"type": "array", "minItems": 1, "maxItems": openai.MOST_CHOICES}
+FLAG = {"type": ["boolean", "null"]}
 COMMON = {
     "n": {"type": ["integer", "null"], "minimum": 1, "maximum": openai.MOST_CHOICES},
     "stream": {"type": ["boolean", "null"], "description": "true: the answer is text/event-stream"},
-    "stream_options": {"type": ["object", "null"], "properties": {"include_usage": {"type": "boolean"}}},
+    "stream_options": {
+        "type": ["object", "null"],
+        "properties": {"include_usage": FLAG, "include_obfuscation": FLAG},
+        "additionalProperties": False,
+    },
     "response_format": {"type": ["object", "null"], "description": "text, json_object, or json_schema with a schema"},
     "max_completion_tokens": SAMPLING["max_tokens"],
     **SAMPLING,
+    **{name: {"description": "says nothing about the text"} for name in sorted(openai.IDLE)},
+    **{name: {"enum": list(neutral), "description": "not served"} for name, neutral in openai.NEUTRAL.items()},
 }
 CHOICES = {
     "type": "object",
@@ -72,10 +79,12 @@ def described(place, summary, own, needed, example):
     schema = {
         "type": "object",
         "properties": {"model": model, **own, **COMMON},
+        "additionalProperties": False,
         "required": ["model", needed],
+        "allOf": [not_both(name, same) for name, same in openai.SAME.items()],
     }
     examples = [{"model": name, needed: example, "max_tokens": 16} for name in names[:1]]
-    answer = json(CHOICES) | {sse.MEDIA_TYPE: {"schema": TEXT}}
+    answer = json(CHOICES) | {sse.MEDIA_TYPE: {"schema": {}}}
     return Operation(
         summary,
         answer,
@@ -84,6 +93,11 @@ def described(place, summary, own, needed, example):
         errors=REFUSED,
         headers=TIMED,
     )
+
+
+def not_both(name, same):
+    given = {"not": {"type": "null"}}
+    return {"not": {"required": [name, same], "properties": {name: given, same: given}}}
 
 
 def cancel(place):
