@@ -64,10 +64,13 @@ limit_request_line = 8190  # GET /predict?text=... carries the prompt in its fir
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}  # the one such header that deploy/nginx.conf overwrites
 forwarder_headers = ""  # no proxy of ours renames SCRIPT_NAME or PATH_INFO, so nobody may
 control_socket_disable = True  # it asks nobody for a password
+CANNOT_BOOT, CANNOT_IMPORT = 190, 191  # what a worker ends with on which the whole server has to
 
 
 def on_starting(server):
     """Check the whole store before the first fork: what cannot be served is refused here, in one line."""
+    # gunicorn's own are 3 and 4, and any model may end its process with those.
+    server.WORKER_BOOT_ERROR, server.APP_LOAD_ERROR = CANNOT_BOOT, CANNOT_IMPORT
     try:
         check_exposure(settings, server.cfg.address)
         store = Store(settings.store, only=settings.models)
@@ -120,7 +123,7 @@ def post_worker_init(worker):
     predictor, swap = worker.wsgi.extensions["daylight"], worker.wsgi.extensions["daylight.swap"]
     if predictor.failure is not None and worker.age == 1:
         worker.log.error("daylight refuses to start: %s", predictor.failure)
-        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        sys.exit(CANNOT_BOOT)
     swap.grace, swap.workers = worker.cfg.graceful_timeout, worker.cfg.workers
     if isinstance(worker, KeepAliveWorker) and not settings.worker_class:
         predictor.unfit = too_slow

@@ -19,6 +19,7 @@ from time import monotonic
 from .client import Client
 from .csv_file import read
 from .errors import DaylightError, InvalidRequest
+from .retries import Retries
 from .transport import Timeout
 from .version import __version__
 
@@ -32,7 +33,8 @@ def main(arguments=None):
     options = parser().parse_args(arguments)
     try:
         key = text_of(options.key_file).strip() if options.key_file else None
-        with Client(options.url, api_key=key, timeout=Timeout(read=options.timeout)) as client:
+        limits, retries = Timeout(read=options.timeout), Retries(options.retries)
+        with Client(options.url, api_key=key, timeout=limits, retries=retries) as client:
             options.command(client, options)
             sys.stdout.flush()
     except InvalidRequest as error:
@@ -59,6 +61,13 @@ def parser():
     common.add_argument("--key-file", metavar="FILE", help="holds the API key, where the server asks for one")
     common.add_argument(
         "--timeout", type=float, default=60.0, metavar="S", help="seconds of silence to wait (default: %(default)g)"
+    )
+    common.add_argument(
+        "--retries",
+        type=int,
+        default=2,
+        metavar="N",
+        help="tries after the first, where it may help (default: %(default)s)",
     )
     chosen = argparse.ArgumentParser(add_help=False)
     chosen.add_argument("--model", help="the model's name (default: the server's default)")

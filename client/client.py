@@ -40,7 +40,9 @@ class Client:
     requests.Session underneath, to mount adapters on.
 
     The `timeout` of a method is the seconds its caller waits in all, tries and pauses together; the server is told
-    what is left of them, and does not begin what would come too late. Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
+    what is left of them, and does not begin what would come too late.
+
+    Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
     """
 
     def __init__(self, url="http://127.0.0.1:1200", *, api_key=None, timeout=TIMEOUT, retries=None):

@@ -79,7 +79,7 @@ class Retries:
         Raises the error of the last try: as soon as it is no use to try again, or there is no time or budget for it.
         """
         self._earn()
-        tries, broken, last = 0, False, None
+        tries, broken = 0, False
         while True:
             try:
                 return send(self.left(ends))
@@ -89,19 +89,14 @@ class Retries:
                 broken = True
                 continue
             except (TransportError, Unavailable, ServerError) as error:
-                if last is not None and type(error) is TimedOut and self._over(ends):
-                    raise last from error  # what the server said tells more than that there is no time left
                 breaks = type(error) is TransportError
                 pause = self._pause(error, tries)
-                if pause is None or (breaks and broken) or tries >= self.times or self._over(ends, pause):
+                if tries >= self.times or pause is None or (breaks and broken):
                     raise
-                if not self._spend():
+                if (ends is not None and self.clock() + pause >= ends) or not self._spend():
                     raise
-                last, broken, tries = error, broken or breaks, tries + 1
+                tries, broken = tries + 1, broken or breaks
             self.sleep(pause)
-
-    def _over(self, ends, pause=0.0):
-        return ends is not None and self.clock() + pause >= ends
 
     def _pause(self, error, tries):
         """Seconds until the next try, or None where there shall be none."""

@@ -246,7 +246,7 @@ def test_without_a_default_the_candidates_are_named(server, client):
 
 def test_a_server_without_models_that_is_not_ready_is_unavailable_not_without_a_model(server, client):
     server.routes["GET /v1/models"] = listing()
-    server.routes["GET /health/ready"] = Answer(503, b'{"error": {"message": "not ready"}}', {"Retry-After": "2"})
+    server.routes["GET /health/ready"] = Answer(503, b'{"error": {"message": "not ready"}}')
     with pytest.raises(Unavailable, match="not ready"):
         client.predict([[1]])
 

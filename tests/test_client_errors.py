@@ -17,6 +17,7 @@ from client import (
     ConnectError,
     DaylightError,
     InvalidRequest,
+    Retries,
     ServerError,
     TimedOut,
     Timeout,
@@ -34,7 +35,8 @@ def server():
 
 @pytest.fixture
 def client(server):
-    with Client(server.url) as client:
+    """One that sends nothing again, but what a dropped connection lost; see test_client_retries.py for the others."""
+    with Client(server.url, retries=Retries(0)) as client:
         yield client
 
 

@@ -77,7 +77,7 @@ LISTEN = ("--host", "127.0.0.1", "--port", "{port}", "--workers", "2")
 FAST = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
 UVICORN = ("{bin}/uvicorn", "{module}:app", *LISTEN, *FAST)
 V1 = "/v1/models/bench:predict"
-SERVING = {"HOST": "127.0.0.1", "PORT": "{port}", "WORKERS": "2", "DAYLIGHT_STORE": "{store}"}
+SERVING = {"HOST": "127.0.0.1", "PORT": "{port}", "WORKERS": "2", "DAYLIGHT_STORE": "{store}", "DAYLIGHT_OPEN": "yes"}
 
 RIVALS = {
     DAYLIGHT: Rival("Daylight", GUNICORN, V1, env=SERVING, own=False),
