@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 
 from gunicorn.arbiter import Arbiter
 
@@ -129,6 +130,10 @@ def post_worker_init(worker):
         predictor.unfit = too_slow
     on_term(swap.drain)
     swap.start()
+    # Where others answer, one that cannot takes no requests; where nobody can, all say why.
+    while predictor.failure is not None and swap.others_serve() and worker.alive:
+        worker.notify()
+        time.sleep(0.1)
 
 
 def too_slow(stored):

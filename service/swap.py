@@ -60,7 +60,8 @@ class Swap:
 
     def load(self):
         """Load what the server serves; where nobody serves yet, what the store says. Raises StartupError."""
-        self._tell(state="starting")
+        if not self._next_trial:  # one that tries again takes requests meanwhile, and stays "failed" until it can
+            self._tell(state="starting")
         table = self.instance.table()
         agreed = {name: entry["serving"] for name, entry in table.items() if entry["serving"]}
         try:
@@ -68,15 +69,16 @@ class Swap:
             try:
                 self.predictor.load(agreed if table else None)
             except StartupError:
-                if not table or self._others_serve():
+                if not table or self.others_serve():
                     raise
                 self.predictor.load()  # what was agreed on is broken, and nobody has it: the operator may have mended
                 table = {}
         except StartupError as error:
             self._tell(state="failed", why=str(error))
+            self._next_trial = monotonic() + RETRY
             raise
         with self.instance.changing() as shared:
-            if not table and not self._others_serve():
+            if not table and not self.others_serve():
                 shared.clear()
             for name, model in self.predictor.serving().items():
                 shared.setdefault(name, entry_of(model.version, (stamps or {}).get(name)))
@@ -185,7 +187,6 @@ class Swap:
                 self.load()
             except StartupError as error:
                 log.error("not ready: %s", error)
-                self._next_trial = monotonic() + RETRY
         return False
 
     def _stamps(self):
@@ -292,7 +293,8 @@ class Swap:
         model = self.predictor.serving().get(name)
         return model and model.version
 
-    def _others_serve(self):
+    def others_serve(self):
+        """Whether another worker of the server answers."""
         found = self.instance.workers()
         return any(said["state"] in ("ready", "idle") for pid, said in found.items() if pid != self.instance.pid)
 

@@ -111,6 +111,7 @@ def test_a_store_that_vanishes_is_served_on_even_when_a_worker_dies(tmp_path, en
         eventually(lambda: "not ready" in server.log, what="its having found nothing")
         moment = time.monotonic()
         eventually(lambda: load.since(moment) > 200, what="answers of the other one")
+        assert {served(server) for _ in range(20)} == {"1"}
         (tmp_path / "gone").rename(store.root)
         eventually(lambda: requests.get(f"{server}/health/ready", timeout=10).ok, what="readiness")
         assert {served(server) for _ in range(10)} == {"1"}
