@@ -14,8 +14,6 @@ import sys
 import tempfile
 import time
 
-from gunicorn.arbiter import Arbiter
-
 from service.auth import check_exposure
 from service.errors import StartupError, UnknownKind
 from service.instance import Instance
@@ -83,7 +81,7 @@ def on_starting(server):
         make_run_folder()
     except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
         server.log.error("daylight refuses to start: %s", error)
-        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        sys.exit(CANNOT_BOOT)
 
 
 def make_run_folder():

@@ -216,7 +216,7 @@ def test_a_file_that_is_none_stops_the_start(tmp_path, tabular_store, text):
 
 def test_a_missing_file_stops_the_server_with_a_sentence(tabular_store, tmp_path):
     code, said = refusal(tabular_store, env={"DAYLIGHT_KEYS_FILE": str(tmp_path / "absent.json")})
-    assert code == 3
+    assert code == 190
     assert "the keys cannot be read" in said
     assert "Traceback" not in said
 
@@ -288,7 +288,7 @@ def test_everybody_else_needs_keys_or_a_word_of_the_operator(address, given):
 @pytest.mark.parametrize("env", [{"HOST": "0.0.0.0"}, {"GUNICORN_CMD_ARGS": "--bind 0.0.0.0:0"}])
 def test_the_server_refuses_a_public_address_without_keys(tabular_store, env):
     code, said = refusal(tabular_store, env=env)
-    assert code == 3
+    assert code == 190
     assert "daylight refuses to start: it would answer everybody" in said
     assert "Traceback" not in said
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from service.errors import RequestError
+from service.errors import InvalidParameters
 
 __all__ = ["ChatTemplate"]
 
@@ -55,14 +55,15 @@ class ChatTemplate:
     def ids(self, messages):
         """[{"role", "content"}, ...] -> token ids, up to where the answer begins.
 
-        Raises RequestError where the template refuses them.
+        Raises InvalidParameters where the template refuses them.
         """
         if self._special is None:
             return self._encode(self._render(messages))
         every = "".join(value for each in messages for value in each.values())
         mark = next((one for one in MARKS if one not in every), None)
         if mark is None:
-            raise RequestError("the messages hold all of Unicode's noncharacters, which are no text")
+            told = "the messages hold all of Unicode's noncharacters, which are no text"
+            raise InvalidParameters(told, details=[{"parameter": "messages", "message": told}])
         text = self._render([{key: self._hidden(value, mark) for key, value in each.items()} for each in messages])
         ids, start = [], 0
         for found in self._special.finditer(text):
@@ -82,7 +83,8 @@ class ChatTemplate:
         try:
             return self._template.render(messages=messages, add_generation_prompt=True, tools=None, **self._named)
         except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
-            raise RequestError(f"the model's chat template refuses these messages: {error}") from error
+            told = f"the model's chat template refuses these messages: {error}"
+            raise InvalidParameters(told, details=[{"parameter": "messages", "message": told}]) from error
 
     def _encode(self, text):
         # The tokenizer is set so that special tokens in a text are text.

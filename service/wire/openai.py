@@ -119,11 +119,14 @@ class Prompts(fields.Field):
     """A text, token ids, or a list of either -> a list of prompts."""
 
     def _deserialize(self, value, attr, data, **_):
-        if isinstance(value, str) or ids(value):
+        if isinstance(value, str):
             return [value]
-        several = isinstance(value, list) and 0 < len(value) <= MOST_CHOICES
-        if several and (all(isinstance(one, str) for one in value) or all(map(ids, value))):
-            return value
+        if found := ids(value):
+            return [found]
+        if isinstance(value, list) and 0 < len(value) <= MOST_CHOICES:
+            prompts = value if all(isinstance(one, str) for one in value) else list(map(ids, value))
+            if None not in prompts:
+                return prompts
         raise ValidationError(f"expected a text, a list of token ids, or a list of at most {MOST_CHOICES} of them")
 
 
@@ -168,11 +171,11 @@ def is_text(part):
 
 
 def ids(value):
-    return (
-        isinstance(value, list)
-        and len(value) > 0
-        and all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in value)
-    )
+    """A list of token ids, however JSON writes whole numbers; None where it is none."""
+    if not isinstance(value, list) or not value:
+        return None
+    numbers = [int(one) if isinstance(one, float) and one.is_integer() else one for one in value]
+    return numbers if all(type(one) is int and one >= 0 for one in numbers) else None
 
 
 COMPLETION, CHAT = CompletionEnvelope(), ChatEnvelope()
