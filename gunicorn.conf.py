@@ -52,7 +52,7 @@ worker_connections = settings.max_connections  # a worker takes what it can get:
 max_requests = settings.max_requests  # 0 as it comes: nothing leaks that recycling would cure
 max_requests_jitter = settings.max_requests // 10  # or all would load their models at the same moment
 
-timeout = 120  # bounds the heartbeat, not a request; a worker has none while it loads its models
+timeout = 120  # for a heartbeat, and for one prediction of a table; a worker has neither while it loads its models
 graceful_timeout = 60  # TERM lets running requests finish, but waits no longer than this
 keepalive = 75  # longer than nginx keeps its idle connections (60), or it would write into closed ones
 
@@ -127,6 +127,7 @@ def post_worker_init(worker):
     if isinstance(worker, KeepAliveWorker) and not settings.worker_class:
         predictor.unfit = too_slow
     on_term(swap.drain)
+    end_with_what_hangs(worker, predictor.admission)
     swap.start()
     # Where others answer, one that cannot takes no requests; where nobody can, all say why.
     while predictor.failure is not None and swap.others_serve() and worker.alive:
@@ -138,6 +139,23 @@ def too_slow(stored):
     """Why a version cannot come into a running server whose worker class was chosen without it, or None."""
     why = slowness(stored)
     return why and f"{why}, and the workers that run serve quick ones alone: HUP to process {os.getppid()} changes them"
+
+
+def end_with_what_hangs(worker, admission):
+    """A thread that hangs cannot be ended, and the heart of gthread beats on beside it: so the worker ends itself.
+
+    What else it was answering is lost with it; nginx and the client send that again.
+    """
+    beat = worker.notify
+
+    def notify():
+        name, seconds = admission.oldest()
+        if worker.timeout and seconds > worker.timeout:
+            worker.log.critical("a prediction of %s has not ended in %.0f s, so this worker does", name, seconds)
+            os.kill(os.getpid(), signal.SIGKILL)  # anything gentler waits for the thread
+        beat()
+
+    worker.notify = notify
 
 
 def on_term(call):

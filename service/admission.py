@@ -54,10 +54,10 @@ class Pace:
 class Turn:
     """A place inside, until `leave()`."""
 
-    __slots__ = ("admission", "kind", "pace")
+    __slots__ = ("admission", "began", "model", "pace")
 
-    def __init__(self, admission, kind, pace):
-        self.admission, self.kind, self.pace = admission, kind, pace
+    def __init__(self, admission, model, pace, began):
+        self.admission, self.model, self.pace, self.began = admission, model, pace, began
 
     def leave(self):
         admission, pace = self.admission, self.pace
@@ -67,7 +67,8 @@ class Turn:
             pace.seconds += (took - pace.seconds) * (MEMORY if pace.seconds else 1)
             pace.last = now
             pace.inside -= 1
-            admission.inside[self.kind] -= 1
+            admission.inside[self.model.kind] -= 1
+            admission.turns.discard(self)
 
 
 class Admission:
@@ -79,6 +80,7 @@ class Admission:
         self.max_wait = max_wait
         self.lock = threading.Lock()
         self.inside = dict.fromkeys(WORDS, 0)
+        self.turns = set()  # those who are inside
         self._paces = {}  # model name -> Pace
 
     def enter(self, model, deadline=None):
@@ -106,8 +108,17 @@ class Admission:
                     )
             pace.inside += 1
             self.inside[kind] = inside + 1
+            turn = Turn(self, model, pace, now)
+            self.turns.add(turn)
         caller.deadline = deadline
-        return Turn(self, kind, pace)
+        return turn
+
+    def oldest(self):
+        """(name of the model, seconds) of the table prediction that has been inside for longest; ("", 0.0): none is."""
+        with self.lock:
+            inside = [(turn.began, turn.model.name) for turn in self.turns if turn.model.kind == "tabular"]
+        began, name = min(inside, default=(perf_counter(), ""))
+        return name, perf_counter() - began if name else 0.0
 
 
 def retry_after(pace):

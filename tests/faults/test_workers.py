@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -110,3 +111,32 @@ def test_a_model_that_leaks_is_kept_small_by_recycling(tmp_path):
         assert not load.failures
         assert leaked > 1000
         assert most < before + 44 * LEAK / 2**20 * 1.5
+
+
+@CLASSES
+def test_a_model_that_hangs_costs_its_worker_and_no_one_else_an_answer(tmp_path, env):
+    """Six hang, which is all that a worker of 8 threads lets in; the same request is not sent again and again."""
+    env = {**env, "GUNICORN_CMD_ARGS": "--timeout 3"}
+    with live_server(store_of(tmp_path, "hangs"), workers=2, env=env) as server:
+        with Callers(str(server), "hangs") as load, ThreadPoolExecutor() as pool:
+            eventually(lambda: len(load.answers) > 20, what="load")
+            before = server.workers()
+            began = time.monotonic()
+            hung = [pool.submit(ask_once, server) for _ in range(6)]
+            eventually(lambda: requests.get(f"{server}/health/live", timeout=30).ok, what="liveness")
+            assert not [one.result() for one in hung if one.result() is None], "a prediction that hangs was answered"
+            eventually(lambda: len(server.workers()) == 2 and server.workers() != before, what="new workers")
+            took, seen = time.monotonic() - began, len(load.answers)
+            eventually(lambda: len(load.answers) > seen + 100, what="answers")
+        print(f"hung predictions ended after {took:.1f} s of the 3 that they have; slowest answer {load.worst:.1f} s")
+        assert not load.failures, load.failures[:3]
+    assert took < 15
+
+
+def ask_once(server):
+    """The error that a row on which the model hangs ends in."""
+    with Client(str(server), retries=Retries(0)) as client:
+        try:
+            return client.predict([[1.0]], "hangs") and None
+        except DaylightError as error:
+            return error

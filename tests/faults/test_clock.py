@@ -1,0 +1,82 @@
+"""The wall clock jumps by a day, forwards and back, while the server answers: nothing it does hangs on it."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import requests
+
+from client import Client
+from tests.faults.loads import Callers
+from tests.faults.test_disk import served, version_1_of
+from tests.serving import ROOT, eventually, live_server
+from tests.test_lifecycle import CLASSES
+
+pytestmark = pytest.mark.heavy
+
+DAY = 86_400
+
+
+def libfaketime():
+    """The library that moves a process's clock, out of the package that brings it along; None without it."""
+    found = importlib.util.find_spec("libfaketime")
+    return next(Path(found.origin).parent.rglob("libfaketime.so.1"), None) if found else None
+
+
+def jump(file, seconds):
+    file.write_text(f"{seconds:+d}s\n")
+
+
+@CLASSES
+@pytest.mark.parametrize("direction", [1, -1], ids=["forwards", "back"])
+def test_a_jump_of_a_day_changes_nothing(tmp_path, env, direction):
+    if libfaketime() is None:
+        pytest.skip("needs libfaketime: pip install libfaketime")
+    clock = tmp_path / "clock"
+    jump(clock, 0)
+    env = env | {
+        "LD_PRELOAD": str(libfaketime()),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # as in life: CLOCK_MONOTONIC never jumps
+    }
+    store = version_1_of(tmp_path / "store")
+    with live_server(store.root, workers=2, env=env) as server, Callers(str(server), "m") as load:
+        eventually(lambda: len(load.answers) > 50, what="load")
+        workers, before = server.workers(), date(server)
+        jump(clock, direction * DAY)
+        eventually(lambda: date(server) not in (before, None), what="the server's having noticed the jump")
+        seen = len(load.answers)
+        eventually(lambda: len(load.answers) > seen + 300, what="answers")
+        with Client(str(server)) as client:
+            assert client.predict([[0.0]], "m", timeout=5) == [1.0]
+        version_1_of(store.root, 2.0)
+        eventually(lambda: {served(server) for _ in range(10)} == {"2"}, what="version 2")
+        assert requests.get(f"{server}/health/ready", timeout=10).ok
+        assert server.workers() == workers
+    assert not load.failures, load.failures[:3]
+
+
+def date(server):
+    """The day of the month that the server believes it is."""
+    told = requests.get(f"{server}/health/live", timeout=10).headers["Date"]
+    return re.search(r", (\d\d) ", told)[1]
+
+
+WALL = re.compile(r"\btime\.time\(|\btime\(\)|datetime\.now\(")
+# What tells people or files what time it is; everything that waits or measures uses monotonic clocks.
+TELLS = {
+    "logs.py": "lines of the log",
+    "worker.py": "the Date header, and gunicorn's access log",
+    "keys.py": "when a key was made",
+    "store/manifest.py": "when a version was packed",
+    "wire/openai_answers.py": "`created` of OpenAI's answers",
+    "models/chat.py": "what a chat template calls today",
+}
+
+
+def test_what_waits_or_measures_knows_no_wall_clock():
+    service = ROOT / "service"
+    users = {str(path.relative_to(service)) for path in service.rglob("*.py") if WALL.search(path.read_text())}
+    assert users == TELLS.keys()
