@@ -128,6 +128,7 @@ def test_a_model_that_hangs_costs_its_worker_and_no_one_else_an_answer(tmp_path,
             eventually(lambda: len(server.workers()) == 2 and server.workers() != before, what="new workers")
             took, seen = time.monotonic() - began, len(load.answers)
             eventually(lambda: len(load.answers) > seen + 100, what="answers")
+        print([str(one.result()) for one in hung], server.log[-3000:])
         print(f"hung predictions ended after {took:.1f} s of the 3 that they have; slowest answer {load.worst:.1f} s")
         assert not load.failures, load.failures[:3]
     assert took < 15
