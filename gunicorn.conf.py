@@ -150,7 +150,7 @@ def end_with_what_hangs(worker, admission):
 
     def notify():
         name, seconds = admission.oldest()
-        if worker.timeout and seconds > worker.timeout:
+        if 0 < worker.cfg.timeout < seconds:
             worker.log.critical("a prediction of %s has not ended in %.0f s, so this worker does", name, seconds)
             os.kill(os.getpid(), signal.SIGKILL)  # anything gentler waits for the thread
         beat()

@@ -11,9 +11,10 @@ BIG = 8 * 2**20  # bytes of /big, more than a socket takes at once
 
 class App:
     def __init__(self):
-        # What gunicorn.conf.py expects of an application: whether models are loaded, and who is told of its end.
+        # What gunicorn.conf.py expects: whether models are loaded, what is predicted for how long, who is told of the end.
         still = SimpleNamespace(start=lambda: None, drain=lambda: None, leave=lambda: None)
-        self.extensions = {"daylight": SimpleNamespace(failure=None), "daylight.swap": still}
+        idle = SimpleNamespace(failure=None, admission=SimpleNamespace(oldest=lambda: ("", 0.0)))
+        self.extensions = {"daylight": idle, "daylight.swap": still}
 
     def __call__(self, environ, start_response):
         name = environ["PATH_INFO"].strip("/").replace("/", "_")

@@ -16,7 +16,7 @@ from service.store.versions import Store
 from tests.faults.loads import Callers
 from tests.faults.models import LEAK, store_of
 from tests.serving import eventually, live_server
-from tests.test_lifecycle import CLASSES, GTHREAD, behind_nginx, megabytes, needs_nginx, replaced
+from tests.test_lifecycle import CLASSES, GTHREAD, KEEP_ALIVE, behind_nginx, megabytes, needs_nginx, replaced
 
 pytestmark = pytest.mark.heavy
 
@@ -113,22 +113,21 @@ def test_a_model_that_leaks_is_kept_small_by_recycling(tmp_path):
         assert most < before + 44 * LEAK / 2**20 * 1.5
 
 
-@CLASSES
-def test_a_model_that_hangs_costs_its_worker_and_no_one_else_an_answer(tmp_path, env):
-    """Six hang, which is all that a worker of 8 threads lets in; the same request is not sent again and again."""
+@pytest.mark.parametrize(("env", "hanging"), [(KEEP_ALIVE, 2), (GTHREAD, 4)], ids=["keep-alive", "gthread"])
+def test_a_model_that_hangs_costs_its_worker_and_no_one_else_an_answer(tmp_path, env, hanging):
+    """Each worker has some that hang, so both have to go, and the callers wait for their successors."""
     env = {**env, "GUNICORN_CMD_ARGS": "--timeout 3"}
     with live_server(store_of(tmp_path, "hangs"), workers=2, env=env) as server:
-        with Callers(str(server), "hangs") as load, ThreadPoolExecutor() as pool:
+        with Callers(str(server), "hangs") as load, ThreadPoolExecutor(hanging) as pool:
             eventually(lambda: len(load.answers) > 20, what="load")
             before = server.workers()
             began = time.monotonic()
-            hung = [pool.submit(ask_once, server) for _ in range(6)]
+            hung = [pool.submit(ask_once, server) for _ in range(hanging)]
             eventually(lambda: requests.get(f"{server}/health/live", timeout=30).ok, what="liveness")
             assert not [one.result() for one in hung if one.result() is None], "a prediction that hangs was answered"
             eventually(lambda: len(server.workers()) == 2 and server.workers() != before, what="new workers")
             took, seen = time.monotonic() - began, len(load.answers)
             eventually(lambda: len(load.answers) > seen + 100, what="answers")
-        print([str(one.result()) for one in hung], server.log[-3000:])
         print(f"hung predictions ended after {took:.1f} s of the 3 that they have; slowest answer {load.worst:.1f} s")
         assert not load.failures, load.failures[:3]
     assert took < 15
