@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-text test-clients test-fuzz test-faults test-faults lint bench bench-peers bench-text clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-text test-clients test-fuzz test-faults lint bench bench-peers bench-text clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

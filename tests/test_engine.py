@@ -456,17 +456,35 @@ def test_slots_smaller_than_a_page_leave_their_neighbours_alone():
 
 def test_prompts_are_read_for_as_long_as_those_who_write_will_wait():
     pace = Pace()
-    assert pace.chunk(0, beside_others=True) == pace.chunk(9, beside_others=False) == 64
+    one = {"writing": 4, "joining": 1}
+    assert pace.chunk(500, 0, **one) == pace.chunk(500, 9, writing=0, joining=1) == 64
     pace.stepped(0.05)
-    pace.read(0.4, tokens=200)  # 2 ms each
-    assert pace.chunk(0, beside_others=False) == 125  # a quarter of a second of them, after which one may cancel
-    assert pace.chunk(0, beside_others=True) == 37
-    assert pace.chunk(0.035, beside_others=True) == 20
-    assert pace.chunk(0.045, beside_others=True) == 0  # 15 more would take as long as 16
-    assert pace.chunk(9, beside_others=True) == 0
+    pace.read(0.4, tokens=184)  # 2 ms each, and those of 16 more for the weights
+    assert pace.chunk(500, 0, writing=0, joining=1) == 109  # a quarter of a second, after which one may cancel
+    assert pace.chunk(500, 0, **one) == 21
+    assert pace.chunk(500, 0.005, **one) == 19
+    assert pace.chunk(500, 0.015, **one) == 0  # 14 more would take as long as 16
+    assert pace.chunk(9, 0.015, **one) == 9  # unless there are no more
+    assert pace.chunk(500, 9, **one) == 0
     for _ in range(40):
-        pace.read(1, tokens=100)  # 10 ms each: 16 take longer than they should, but nobody waits for ever
-    assert pace.chunk(0, beside_others=True) == 16
+        pace.read(1.16, tokens=100)  # 10 ms each: 16 take longer than they should, but nobody waits for ever
+    assert pace.chunk(500, 0, **one) == 16
+
+
+def test_the_time_is_divided_between_those_who_write_and_those_who_join():
+    pace = Pace()
+    pace.stepped(0.05)
+    pace.read(0.2, tokens=184)  # 1 ms each
+    assert [pace.chunk(500, 0, writing=16, joining=joining) for joining in (1, 9, 17)] == [59, 96, 134]
+    assert pace.chunk(500, 0, writing=1, joining=7) == 500  # 509, but for the weights' 16
+
+
+def test_no_crumb_of_a_prompt_is_left_for_a_chunk_of_its_own():
+    """Prompts of 18 tokens were read in chunks of 16 and 2, of which the second took as long as the first."""
+    pace = Pace()
+    pace.stepped(0.05)
+    pace.read(0.4, tokens=184)
+    assert [pace.chunk(left, 0, writing=4, joining=1) for left in (18, 21, 36, 37)] == [18, 21, 36, 21]
 
 
 class Timed:

@@ -121,9 +121,10 @@ class Engine:
 
     def _turn(self):
         self._drop_cancelled()
-        began = perf_counter()
-        while self._admit() and (size := self._pace.chunk(perf_counter() - began, beside_others=bool(self._rows))):
+        began, spent = perf_counter(), 0.0
+        while self._admit() and (size := self._chunk(spent)):
             self._read_prompt(size)
+            spent = perf_counter() - began
             if not self._rows:  # nobody waits, but somebody may have cancelled
                 break
         if self._rows:
@@ -165,6 +166,11 @@ class Engine:
         else:
             self.runner.slots.write(joining.slot, kept, usable)
         joining.held = usable
+
+    def _chunk(self, spent):
+        joining = min(1 + len(self._line), self.runner.slots.count - len(self._rows))
+        left = self._joining.length - self._joining.held
+        return self._pace.chunk(left, spent, writing=len(self._rows), joining=joining)
 
     def _read_prompt(self, size):
         """A chunk of the joining row's prompt; after its last, the row has its first token and is one of the others."""

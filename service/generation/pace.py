@@ -1,17 +1,18 @@
 """How long the engine's work takes, and so how much of a prompt to read before the next step.
 
 pace = Pace()
-pace.stepped(0.05), pace.read(0.4, tokens=200)     # seconds, as they were measured
-pace.chunk(0, beside_others=True)                  # 37 tokens, which take about 1.5 steps
+pace.stepped(0.05), pace.read(0.4, tokens=184)     # seconds, as they were measured
+pace.chunk(500, 0, writing=4, joining=1)           # 21 of 500 tokens, which take about 1.5 steps
 """
 
 import math
 
 __all__ = ["Pace"]
 
-SMALLEST_CHUNK, FIRST_CHUNK, LARGEST_CHUNK = 16, 64, 512  # tokens
+FIRST_CHUNK, LARGEST_CHUNK = 64, 512  # tokens
+OVERHEAD = 16  # a chunk takes the time of so many tokens besides its own: that of reading the weights
 ALONE = 0.25  # seconds of a chunk that keeps nobody from writing: so long a cancelled prompt is read on at most
-PATIENCE = 1.5  # steps that those who are writing wait for those who join
+PATIENCE = 1.5  # steps that those who are writing wait for one who joins
 EASE = 0.2  # of a new measurement, in the running means
 
 
@@ -25,18 +26,23 @@ class Pace:
         self.step = eased(self.step, seconds)
 
     def read(self, seconds, *, tokens):
-        self.token = eased(self.token, seconds / tokens)
+        self.token = eased(self.token, seconds / (tokens + OVERHEAD))
 
-    def chunk(self, spent, *, beside_others):
-        """How many tokens of prompts to read at once, `spent` seconds having gone since the last step; 0: none now."""
+    def chunk(self, left, spent, *, writing, joining):
+        """How many of the `left` tokens of a prompt to read at once; 0: none before the next step.
+
+        spent: seconds that went to prompts since the last step. writing, joining: rows, between which the time is
+        divided: one that joins hardly delays many that write, and one that writes hardly delays many that join.
+        """
         if not self.token:
-            return FIRST_CHUNK
-        if not beside_others:
-            return min(LARGEST_CHUNK, max(SMALLEST_CHUNK, int(ALONE / self.token)))
-        size = int((PATIENCE * self.step - spent) / self.token)
-        # Fewer would cost as much; but a step without any would keep those who join waiting for ever.
-        smallest = SMALLEST_CHUNK if spent < self.token else 0
-        return min(LARGEST_CHUNK, size if size >= SMALLEST_CHUNK else smallest)
+            return min(left, FIRST_CHUNK)
+        seconds = PATIENCE * self.step * (writing + joining - 1) / writing if writing else ALONE
+        room = int((seconds - spent) / self.token) - OVERHEAD
+        if spent and room < min(left, OVERHEAD):
+            return 0
+        # Fewer would take nearly as long; and without any, those who join would wait for ever.
+        size = min(LARGEST_CHUNK, max(OVERHEAD, room))
+        return left if left < size + OVERHEAD else size
 
     def wait(self, *, steps, tokens, texts):
         """Whole seconds, from 1 to 60, until one more of so many texts is through: with so many steps to write,
