@@ -13,6 +13,7 @@ import asyncio
 import gc
 import random
 import re
+import resource
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -55,16 +56,15 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, free):
         self.free = free
-        self.answer = None  # a future of (status, retry_after)
+        self.told = None  # who waits for the answer
 
     def connection_made(self, transport):
         self.transport = transport
 
-    def ask(self, request):
-        self.received = b""
-        self.answer = asyncio.get_running_loop().create_future()
+    def ask(self, request, told):
+        """told(status, retry_after): called once, with zeros where the connection breaks."""
+        self.received, self.told = b"", told
         self.transport.write(request)
-        return self.answer
 
     def data_received(self, data):
         self.received += data
@@ -75,11 +75,11 @@ class Connection(asyncio.Protocol):
         length = LENGTH.search(head)
         if len(self.received) >= end + 4 + int(length[1] if length else 0):
             retry = RETRY.search(head)
-            self.finish(int(head[9:12]), int(retry[1]) if retry else 0)
             if CLOSES.search(head):
                 self.transport.close()
             else:
                 self.free.append(self)
+            self.finish(int(head[9:12]), int(retry[1]) if retry else 0)
 
     def connection_lost(self, _):
         if self in self.free:
@@ -87,34 +87,42 @@ class Connection(asyncio.Protocol):
         self.finish(0, 0)
 
     def finish(self, status, retry_after):
-        if self.answer and not self.answer.done():
-            self.answer.set_result((status, retry_after))
+        told, self.told = self.told, None
+        if told is not None:
+            told(status, retry_after)
 
 
 class Arrivals:
-    """One run of several kinds of call against one server."""
+    """One run of several kinds of call against one server.
+
+    A request is a callback, and no task of its own: what the generator takes of the processors, the server lacks.
+    """
 
     def __init__(self, host, port, calls, seconds, seed=0):
         self.host, self.port, self.calls, self.seconds = host, port, calls, seconds
         self.random = random.Random(seed)
-        self.made, self.free = [], []
+        self.made, self.free, self.connecting = [], [], set()
         self.found = {name: [] for name in calls}
+        self.open = 0  # requests without an answer
 
     async def go(self):
-        tasks = []
         began = perf_counter() + 0.05
         for due, name in self.schedule():
             wait = began + due - perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
-            tasks.append(asyncio.create_task(self.one(name, began + due, due)))
-        _, late = await asyncio.wait(tasks, timeout=PATIENCE)
-        for task in late:
+            self.send(name, began + due, due)
+        ends = perf_counter() + PATIENCE
+        while self.open and perf_counter() < ends:
+            await asyncio.sleep(0.01)
+        lost = self.open
+        for task in self.connecting:
             task.cancel()
         for connection in self.made:
+            connection.told = None
             connection.transport.abort()
         await asyncio.sleep(0)  # they are closed in the next turn of the loop
-        return self.found, len(late)
+        return self.found, lost
 
     def schedule(self):
         moments = []
@@ -125,24 +133,37 @@ class Arrivals:
                 due += 1 / call.rate if call.regular else self.random.expovariate(call.rate)
         return sorted(moments)
 
-    async def one(self, name, moment, due):
+    def send(self, name, moment, due):
         lag = perf_counter() - moment
-        try:
-            connection = self.free.pop() if self.free else await self.connect()
-            status, retry_after = await connection.ask(self.calls[name].request)
-        except OSError:
-            status = retry_after = 0
-        self.found[name].append(Answer(due, lag, perf_counter() - moment, status, retry_after))
+        self.open += 1
 
-    async def connect(self):
+        def told(status, retry_after):
+            self.open -= 1
+            self.found[name].append(Answer(due, lag, perf_counter() - moment, status, retry_after))
+
+        request = self.calls[name].request
+        if self.free:
+            self.free.pop().ask(request, told)
+        else:
+            task = asyncio.create_task(self.connect(request, told))
+            self.connecting.add(task)
+            task.add_done_callback(self.connecting.discard)
+
+    async def connect(self, request, told):
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: Connection(self.free), self.host, self.port)
-        self.made.append(connection)
-        return connection
+        try:
+            _, connection = await loop.create_connection(lambda: Connection(self.free), self.host, self.port)
+        except OSError:
+            told(0, 0)
+        else:
+            self.made.append(connection)
+            connection.ask(request, told)
 
 
 def run(host, port, calls, seconds, seed=0):
     """({name: [Answer, ...]}, how many were never answered)."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # as many connections as it takes
     gc.disable()  # a pause of the generator would look like one of the server
     try:
         return asyncio.run(Arrivals(host, port, calls, seconds, seed).go())

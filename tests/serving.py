@@ -128,10 +128,11 @@ def live_server(store, **options):
         assert code == 0, f"the server ended with code {code} after TERM"
 
 
-def ready(server):
+def ready(server, url=None):
+    """Whether it serves; url: where it is asked, if not directly."""
     assert server.process.poll() is None, f"the server ended with code {server.process.returncode}"
     try:
-        return requests.get(f"{server}/health/ready", timeout=10).ok
+        return requests.get(f"{url or server}/health/ready", timeout=10).ok
     except (requests.ConnectionError, requests.Timeout):  # it listens before its models are loaded
         return False
 

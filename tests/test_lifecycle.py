@@ -17,9 +17,9 @@ from sklearn.linear_model import LinearRegression
 from service.packing import pack
 from service.packing.python_class import pack_class
 from service.store.versions import Store
+from tests.nginx import NGINX, nginx
 from tests.serving import ROOT, eventually, live_server
 from tests.steady import Steady
-from tests.test_nginx import NGINX, nginx
 
 X = np.array([[0.0], [1.0], [2.0]])
 KEEP_ALIVE = {"WORKER_CLASS": "service.worker.KeepAliveWorker"}

@@ -13,8 +13,8 @@ from service.errors import ArtifactMissing
 from service.packing import pack
 from service.settings import Settings
 from service.store.versions import Store
+from tests.nginx import CONFIG, NGINX, nginx
 from tests.serving import ROOT, eventually, live_server, refusal
-from tests.test_nginx import CONFIG, NGINX, nginx
 from tests.tiny_text import pack_tiny
 
 SPLIT = ROOT / "deploy" / "nginx-split.conf"

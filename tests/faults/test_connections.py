@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from tests.faults.loads import Callers
+from tests.nginx import NGINX, nginx
 from tests.serving import eventually, live_server
 from tests.test_lifecycle import CLASSES, megabytes
-from tests.test_nginx import NGINX, nginx
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")]
 
