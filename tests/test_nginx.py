@@ -84,6 +84,11 @@ def test_a_service_that_is_gone_is_a_502_in_json(tabular_store, tmp_path):
         answer = requests.post(f"{url}/predict", json=[ROW], timeout=10)
         assert (answer.status_code, answer.json()["error"]["code"]) == (502, "unavailable")
         assert answer.headers["Retry-After"] == "1"
+        table = requests.post(f"{url}/v1/models/iris:predict", json={"instances": [ROW]}, timeout=10)
+        assert (table.status_code, table.json()["code"]) == (502, "unavailable")
+        text = requests.post(f"{url}/v1/completions", json={"model": "m", "prompt": "a"}, timeout=10)
+        assert text.json()["error"]["code"] == "unavailable"
+        assert text.json()["error"]["type"] == "server_error"
 
 
 @pytest.fixture
