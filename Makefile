@@ -45,11 +45,11 @@ test-clients: install test-tools $(CLIENTS:%=.venv-clients/%/.installed) ## Driv
 test-fuzz: install test-tools ## Invent 20,000 requests from the API's own description: no fault, no hang, memory flat. Minutes.
 	$(BIN)/python -m pytest -m heavy -s tests/test_schemathesis.py
 
-# Ten minutes with a million requests; REQUESTS=100000 make test-faults is quicker.
+# A quarter of an hour with a million requests; REQUESTS=100000 make test-faults is quicker.
 REQUESTS ?= 1000000
 
 test-faults: install test-tools system-tools ## Kill workers, fill the disk, move the clock, swap and ask without end: who notices?
-	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -s tests/faults tests/test_lifecycle.py
+	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/test_lifecycle.py
 
 lint: test-tools ## Check style and formatting.
 	$(BIN)/ruff check .
