@@ -476,7 +476,18 @@ def test_the_time_is_divided_between_those_who_write_and_those_who_join():
     pace.stepped(0.05)
     pace.read(0.2, tokens=184)  # 1 ms each
     assert [pace.chunk(500, 0, writing=16, joining=joining) for joining in (1, 9, 17)] == [59, 96, 134]
-    assert pace.chunk(500, 0, writing=1, joining=7) == 500  # 509, but for the weights' 16
+    assert pace.chunk(500, 0, writing=1, joining=7) == 234  # a quarter of a second, then somebody may cancel
+    assert pace.chunk(500, 0.25, writing=1, joining=7) == 234
+    assert pace.chunk(500, 0.5, writing=1, joining=7) == 0
+
+
+def test_whoever_writes_waits_a_second_at_most_for_however_many():
+    pace = Pace()
+    pace.stepped(0.2)
+    pace.read(2.0, tokens=184)  # 10 ms each
+    assert [pace.chunk(500, spent, writing=1, joining=15) for spent in (0, 0.3, 0.6, 0.9)] == [16, 16, 16, 0]
+    pace.step = 1.0  # a step takes as long anyway
+    assert pace.chunk(500, 0, writing=1, joining=15) == 134
 
 
 def test_no_crumb_of_a_prompt_is_left_for_a_chunk_of_its_own():
@@ -522,3 +533,28 @@ def test_between_two_steps_no_more_is_read_than_once_or_twice(runner, monkeypatc
     engine.stop()
     assert sum(timed.calls) == 90
     assert "rrr" not in text
+
+
+def test_a_row_that_is_cancelled_while_prompts_are_read_leaves_between_two_of_them(runner, monkeypatch):
+    timed = Timed(runner)
+    monkeypatch.setattr("service.generation.engine.perf_counter", lambda: timed.now)
+    engine = Engine(timed, prefix_bytes=0)
+    writing = engine.generate([1], SamplingParams(max_tokens=engine.capacity - 1, temperature=0, ignore_eos=True))
+    next(writing)
+    list(engine.generate(prompt(50, 20), SamplingParams(max_tokens=1, temperature=0)))  # now the pace is known
+    places, extend = [], timed.extend
+
+    def closing(slot, ids, held):
+        if engine.load()["waiting"] or places:  # several join
+            writing.close()
+            places.append(writing.slot)
+        return extend(slot, ids, held)
+
+    timed.extend = closing
+    joining = [engine.generate(prompt(60 + number, 20), SamplingParams(max_tokens=1)) for number in range(4)]
+    for one in joining:
+        one.start()
+    assert [len(list(one)) for one in joining] == [1, 1, 1, 1]
+    engine.stop()
+    assert places[0] == 0
+    assert set(places[1:]) == {None}

@@ -124,9 +124,8 @@ class Engine:
         began, spent = perf_counter(), 0.0
         while self._admit() and (size := self._chunk(spent)):
             self._read_prompt(size)
+            self._drop_cancelled()
             spent = perf_counter() - began
-            if not self._rows:  # nobody waits, but somebody may have cancelled
-                break
         if self._rows:
             self._write()
 

@@ -11,8 +11,9 @@ __all__ = ["Pace"]
 
 FIRST_CHUNK, LARGEST_CHUNK = 64, 512  # tokens
 OVERHEAD = 16  # a chunk takes the time of so many tokens besides its own: that of reading the weights
-ALONE = 0.25  # seconds of a chunk that keeps nobody from writing: so long a cancelled prompt is read on at most
+ALONE = 0.25  # seconds of a chunk, where steps are shorter: so long a cancelled prompt is read on at most
 PATIENCE = 1.5  # steps that those who are writing wait for one who joins
+STALL = 1.0  # seconds that they wait at most for many, where a step takes less
 EASE = 0.2  # of a new measurement, in the running means
 
 
@@ -36,12 +37,13 @@ class Pace:
         """
         if not self.token:
             return min(left, FIRST_CHUNK)
-        seconds = PATIENCE * self.step * (writing + joining - 1) / writing if writing else ALONE
-        room = int((seconds - spent) / self.token) - OVERHEAD
+        for_one = PATIENCE * self.step
+        for_all = max(for_one, min(STALL, for_one * (writing + joining - 1) / writing)) if writing else ALONE
+        room, most = (int(each / self.token) - OVERHEAD for each in (for_all - spent, max(for_one, ALONE)))
         if spent and room < min(left, OVERHEAD):
             return 0
         # Fewer would take nearly as long; and without any, those who join would wait for ever.
-        size = min(LARGEST_CHUNK, max(OVERHEAD, room))
+        size = min(LARGEST_CHUNK, max(OVERHEAD, min(room, most)))
         return left if left < size + OVERHEAD else size
 
     def wait(self, *, steps, tokens, texts):
