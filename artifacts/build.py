@@ -142,7 +142,9 @@ def main(argv=None):
             continue
         began = time.monotonic()
         version = BUILDERS[name](store)
-        say(f"{name}: packed as version {version.manifest.version} in {time.monotonic() - began:.0f} s")
+        took, runtime = time.monotonic() - began, version.manifest.spec["runtime"]
+        why = f" ({runtime['reason']})" if "reason" in runtime else ""
+        say(f"{name}: packed as version {version.manifest.version} in {took:.0f} s; executed by {runtime['name']}{why}")
 
 
 if __name__ == "__main__":

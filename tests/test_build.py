@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from service import models
+from service.generation.graph import GraphRunner
 from service.settings import Settings
 from service.store.versions import Store
 from tests.serving import ROOT
@@ -63,6 +64,7 @@ def test_smollm2_talks_sense_and_splits_digits(demo_store):
     """The converted model as it is served: what build.py asked it, and its tokenizer's digits one by one."""
     model = models.load(Store(demo_store).open("smollm2"), Settings())
     model.warm_up()
+    assert isinstance(model.engine.runner, GraphRunner)
     assert "Paris" in model.generate("The capital of France is", model.parameters({"temperature": 0})).text
     text = "a  12"
     pieces = [model.tokenizer.decode([one]) for one in model.tokenizer.encode(text, add_special_tokens=False).ids]

@@ -113,6 +113,14 @@ def save_gpt2(folder):
     return folder
 
 
+def test_a_store_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
+    """The model builder, which runs in a folder of its own, once did not find the checkpoint, and torch served it."""
+    save_checkpoint(tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path)
+    packed = pack_checkpoint(Path("tiny"), name="tiny", store=Path("store"))
+    assert packed.manifest.spec["runtime"]["name"] == "onnx"
+
+
 def test_what_cannot_be_compiled_is_served_by_torch_with_the_reason(tmp_path):
     folder = save_gpt2(tmp_path / "gpt2")
     packed = pack_checkpoint(folder, name="gpt2", store=tmp_path / "store")

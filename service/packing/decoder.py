@@ -42,6 +42,7 @@ def compile_decoder(source, folder, precision):
     """
     if importlib.util.find_spec("onnxruntime_genai") is None:
         raise Uncompilable(f"the compiler is not installed: {INSTALL}")
+    source, folder = Path(source).resolve(), Path(folder).resolve()  # the builder runs elsewhere
     with tempfile.TemporaryDirectory(prefix=".graph-", dir=folder) as made:
         build(source, Path(made), PRECISIONS[precision])
         decoder = json.loads(Path(made, "genai_config.json").read_text(encoding="utf-8"))["model"]["decoder"]
