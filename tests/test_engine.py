@@ -458,7 +458,7 @@ def test_prompts_are_read_for_as_long_as_those_who_write_will_wait():
     pace = Pace()
     one = {"writing": 4, "joining": 1}
     assert pace.chunk(500, 0, **one) == pace.chunk(500, 9, writing=0, joining=1) == 64
-    pace.stepped(0.05)
+    pace.stepped(0.05, rows=4)
     pace.read(0.4, tokens=184)  # 2 ms each, and those of 16 more for the weights
     assert pace.chunk(500, 0, writing=0, joining=1) == 109  # a quarter of a second, after which one may cancel
     assert pace.chunk(500, 0, **one) == 21
@@ -473,27 +473,44 @@ def test_prompts_are_read_for_as_long_as_those_who_write_will_wait():
 
 def test_the_time_is_divided_between_those_who_write_and_those_who_join():
     pace = Pace()
-    pace.stepped(0.05)
+    pace.stepped(0.05, rows=4)
     pace.read(0.2, tokens=184)  # 1 ms each
-    assert [pace.chunk(500, 0, writing=16, joining=joining) for joining in (1, 9, 17)] == [59, 96, 134]
+    assert [pace.chunk(500, 0, writing=16, joining=joining) for joining in (1, 5, 9)] == [59, 77, 96]
     assert pace.chunk(500, 0, writing=1, joining=7) == 234  # a quarter of a second, then somebody may cancel
     assert pace.chunk(500, 0.25, writing=1, joining=7) == 234
     assert pace.chunk(500, 0.5, writing=1, joining=7) == 0
 
 
+def test_the_fewer_who_write_wait_a_quarter_of_a_second_for_the_many():
+    """Of 16 texts that came together, the first once wrote eight tokens by itself before the last was read."""
+    pace = Pace()
+    pace.stepped(0.02, rows=8)
+    pace.read(0.2, tokens=184)  # 1 ms each
+    assert [pace.chunk(100, 0.1, writing=8, joining=joining) for joining in (1, 7, 8)] == [0, 0, 100]
+    assert pace.chunk(100, 0.25, writing=8, joining=8) == 0
+
+
+def test_a_step_takes_as_long_as_one_of_so_many_rows_did():
+    pace = Pace()
+    assert pace.step(4) == 0
+    pace.stepped(0.02, rows=1)
+    pace.stepped(0.05, rows=16)
+    assert [pace.step(rows) for rows in (0, 1, 8, 9, 16, 40)] == [0.02, 0.02, 0.02, 0.05, 0.05, 0.05]
+
+
 def test_whoever_writes_waits_a_second_at_most_for_however_many():
     pace = Pace()
-    pace.stepped(0.2)
+    pace.stepped(0.2, rows=1)
     pace.read(2.0, tokens=184)  # 10 ms each
     assert [pace.chunk(500, spent, writing=1, joining=15) for spent in (0, 0.3, 0.6, 0.9)] == [16, 16, 16, 0]
-    pace.step = 1.0  # a step takes as long anyway
-    assert pace.chunk(500, 0, writing=1, joining=15) == 134
+    pace.stepped(1.0, rows=2)  # as long as that anyway
+    assert pace.chunk(500, 0, writing=2, joining=14) == 134
 
 
 def test_no_crumb_of_a_prompt_is_left_for_a_chunk_of_its_own():
     """Prompts of 18 tokens were read in chunks of 16 and 2, of which the second took as long as the first."""
     pace = Pace()
-    pace.stepped(0.05)
+    pace.stepped(0.05, rows=4)
     pace.read(0.4, tokens=184)
     assert [pace.chunk(left, 0, writing=4, joining=1) for left in (18, 21, 36, 37)] == [18, 21, 36, 21]
 

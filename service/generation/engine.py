@@ -204,7 +204,7 @@ class Engine:
         logits = self._tried(self.runner.step, [int(row.ids[-1]) for row in rows], [row.held for row in rows])
         if logits is None:
             return self._write_alone(rows)
-        self._pace.stepped(perf_counter() - began)
+        self._pace.stepped(perf_counter() - began, rows=len(rows))
         self._take(rows, logits)
         return None
 

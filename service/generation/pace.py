@@ -1,8 +1,8 @@
 """How long the engine's work takes, and so how much of a prompt to read before the next step.
 
 pace = Pace()
-pace.stepped(0.05), pace.read(0.4, tokens=184)     # seconds, as they were measured
-pace.chunk(500, 0, writing=4, joining=1)           # 21 of 500 tokens, which take about 1.5 steps
+pace.stepped(0.05, rows=4), pace.read(0.4, tokens=184)     # seconds, as they were measured
+pace.chunk(500, 0, writing=4, joining=1)                   # 21 of 500 tokens, which take about 1.5 steps
 """
 
 import math
@@ -11,20 +11,27 @@ __all__ = ["Pace"]
 
 FIRST_CHUNK, LARGEST_CHUNK = 64, 512  # tokens
 OVERHEAD = 16  # a chunk takes the time of so many tokens besides its own: that of reading the weights
-ALONE = 0.25  # seconds of a chunk, where steps are shorter: so long a cancelled prompt is read on at most
+CHUNK = 0.25  # seconds of a chunk, where steps are shorter: so long a cancelled prompt is read on at most
 PATIENCE = 1.5  # steps that those who are writing wait for one who joins
+PAUSE = 0.25  # seconds that they wait for no fewer than they are: a step for few takes nearly as long as one for all
 STALL = 1.0  # seconds that they wait at most for many, where a step takes less
 EASE = 0.2  # of a new measurement, in the running means
 
 
 class Pace:
-    """Running means of a step of all rows, and of a token of a prompt; in seconds, 0 before the first."""
+    """Running means of a step, for each number of rows, and of a token of a prompt; seconds, 0 before the first."""
 
     def __init__(self):
-        self.step = self.token = 0.0
+        self.token = 0.0
+        self._steps = {}
 
-    def stepped(self, seconds):
-        self.step = eased(self.step, seconds)
+    def step(self, rows):
+        """Of so many rows, or of the nearest number that there was."""
+        nearest = min(self._steps, key=lambda known: abs(known - rows), default=None)
+        return self._steps.get(nearest, 0.0)
+
+    def stepped(self, seconds, *, rows):
+        self._steps[rows] = eased(self._steps.get(rows, 0.0), seconds)
 
     def read(self, seconds, *, tokens):
         self.token = eased(self.token, seconds / (tokens + OVERHEAD))
@@ -37,9 +44,10 @@ class Pace:
         """
         if not self.token:
             return min(left, FIRST_CHUNK)
-        for_one = PATIENCE * self.step
-        for_all = max(for_one, min(STALL, for_one * (writing + joining - 1) / writing)) if writing else ALONE
-        room, most = (int(each / self.token) - OVERHEAD for each in (for_all - spent, max(for_one, ALONE)))
+        for_one = PATIENCE * self.step(writing)
+        for_many = min(STALL, for_one * (writing + joining - 1) / max(1, writing))
+        for_all = max(for_one, for_many, PAUSE if joining >= writing else 0)
+        room, most = (int(each / self.token) - OVERHEAD for each in (for_all - spent, max(for_one, CHUNK)))
         if spent and room < min(left, OVERHEAD):
             return 0
         # Fewer would take nearly as long; and without any, those who join would wait for ever.
@@ -49,7 +57,7 @@ class Pace:
     def wait(self, *, steps, tokens, texts):
         """Whole seconds, from 1 to 60, until one more of so many texts is through: with so many steps to write,
         and tokens of prompts to read, for all of them together."""
-        seconds = (steps * self.step + tokens * self.token) / max(1, texts)
+        seconds = (steps * self.step(texts) + tokens * self.token) / max(1, texts)
         return min(60, max(1, math.ceil(seconds)))
 
 
