@@ -99,6 +99,13 @@ def on_reload(server):
     new_workers_first(server, Instance(run_folder, master=server.pid), seconds=settings.swap_seconds)
 
 
+def pre_exec(server):
+    """USR2: run anew as it was run. By its path, the module's own folder would hide the library's `http`."""
+    python, program, *rest = server.START_CTX["args"]
+    if os.path.basename(program) == "__main__.py":
+        server.START_CTX["args"] = [python, "-m", "gunicorn", *rest]
+
+
 def child_exit(server, worker):
     """A worker has ended, whatever way: the others count on it no more, and what it counted stays in the sums."""
     bury(run_folder)

@@ -25,6 +25,8 @@ X = np.array([[0.0], [1.0], [2.0]])
 KEEP_ALIVE = {"WORKER_CLASS": "service.worker.KeepAliveWorker"}
 GTHREAD = {"WORKER_CLASS": "gthread"}
 CLASSES = pytest.mark.parametrize("env", [KEEP_ALIVE, GTHREAD], ids=["keep-alive", "gthread"])
+AS_MODULE, AS_SCRIPT = [sys.executable, "-m", "gunicorn"], [Path(sys.executable).with_name("gunicorn")]
+PROGRAMS = pytest.mark.parametrize("program", [AS_MODULE, AS_SCRIPT], ids=["module", "script"])
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")
 
 
@@ -223,10 +225,10 @@ def test_hup_over_a_broken_store_leaves_the_old_workers_in_place(store):
 
 
 @needs_nginx
-def test_an_upgrade_by_usr2_and_term_loses_nothing(store, tmp_path):
-    """Started by its script: run anew as `python -m gunicorn`, its own folder would hide the library's `http`."""
-    command = [Path(sys.executable).with_name("gunicorn"), "--config", ROOT / "gunicorn.conf.py"]
-    command += ["--pid", tmp_path / "pid"]
+@PROGRAMS
+def test_an_upgrade_by_usr2_and_term_loses_nothing(store, tmp_path, program):
+    """`python -m gunicorn` once could not: run anew by its path, its own folder hid the library's `http`."""
+    command = [*program, "--config", ROOT / "gunicorn.conf.py", "--pid", tmp_path / "pid"]
     with behind_nginx(store, tmp_path, command=command) as (server, url):
         with Steady(predicts(url)) as load:
             server.process.send_signal(signal.SIGUSR2)
