@@ -7,7 +7,7 @@ from benchmarks.text.rivals import OURS as DAYLIGHT
 
 __all__ = ["plot"]
 
-NAMES = 310  # the width of the titles
+NAMES = 350  # the width of the titles
 
 
 def plot(found, path):
