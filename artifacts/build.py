@@ -143,7 +143,7 @@ def main(argv=None):
         began = time.monotonic()
         version = BUILDERS[name](store)
         took, runtime = time.monotonic() - began, version.manifest.spec["runtime"]
-        why = f" ({runtime['reason']})" if "reason" in runtime else ""
+        why = f" ({runtime['reason']})" if runtime.get("reason") else ""
         say(f"{name}: packed as version {version.manifest.version} in {took:.0f} s; executed by {runtime['name']}{why}")
 
 
