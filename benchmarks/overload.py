@@ -27,8 +27,8 @@ from sklearn.svm import SVC
 from benchmarks.arrivals import Call, post, run
 from service.admission import RESERVED_THREADS
 from service.packing import pack
-from tests.nginx import nginx
-from tests.serving import eventually, gunicorn, live_server, ready
+from tests.nginx import behind_nginx
+from tests.serving import gunicorn, live_server
 
 LOADS = (0.8, 1.0, 2.0, 5.0)
 COMPILED_LOADS = LOADS[:3]  # at 5 times the capacity of a graph, the generator would be what is overloaded
@@ -90,18 +90,6 @@ def load(server, request, rate, seconds):
     }
 
 
-@contextlib.contextmanager
-def behind_nginx(folder, store, compiled, **options):
-    """The URL of nginx in front of the server."""
-    changes = [] if compiled else [("limit_conn instance 128", f"limit_conn instance {PLACES}")]
-    with (
-        live_server(store, bind=f"unix:{folder}/gunicorn.sock", **options) as server,
-        nginx(folder, changes) as url,
-    ):
-        eventually(lambda: ready(server, url), seconds=120, what="readiness through nginx")
-        yield url
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=5)
@@ -115,7 +103,8 @@ def main():
         body = store_and_body(store, options.compiled)
         asked = {"workers": WORKERS, "threads": THREADS, "env": {"WORKER_CLASS": options.worker}}
         if options.nginx:
-            server = stack.enter_context(behind_nginx(Path(folder), store, options.compiled, **asked))
+            changes = [] if options.compiled else [("limit_conn instance 128", f"limit_conn instance {PLACES}")]
+            _, server = stack.enter_context(behind_nginx(store, Path(folder), changes, **asked))
         else:
             server = stack.enter_context(live_server(store, **asked))
         loads = COMPILED_LOADS if options.compiled else LOADS
@@ -133,9 +122,10 @@ def main():
             found = told[f"{share:g}x"] = load(server, post(PREDICT, body), share * most, options.seconds)
             print(f"{share:3.1f}x  " + "  ".join(f"{name} {value:g}" for name, value in found.items()))
     peak = max(one["goodput"] for one in told.values())
-    for share in ("2x", "5x")[: len(loads) - 2]:
-        ratio, slower = told[share]["goodput"] / peak, told[share]["p99_ms"] / told["0.8x"]["p99_ms"]
-        print(f"{share}: goodput {ratio:.0%} of the peak, p99 of accepted {slower:.1f} times that at 0.8x")
+    for share in loads[2:]:
+        found = told[f"{share:g}x"]
+        ratio, slower = found["goodput"] / peak, found["p99_ms"] / told["0.8x"]["p99_ms"]
+        print(f"{share:g}x: goodput {ratio:.0%} of the peak, p99 of accepted {slower:.1f} times that at 0.8x")
     print(json.dumps({"benchmark": "overload", "seconds": options.seconds, "capacity": round(most, 1), "loads": told}))
 
 

@@ -1,7 +1,6 @@
 """A real nginx for tests, with a configuration of deploy/ on a port of its own.
 
-with nginx(folder, changes=[("limit_conn instance 128", "limit_conn instance 16")]) as url, \\
-        live_server(store, bind=f"unix:{folder}/gunicorn.sock"): ...
+with behind_nginx(store, folder, changes=[("limit_conn instance 128", "limit_conn instance 16")]) as (server, url): ...
 """
 
 import os
@@ -11,9 +10,9 @@ import socket
 import subprocess
 from contextlib import contextmanager, suppress
 
-from tests.serving import ROOT, eventually
+from tests.serving import ROOT, eventually, live_server, ready
 
-__all__ = ["CONFIG", "NGINX", "nginx"]
+__all__ = ["CONFIG", "NGINX", "behind_nginx", "nginx"]
 
 CONFIG = ROOT / "deploy" / "nginx.conf"
 # Debian puts it where only root looks.
@@ -60,3 +59,11 @@ def nginx(folder, changes=(), written_in=CONFIG):
 def listens(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def behind_nginx(store, folder, changes=(), **options):
+    """(the Server, nginx's URL) once the server of this folder of models is ready there. options: of live_server."""
+    with nginx(folder, changes) as url, live_server(store, bind=f"unix:{folder}/gunicorn.sock", **options) as server:
+        eventually(lambda: ready(server, url), seconds=120, what="readiness through nginx")
+        yield server, url

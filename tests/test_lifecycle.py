@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 from service.packing import pack
 from service.packing.python_class import pack_class
 from service.store.versions import Store
-from tests.nginx import NGINX, nginx
+from tests.nginx import NGINX, behind_nginx
 from tests.serving import ROOT, eventually, live_server
 from tests.steady import Steady
 
@@ -187,7 +186,7 @@ def statuses(server):
 @needs_nginx
 @CLASSES
 def test_hup_loses_nothing_and_has_no_gap(store, tmp_path, env):
-    with behind_nginx(store, tmp_path, env=env) as (server, url):
+    with behind_nginx(store.root, tmp_path, workers=2, env=env) as (server, url):
         with Steady(predicts(url)) as load:
             for _ in range(2):
                 before = server.workers()
@@ -197,14 +196,6 @@ def test_hup_loses_nothing_and_has_no_gap(store, tmp_path, env):
             eventually(lambda: len(load.since(time.monotonic() - 1)) > 5, what="answers of the new ones")
         assert not load.failures
         assert max(seconds for _, seconds, _, _ in load.answers) < 3
-
-
-@contextmanager
-def behind_nginx(store, folder, **options):
-    socket = f"unix:{folder / 'gunicorn.sock'}"
-    with nginx(folder) as url, live_server(store.root, workers=2, bind=socket, **options) as server:
-        eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
-        yield server, url
 
 
 def test_hup_over_a_broken_store_leaves_the_old_workers_in_place(store):
@@ -229,7 +220,7 @@ def test_hup_over_a_broken_store_leaves_the_old_workers_in_place(store):
 def test_an_upgrade_by_usr2_and_term_loses_nothing(store, tmp_path, program):
     """`python -m gunicorn` once could not: run anew by its path, its own folder hid the library's `http`."""
     command = [*program, "--config", ROOT / "gunicorn.conf.py", "--pid", tmp_path / "pid"]
-    with behind_nginx(store, tmp_path, command=command) as (server, url):
+    with behind_nginx(store.root, tmp_path, workers=2, command=command) as (server, url):
         with Steady(predicts(url)) as load:
             server.process.send_signal(signal.SIGUSR2)
             new = int(eventually(lambda: text_of(tmp_path / "pid.2"), what="a new master"))
@@ -259,7 +250,7 @@ def ended(pid):
 @needs_nginx
 @CLASSES
 def test_recycling_of_workers_loses_nothing(store, tmp_path, env):
-    with behind_nginx(store, tmp_path, env={**env, "MAX_REQUESTS": "100"}) as (server, url):
+    with behind_nginx(store.root, tmp_path, workers=2, env={**env, "MAX_REQUESTS": "100"}) as (server, url):
         with Steady(predicts(url)) as load:
             eventually(lambda: server.log.count("Autorestarting") >= 4, what="four recycled workers")
         assert not load.failures
@@ -268,7 +259,7 @@ def test_recycling_of_workers_loses_nothing(store, tmp_path, env):
 @needs_nginx
 def test_a_killed_worker_costs_nothing_but_what_it_was_answering(store, tmp_path):
     """And most of that not even: nginx sends again what went over a connection that it had kept."""
-    with behind_nginx(store, tmp_path) as (server, url):
+    with behind_nginx(store.root, tmp_path, workers=2) as (server, url):
         with Steady(predicts(url)) as load:
             for _ in range(3):
                 (one, *_) = before = server.workers()

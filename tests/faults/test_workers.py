@@ -12,11 +12,11 @@ from sklearn.linear_model import LinearRegression
 
 from client import Client, DaylightError, Retries
 from service.packing import pack
-from service.store.versions import Store
 from tests.faults.loads import Callers
 from tests.faults.models import LEAK, store_of
+from tests.nginx import behind_nginx
 from tests.serving import eventually, live_server
-from tests.test_lifecycle import CLASSES, GTHREAD, KEEP_ALIVE, behind_nginx, megabytes, needs_nginx, replaced
+from tests.test_lifecycle import CLASSES, GTHREAD, KEEP_ALIVE, megabytes, needs_nginx, replaced
 
 pytestmark = pytest.mark.heavy
 
@@ -55,7 +55,7 @@ def test_killed_workers_are_replaced_and_the_clients_callers_notice_nothing(quic
 
 @needs_nginx
 def test_the_same_through_nginx(quick, tmp_path):
-    with behind_nginx(Store(quick), tmp_path) as (server, url), Callers(url, "m") as load:
+    with behind_nginx(quick, tmp_path, workers=2) as (server, url), Callers(url, "m") as load:
         eventually(lambda: len(load.answers) > 50, what="load")
         took = kill_some(server, load, times=5)
     print(f"5 kills: replaced within {max(took):.2f} s, slowest of {len(load.answers)} answers {load.worst:.2f} s")
