@@ -29,7 +29,7 @@ test: install test-tools artifacts system-tools .venv-clients/tritonclient/.inst
 	$(BIN)/python -m pytest
 
 test-text: install test-tools artifacts ## Compare the demo text model with transformers: 50 prompts, minutes of work.
-	$(BIN)/python -m pytest -m heavy tests/test_smollm2.py tests/test_openai_client.py
+	$(BIN)/python -m pytest -m heavy tests/models/test_smollm2.py tests/wire/test_openai_client.py
 
 # One environment a client: several pin what others cannot live with. `make test` itself installs only the small one.
 CLIENTS := $(patsubst tests/clients/%/requirements.txt,%,$(wildcard tests/clients/*/requirements.txt))
@@ -49,7 +49,7 @@ test-fuzz: install test-tools ## Invent 20,000 requests from the API's own descr
 REQUESTS ?= 1000000
 
 test-faults: install test-tools system-tools ## Kill workers, fill the disk, move the clock, swap and ask without end: who notices?
-	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/test_lifecycle.py
+	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/server/test_lifecycle.py
 
 lint: test-tools ## Check style and formatting.
 	$(BIN)/ruff check .

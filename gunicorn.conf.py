@@ -14,15 +14,15 @@ import sys
 import tempfile
 import time
 
-from service.auth import check_exposure
 from service.errors import StartupError, UnknownKind
-from service.instance import Instance
-from service.metrics import bury
 from service.models import KINDS
-from service.reload import new_workers_first, worker_gone
+from service.observability.metrics import bury
+from service.server.keepalive_worker import KeepAliveWorker, choose, slowness
+from service.server.lifecycle.worker_registry import Instance
+from service.server.rolling_reload import new_workers_first, worker_gone
 from service.settings import PREFIX, Settings
 from service.store.versions import Store
-from service.worker import KeepAliveWorker, choose, slowness
+from service.web.access.policy import check_exposure
 
 try:
     settings = Settings.from_environ()

@@ -62,7 +62,7 @@ def write_table(path):
 def build_smollm2(store):
     """The text model: GGUF -> a checkpoint in the Hugging Face layout -> a version."""
     file = gguf_file()
-    from service.packing.text import pack_checkpoint
+    from service.packing.checkpoint import pack_checkpoint
 
     with tempfile.TemporaryDirectory(prefix=".smollm2-", dir=store) as folder:
         network, tokenizer = read_gguf(file)

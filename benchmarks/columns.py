@@ -12,8 +12,8 @@ import orjson
 import pandas as pd
 
 from benchmarks.rounds import interleaved, report
-from service.cells import Column
-from service.columns import ColumnPlan
+from service.models.tables.column import Column
+from service.models.tables.plan import ColumnPlan
 from service.wire.v1 import decode_table
 
 WIDTH = 30

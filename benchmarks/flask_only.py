@@ -1,7 +1,7 @@
 """Daylight with every request answered by Flask, for comparison with the short way before it."""
 
 from service.app import create_app
-from service.short import ShortWay
+from service.web.fast_path import ShortWay
 
 app = create_app()
 

@@ -22,12 +22,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from benchmarks.support.serving import gunicorn, live_server
 from service.packing import pack
-from tests.serving import gunicorn, live_server
 
 ROUNDS, SECONDS = 3, 1
-WORKERS = {"gthread": "gthread", "keep-alive": "service.worker.KeepAliveWorker"}
-APPS = {"echo": "tests.worker_app:app", "short": "wsgi:app", "Flask": "benchmarks.flask_only:app"}
+WORKERS = {"gthread": "gthread", "keep-alive": "service.server.keepalive_worker.KeepAliveWorker"}
+APPS = {"echo": "tests.support.worker_app:app", "short": "wsgi:app", "Flask": "benchmarks.flask_only:app"}
 PREDICT, ECHO = "/v1/models/tumour:predict", "/echo"
 RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 SLOWEST = re.compile(r"99%\s+([0-9.]+)(us|ms|s)")

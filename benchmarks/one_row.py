@@ -14,10 +14,10 @@ import joblib
 import pandas as pd
 
 from benchmarks.rounds import interleaved, report
+from benchmarks.support.serving import ROOT, gunicorn, live_server
 from service import models
 from service.settings import Settings
 from service.store.versions import Store
-from tests.serving import ROOT, gunicorn, live_server
 
 STORE = ROOT / "artifacts"
 ROUNDS, CALLS = 20, 50

@@ -25,10 +25,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.arrivals import Call, post, run
-from service.admission import RESERVED_THREADS
+from benchmarks.support.nginx import behind_nginx
+from benchmarks.support.serving import gunicorn, live_server
 from service.packing import pack
-from tests.nginx import behind_nginx
-from tests.serving import gunicorn, live_server
+from service.scheduling.admission import RESERVED_THREADS
 
 LOADS = (0.8, 1.0, 2.0, 5.0)
 COMPILED_LOADS = LOADS[:3]  # at 5 times the capacity of a graph, the generator would be what is overloaded
@@ -109,8 +109,8 @@ def main():
             server = stack.enter_context(live_server(store, **asked))
         loads = COMPILED_LOADS if options.compiled else LOADS
         most = capacity(server, body, min(options.seconds, 10) / 2)
-        echo = {"WORKER_CLASS": "service.worker.KeepAliveWorker"}
-        with live_server(store, workers=1, env=echo, command=gunicorn("tests.worker_app:app")) as plain:
+        echo = {"WORKER_CLASS": "service.server.keepalive_worker.KeepAliveWorker"}
+        with live_server(store, workers=1, env=echo, command=gunicorn("tests.support.worker_app:app")) as plain:
             where, rate = urlsplit(plain), max(loads) * most
             answers, _ = run(where.hostname, where.port, {"echo": Call(post(ECHO, body), rate)}, options.seconds / 2)
             late = percentile([one.lag for one in answers["echo"]], 0.99)

@@ -19,11 +19,11 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.peers.rivals import HERE as PEERS
+from benchmarks.support.serving import gunicorn, live_server
 from benchmarks.text.asking import ask
 from benchmarks.text.prompts import PROMPTS
 from service.settings import Settings, cores
 from service.store.versions import Store
-from tests.serving import gunicorn, live_server
 
 TABLES, TEXTS = {"workers": cores(), "threads": 8}, {"workers": 1, "threads": 20}
 # Name -> the instances: (what it serves, by kind; how it runs). The first serves tables, the last one texts.

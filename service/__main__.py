@@ -1,6 +1,6 @@
 """python -m service: the command line."""
 
-from service.cli import main
+from .cli import main
 
 if __name__ == "__main__":
     main()

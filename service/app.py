@@ -8,15 +8,15 @@ import logging
 
 from flask import Flask
 
-from service import logs
-from service.blueprints import BLUEPRINTS, entrance, failures
-from service.door import Door
-from service.errors import StartupError
-from service.instance import Instance
-from service.predictor import Predictor
-from service.settings import Settings
-from service.short import ShortWay
-from service.swap import Swap
+from .blueprints import BLUEPRINTS, error_handlers, locked_page
+from .errors import StartupError
+from .observability import access_log
+from .predictor import Predictor
+from .server.lifecycle.rollout import Swap
+from .server.lifecycle.worker_registry import Instance
+from .settings import Settings
+from .web.fast_path import ShortWay
+from .web.middleware import Door
 
 __all__ = ["create_app"]
 
@@ -30,12 +30,12 @@ def create_app(settings=None, predictor=None):
     `app.extensions["daylight"].failure` says why. Raises BadSetting where the settings
     themselves, read from the environment, are wrong.
     """
-    logs.configure()
+    access_log.configure()
     settings = settings or Settings.from_environ()
     app = Flask(__name__, static_folder=None)  # pages.py serves static/, under a digest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    failures.attach(app)
-    entrance.attach(app)
+    error_handlers.attach(app)
+    locked_page.attach(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     swap = None

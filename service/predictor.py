@@ -6,26 +6,20 @@
 
 One Predictor a worker, built after the fork. Reading it takes no lock: the models are
 in one dict that is replaced whole, never changed. Which versions they are, and when others
-take their place, service.swap decides.
+take their place, service.server.lifecycle.rollout decides.
 """
 
 import logging
 import math
 import threading
 
-from service import models
-from service.admission import RESERVED_THREADS, Admission
-from service.batching import batched
-from service.cancel import Cancels
-from service.errors import (
-    BadSetting,
-    ModelNotFound,
-    ModelNotReady,
-    RequestError,
-    StartupError,
-)
-from service.store.versions import Store
-from service.texts import Texts
+from . import models
+from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, StartupError
+from .generation.request import Texts
+from .scheduling.admission import RESERVED_THREADS, Admission
+from .scheduling.batching import batched
+from .scheduling.cancellation import Cancels
+from .store.versions import Store
 
 __all__ = ["Predictor"]
 

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from service.errors import BadSetting
+from .errors import BadSetting
 
 __all__ = ["PREFIX", "Settings", "cores"]
 

@@ -4,9 +4,9 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.support.serving import ROOT, live_server
 from service.packing import pack
 from service.store.versions import Store
-from tests.serving import ROOT, live_server
 
 DEMO_MODELS = {"tumour", "smollm2"}
 

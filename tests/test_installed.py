@@ -14,7 +14,7 @@ import requests
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from tests.serving import ROOT, live_server
+from benchmarks.support.serving import ROOT, live_server
 
 
 @pytest.fixture(scope="module")

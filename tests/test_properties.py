@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.app import create_app
 from service.packing import pack
 from service.settings import Settings
-from tests.zoo import animals
+from tests.support.zoo import animals
 
 # One of each way a table reaches an estimator: array, integers in an array, frames of mixed and strange dtypes, texts.
 NAMES = (

@@ -15,10 +15,10 @@ import requests
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from benchmarks.support.serving import ROOT, live_server
 from service.packing import pack
-from tests.serving import ROOT, live_server
-from tests.tiny_text import pack_tiny
-from tests.zoo import animals
+from tests.support.tiny_text import pack_tiny
+from tests.support.zoo import animals
 
 CASES = int(os.environ.get("FUZZ_CASES", "10000"))
 ENDLESS = 1500  # seconds: no run may take longer

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.text.environments import ENVIRONMENTS, program, programs, run, source, tell
-from service.packing.text import pack_checkpoint
+from service.packing.checkpoint import pack_checkpoint
 from service.store.versions import Store
 
 __all__ = ["forms"]

@@ -3,7 +3,7 @@
 A view reads the body, asks the predictor, and encodes the answer; a few lines each.
 """
 
-from service.blueprints import article, docs, health, metrics, mlflow, openai, pages, repository, v1, v2
+from . import article, docs, health, metrics, mlflow, openai, pages, repository, v1, v2
 
 __all__ = ["BLUEPRINTS"]
 

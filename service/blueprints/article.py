@@ -2,10 +2,10 @@
 
 from flask import Blueprint, request
 
-from service.answers import answer_article, answer_article_text
-from service.blueprints.exchange import answer, exchange, predictor
-from service.errors import RequestError
-from service.wire import article
+from ..errors import RequestError
+from ..web.handlers import answer_article, answer_article_text
+from ..wire import article
+from .context import answer, exchange, predictor
 
 __all__ = ["blueprint"]
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 
 from flask import Blueprint, Response, current_app, render_template, request
 
-from service.blueprints.exchange import predictor
-from service.blueprints.pages import STATIC, assets_digest, guard
-from service.wire.body import JSON, dump
+from ..wire.json_body import JSON, dump
+from .context import predictor
+from .pages import STATIC, assets_digest, guard
 
 __all__ = ["blueprint"]
 
@@ -32,7 +32,7 @@ def openapi():
 
 @blueprint.get("/docs")
 def page():
-    from service.wire.openapi.sheet import groups
+    from ..wire.openapi.sheet import groups
 
     body, _ = document()
     described = json.loads(body)
@@ -59,7 +59,7 @@ def document():
 def built(catalogue, routes, secured, root):
     """Once for every set of models: the catalogue, as bytes, is the key."""
     # Only whoever asks for the document pays for what makes it.
-    from service.wire.openapi import document
+    from ..wire.openapi import document
 
     body = dump(document(json.loads(catalogue), routes, secured=secured, root=root))
     return body, short_digest(body)

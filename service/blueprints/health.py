@@ -2,8 +2,8 @@
 
 from flask import Blueprint, current_app
 
-from service.blueprints.exchange import answer, predictor
-from service.errors import Draining, ModelNotReady
+from ..errors import Draining, ModelNotReady
+from .context import answer, predictor
 
 __all__ = ["blueprint", "check_ready"]
 

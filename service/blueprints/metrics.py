@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, current_app
 
-from service.metrics import CONTENT_TYPE
+from ..observability.metrics import CONTENT_TYPE
 
 __all__ = ["blueprint"]
 

@@ -2,11 +2,11 @@
 
 from flask import Blueprint, Response, request
 
-from service.answers import answer_mlflow
-from service.blueprints.exchange import answer, exchange, predictor
-from service.blueprints.names import plain_names
-from service.errors import ModelNotReady
-from service.wire import mlflow
+from ..errors import ModelNotReady
+from ..web.handlers import answer_mlflow
+from ..wire import mlflow
+from .context import answer, exchange, predictor
+from .converters import plain_names
 
 __all__ = ["blueprint"]
 

@@ -4,11 +4,12 @@ from time import perf_counter
 
 from flask import Blueprint, Response, request
 
-from service.answers import read_body, refusal, unforeseen
-from service.blueprints.exchange import answer, exchange, predictor, served
-from service.errors import RequestError, RequestNotFound, ServiceError
-from service.wire import openai, sse
-from service.wire.openai_answers import Form
+from ..errors import RequestError, RequestNotFound, ServiceError
+from ..web.handlers import read_body, refusal, unforeseen
+from ..wire import openai
+from ..wire.openai import sse
+from ..wire.openai.response import Form
+from .context import answer, exchange, predictor, served
 
 __all__ = ["blueprint"]
 

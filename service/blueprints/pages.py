@@ -12,12 +12,12 @@ from pathlib import Path
 
 from flask import Blueprint, render_template, request, send_from_directory
 
-from service.blueprints.exchange import answer, predictor
-from service.wire.body import JSON
+from ..wire.json_body import JSON
+from .context import answer, predictor
 
 __all__ = ["STATIC", "assets_digest", "blueprint", "guard"]
 
-STATIC = Path(__file__).parents[1] / "static"
+STATIC = Path(__file__).parent / "static"
 HTML = "text/html"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -27,7 +27,7 @@ HEADERS = {
 }
 YEAR = 365 * 24 * 3600  # seconds
 
-blueprint = Blueprint("pages", __name__)
+blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 
 @blueprint.get("/")

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, current_app, request
 
-from service.blueprints.exchange import answer, exchange
-from service.errors import RequestError, Unavailable
+from ..errors import RequestError, Unavailable
+from .context import answer, exchange
 
 __all__ = ["blueprint"]
 

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, request
 
-from service.answers import answer_v1
-from service.blueprints.exchange import answer, exchange, predictor, served
-from service.blueprints.names import plain_names
-from service.wire import v1
-from service.wire.json_schema import request_schema
-from service.wire.v1_metadata import signature
+from ..web.handlers import answer_v1
+from ..wire import v1
+from ..wire.v1.json_schema import request_schema
+from ..wire.v1.metadata import signature
+from .context import answer, exchange, predictor, served
+from .converters import plain_names
 
 __all__ = ["blueprint"]
 

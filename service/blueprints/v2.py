@@ -2,14 +2,14 @@
 
 from flask import Blueprint, request
 
-from service.answers import read_body
-from service.answers_v2 import answer_v2
-from service.blueprints.exchange import answer, exchange, predictor, served
-from service.blueprints.health import check_ready
-from service.blueprints.names import plain_names
-from service.errors import ModelNotReady, RequestError
-from service.wire import v2
-from service.wire.body import parse
+from ..errors import ModelNotReady, RequestError
+from ..web.handlers import read_body
+from ..web.handlers_v2 import answer_v2
+from ..wire import v2
+from ..wire.json_body import parse
+from .context import answer, exchange, predictor, served
+from .converters import plain_names
+from .health import check_ready
 
 __all__ = ["blueprint"]
 

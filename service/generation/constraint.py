@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.errors import InvalidParameters
+from ..errors import InvalidParameters
 
 __all__ = ["Constraints", "Guide"]
 
@@ -40,7 +40,7 @@ class Constraints:
 
     def guide(self, constraint):
         """A Guide of a new text. Raises InvalidParameters where the constraint cannot be followed."""
-        from service.generation.grammar import matcher
+        from .grammar import matcher
 
         described, why = self._verdict(constraint)
         if why:
@@ -104,7 +104,7 @@ class Guide:
 
 def judged(constraint):
     """(its grammar, None), after a trial in a process of its own; or (None, why it cannot be had)."""
-    from service.generation.grammar import grammar
+    from .grammar import grammar
 
     try:
         described = grammar(constraint)

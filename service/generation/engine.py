@@ -13,11 +13,11 @@ import threading
 import weakref
 from time import perf_counter
 
-from service.errors import ModelNotReady, PredictionFailed, ServiceError
-from service.generation.line import Line
-from service.generation.pace import Pace
-from service.generation.prefixes import Prefixes, shared
-from service.generation.sequence import Sequence
+from ..errors import ModelNotReady, PredictionFailed, ServiceError
+from .cost_model import Pace
+from .prefix_cache import Prefixes, shared
+from .sequence import Sequence
+from .waiting_queue import Line
 
 __all__ = ["Engine"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from service.errors import InvalidParameters
+from ..errors import InvalidParameters
 
 __all__ = ["SamplingParams"]
 

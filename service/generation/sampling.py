@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.errors import PredictionFailed
+from ..errors import PredictionFailed
 
 __all__ = ["Sampler", "TokenLogprobs", "token_logprobs"]
 

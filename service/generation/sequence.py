@@ -10,7 +10,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from service.generation.sampling import Sampler, token_logprobs
+from .sampling import Sampler, token_logprobs
 
 __all__ = ["Sequence"]
 

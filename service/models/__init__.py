@@ -4,17 +4,17 @@ A kind is one module here and one line below. Modules are imported only when
 a version of their kind is loaded: a worker without text models never pays for torch.
 """
 
-import importlib
+from importlib import import_module
 
-from service.errors import UnknownKind
-from service.store.signature import check_signature
+from ..errors import UnknownKind
+from ..store.signature import check_signature
 
 __all__ = ["KINDS", "load"]
 
 KINDS = {
-    "python": "service.models.python_model.PythonModel",
-    "tabular": "service.models.tabular.TabularModel",
-    "text_generation": "service.models.text_generation.TextGenerationModel",
+    "python": ".python_model:PythonModel",
+    "tabular": ".tabular:TabularModel",
+    "text_generation": ".text_generation:TextGenerationModel",
 }
 
 
@@ -24,5 +24,5 @@ def load(version, settings):
     kind = version.manifest.kind
     if kind not in KINDS:
         raise UnknownKind(f"{version} is of kind {kind!r}; this service knows {', '.join(KINDS)}")
-    module, name = KINDS[kind].rsplit(".", 1)
-    return getattr(importlib.import_module(module), name).load(version, settings)
+    module, name = KINDS[kind].split(":")
+    return getattr(import_module(module, __package__), name).load(version, settings)

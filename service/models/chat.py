@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from service.errors import InvalidParameters
+from ..errors import InvalidParameters
 
 __all__ = ["ChatTemplate"]
 

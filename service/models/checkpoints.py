@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
 
-from service.errors import StartupError
+from ..errors import StartupError
 
 __all__ = ["assemble", "misfit", "read_config", "read_network"]
 

@@ -19,13 +19,13 @@ import types
 import typing
 from datetime import datetime
 
-from service.cells import Column
-from service.columns import ColumnPlan
-from service.errors import StartupError
-from service.models.outputs import Output
-from service.models.tabular import TabularModel
-from service.runtimes.carried import carried, sources
-from service.runtimes.python import PythonRuntime
+from ..errors import StartupError
+from .runtimes.bundled_code import carried, sources
+from .runtimes.python import PythonRuntime
+from .tables.column import Column
+from .tables.output import Output
+from .tables.plan import ColumnPlan
+from .tabular import TabularModel
 
 __all__ = ["FILES", "PythonModel", "columns_of", "imported", "output_dtype"]
 

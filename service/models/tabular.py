@@ -14,10 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
-from service import runtimes
-from service.cells import Column, shown
-from service.columns import ColumnPlan
-from service.errors import (
+from ..errors import (
     InvalidParameters,
     PayloadTooLarge,
     PredictionFailed,
@@ -25,9 +22,12 @@ from service.errors import (
     StartupError,
     VersionMismatch,
 )
-from service.models.base import Model
-from service.models.blame import blame
-from service.models.outputs import Output, close
+from . import runtimes
+from .base import Model
+from .fault_search import blame
+from .tables.column import Column, shown
+from .tables.output import Output, close
+from .tables.plan import ColumnPlan
 
 __all__ = ["TabularAnswer", "TabularModel"]
 

@@ -13,15 +13,15 @@ from dataclasses import replace
 
 from tokenizers import Tokenizer
 
-from service.errors import InvalidParameters, RequestError, ServiceError, StartupError
-from service.generation.constraint import Constraints
-from service.generation.detokenise import Detokeniser
-from service.generation.engine import Engine
-from service.generation.params import SamplingParams
-from service.generation.stream import Generation
-from service.generation.trial import try_rows
-from service.models.base import Model
-from service.models.chat import ChatTemplate
+from ..errors import InvalidParameters, RequestError, ServiceError, StartupError
+from ..generation.batch_check import try_rows
+from ..generation.constraint import Constraints
+from ..generation.detokenizer import Detokeniser
+from ..generation.engine import Engine
+from ..generation.params import SamplingParams
+from ..generation.stream import Generation
+from .base import Model
+from .chat import ChatTemplate
 
 __all__ = ["TOKENIZER", "TextGenerationModel"]
 
@@ -190,7 +190,7 @@ def load_runner(version, settings):
     # Imported only here: a worker whose models all have graphs is spared torch and transformers.
     import torch
 
-    from service.models.checkpoints import read_network
+    from .checkpoints import read_network
 
     torch.set_num_threads(settings.compute_threads)
     network = read_network(version.folder, spec["weights"])
@@ -202,8 +202,8 @@ def load_runner(version, settings):
 
 def tested_network(version, network, settings):
     """A NetworkRunner that gives rows together what it gives them alone; or a SerialRunner, and the log says why."""
-    from service.generation.network import NetworkRunner
-    from service.generation.serial import SerialRunner
+    from ..generation.serial_runner import SerialRunner
+    from ..generation.torch_runner import NetworkRunner
 
     size = {"rows": settings.slots, "length": version.manifest.spec["context_length"]}
     serial = SerialRunner(network, **size)
@@ -218,7 +218,7 @@ def tested_network(version, network, settings):
 
 def tested_graph(version, settings):
     """A GraphRunner that gives rows together what it gives them alone; otherwise None, and the log says why."""
-    from service.generation.graph import GraphRunner
+    from ..generation.onnx_runner import GraphRunner
 
     spec = version.manifest.spec
     try:

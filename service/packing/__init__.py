@@ -4,9 +4,9 @@
     pack(estimator, X, y, name="tumour")        # from a notebook
     pack_file("classifier.pkl", data="data.csv", target=["Target"])
 
-`service.packing.text` does the same for text-generation checkpoints.
+`service.packing.checkpoint` does the same for text-generation checkpoints.
 """
 
-from service.packing.tabular import pack, pack_file
+from .estimator import pack, pack_file
 
 __all__ = ["pack", "pack_file"]

@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from service.generation.graph import GraphRunner
-from service.generation.trial import try_rows
+from ..generation.batch_check import try_rows
+from ..generation.onnx_runner import GraphRunner
 
 __all__ = ["PRECISIONS", "Uncompilable", "compile_decoder", "discard"]
 

@@ -5,9 +5,9 @@ container, raw, columns, notes = prove(runtime, columns, sample, rows, methods)
 
 import numpy as np
 
-from service.columns import ColumnPlan
-from service.errors import InvalidInstances
-from service.models.outputs import close, dense
+from ..errors import InvalidInstances
+from ..models.tables.output import close, dense
+from ..models.tables.plan import ColumnPlan
 
 __all__ = ["finite", "prove"]
 

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from service.packing.schema import unseen
+from .schema import unseen
 
 __all__ = ["proof_rows"]
 

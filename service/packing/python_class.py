@@ -10,14 +10,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from service.models.python_model import FILES, PythonModel, columns_of, imported, output_dtype
-from service.packing.opening import carry, open_store
-from service.packing.provenance import provenance
-from service.packing.tabular import made_row
-from service.runtimes.sklearn import METHODS
-from service.settings import Settings
-from service.store.manifest import Manifest
-from service.store.versions import Store, StoredVersion, check_name
+from ..models.python_model import FILES, PythonModel, columns_of, imported, output_dtype
+from ..models.runtimes.sklearn import METHODS
+from ..settings import Settings
+from ..store.manifest import Manifest
+from ..store.versions import Store, StoredVersion, check_name
+from .estimator import made_row
+from .open_source_file import carry, open_store
+from .provenance import provenance
 
 __all__ = ["pack_class"]
 

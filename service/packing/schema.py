@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from service.cells import Column
-from service.packing.inspect import plain
+from ..models.tables.column import Column
+from .introspection import plain
 
 __all__ = ["ask", "assumed_columns", "json_rows", "learn_columns"]
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from transformers import GenerationConfig
 
-from service.errors import InvalidParameters
-from service.generation.params import SamplingParams
-from service.models.text_generation import TOKENIZER, TextGenerationModel
-from service.packing.decoder import discard
-from service.packing.quality import GREEDY_TOKENS, PROMPTS, PROSE, compared
-from service.settings import Settings
-from service.store.versions import StoredVersion
+from ..errors import InvalidParameters
+from ..generation.params import SamplingParams
+from ..models.text_generation import TOKENIZER, TextGenerationModel
+from ..settings import Settings
+from ..store.versions import StoredVersion
+from .decoder import discard
+from .quality import GREEDY_TOKENS, PROMPTS, PROSE, compared
 
 __all__ = ["kept", "proven"]
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.errors import ArtifactMissing, StartupError
+from ..errors import ArtifactMissing, StartupError
 
 __all__ = ["FORMAT", "MANIFEST", "Manifest"]
 

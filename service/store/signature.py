@@ -14,7 +14,7 @@ import hmac
 import json
 from dataclasses import asdict
 
-from service.errors import DigestMismatch
+from ..errors import DigestMismatch
 
 __all__ = ["check_signature", "sign"]
 

@@ -20,9 +20,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.errors import ArtifactMissing, DigestMismatch, StartupError
-from service.store.manifest import MANIFEST, Manifest
-from service.store.signature import sign
+from ..errors import ArtifactMissing, DigestMismatch, StartupError
+from .manifest import MANIFEST, Manifest
+from .signature import sign
 
 __all__ = ["Store", "StoredVersion", "check_name"]
 

@@ -4,7 +4,7 @@ A dialect with an error form of its own stands in DIALECTS. `ROUTES` there says 
 `error_body(body, status)` reshapes service.errors.error_body. The first that matches a path answers.
 """
 
-from service.wire import mlflow, openai, v1, v2
+from . import mlflow, openai, v1, v2
 
 __all__ = ["DIALECTS", "error_form"]
 

@@ -8,8 +8,8 @@ object of columns (lists, or objects by index as `DataFrame.to_json()` writes th
 and, kinder than pandas, one record alone. It comes bare or under "data".
 """
 
-from service.errors import RequestError
-from service.wire.body import parse
+from ..errors import RequestError
+from .json_body import parse
 
 __all__ = ["TEMPERATURE", "decode", "encode_predictions", "encode_text", "text_call"]
 

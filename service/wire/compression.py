@@ -8,7 +8,7 @@ RFC 9110 (gzip, deflate) and RFC 9659 (zstd, whose window may be 8 MiB at most).
 
 import zlib
 
-from service.errors import PayloadTooLarge, RequestError, UnsupportedMediaType
+from ..errors import PayloadTooLarge, RequestError, UnsupportedMediaType
 
 __all__ = ["CODINGS", "expand"]
 

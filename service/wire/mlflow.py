@@ -9,9 +9,9 @@ Protocol: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/ (`d
 import re
 from typing import NamedTuple
 
-from service.errors import RequestError
-from service.wire.body import parse
-from service.wire.tables.parts import check_names, fault, refuse
+from ..errors import RequestError
+from .json_body import parse
+from .table_formats.parts import check_names, fault, refuse
 
 __all__ = ["ROUTES", "VERSION", "Call", "decode", "encode", "encode_texts", "error_body", "prompts"]
 

@@ -7,11 +7,11 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.support.serving import live_server
 from service.packing import pack
-from tests.serving import live_server
-from tests.test_zoo import records
-from tests.tiny_text import pack_tiny
-from tests.zoo import animals
+from tests.packing.test_zoo import records
+from tests.support.tiny_text import pack_tiny
+from tests.support.zoo import animals
 
 
 @pytest.fixture(scope="package")

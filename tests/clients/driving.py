@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from tests.serving import ROOT
+from benchmarks.support.serving import ROOT
 
 __all__ = ["drive"]
 

@@ -4,11 +4,11 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.support.serving import ROOT, live_server
 from service.packing import pack
 from service.wire import mlflow
 from tests.clients.driving import drive
-from tests.serving import ROOT, live_server
-from tests.tiny_text import pack_tiny
+from tests.support.tiny_text import pack_tiny
 
 X, Y = load_iris(return_X_y=True, as_frame=True)
 LABELS = Y.map({0: "setosa", 1: "versicolor", 2: "virginica"})

@@ -7,9 +7,9 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
+from benchmarks.support.serving import live_server
 from service.packing import pack
 from tests.clients.driving import drive
-from tests.serving import live_server
 
 X, Y = load_iris(return_X_y=True, as_frame=True)
 ESTIMATOR = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, Y)

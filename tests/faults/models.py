@@ -9,7 +9,7 @@ import threading
 from typing import ClassVar
 
 from service.packing import pack
-from tests.estimators import Identity, sample
+from tests.support.estimators import Identity, sample
 
 __all__ = ["FAULTS", "Exits", "ExitsByException", "Hangs", "Leaks", "Raises", "store_of"]
 

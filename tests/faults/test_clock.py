@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.support.serving import ROOT, eventually, live_server
 from client import Client
 from tests.faults.loads import Callers
 from tests.faults.test_disk import served, version_1_of
-from tests.serving import ROOT, eventually, live_server
-from tests.test_lifecycle import CLASSES
+from tests.server.test_lifecycle import CLASSES
 
 pytestmark = pytest.mark.heavy
 

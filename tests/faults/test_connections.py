@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from benchmarks.support.nginx import NGINX, nginx
+from benchmarks.support.serving import eventually, live_server
 from tests.faults.loads import Callers
-from tests.nginx import NGINX, nginx
-from tests.serving import eventually, live_server
-from tests.test_lifecycle import CLASSES, megabytes
+from tests.server.test_lifecycle import CLASSES, megabytes
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")]
 

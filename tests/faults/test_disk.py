@@ -11,12 +11,12 @@ import pytest
 import requests
 from sklearn.linear_model import LinearRegression
 
+from benchmarks.support.serving import eventually, live_server
 from service.errors import StartupError
 from service.packing import pack
 from service.store.versions import Store
 from tests.faults.loads import Callers
-from tests.serving import eventually, live_server
-from tests.test_lifecycle import CLASSES
+from tests.server.test_lifecycle import CLASSES
 
 pytestmark = pytest.mark.heavy
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from sklearn.datasets import load_iris
 
-from tests.serving import live_server
-from tests.test_lifecycle import GTHREAD, KEEP_ALIVE
+from benchmarks.support.serving import live_server
+from tests.server.test_lifecycle import GTHREAD, KEEP_ALIVE
 
 pytestmark = pytest.mark.heavy
 

@@ -10,13 +10,13 @@ import pytest
 import requests
 from sklearn.linear_model import LinearRegression
 
+from benchmarks.support.nginx import behind_nginx
+from benchmarks.support.serving import eventually, live_server
 from client import Client, DaylightError, Retries
 from service.packing import pack
 from tests.faults.loads import Callers
 from tests.faults.models import LEAK, store_of
-from tests.nginx import behind_nginx
-from tests.serving import eventually, live_server
-from tests.test_lifecycle import CLASSES, GTHREAD, KEEP_ALIVE, megabytes, needs_nginx, replaced
+from tests.server.test_lifecycle import CLASSES, GTHREAD, KEEP_ALIVE, megabytes, needs_nginx, replaced
 
 pytestmark = pytest.mark.heavy
 

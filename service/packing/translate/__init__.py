@@ -4,7 +4,7 @@
     answers = translate(g, estimator, g.input)     # {"predict": Tensor, "predict_proba": Tensor, ...}
 
 A translation is the estimator's own arithmetic in float64, and is never trusted: what comes
-out is compared with scikit-learn before it serves (`service.packing.equality`).
+out is compared with scikit-learn before it serves (`service.packing.equivalence`).
 
 Conventions: a classifier's "predict" is the place of its label in `classes_`, int64 [rows];
 every other answer is float64 [rows, width]. Several targets give a list of tensors.
@@ -12,7 +12,7 @@ every other answer is float64 [rows, width]. Several targets give a list of tens
 
 import importlib
 
-from service.packing.translate.tables import Table, Untranslatable, tabulate
+from .tables import Table, Untranslatable, tabulate
 
 __all__ = ["TRANSLATORS", "Table", "Untranslatable", "translate"]
 

@@ -1,20 +1,20 @@
 """Pipelines, column transformers, unions, searches: what only hands rows on."""
 
-from service.packing.translate.preprocess import FUNCTIONS
-from service.packing.translate.tables import Table, Untranslatable, tabulate
+from .preprocess import FUNCTIONS
+from .tables import Table, Untranslatable, tabulate
 
 __all__ = ["column_transformer", "eliminated", "pipeline", "searched", "transformed_target", "union"]
 
 
 def step(g, estimator, X):
     """What one transformer makes of rows."""
-    from service.packing.translate import translate
+    from . import translate
 
     return translate(g, estimator, X)["transform"]
 
 
 def pipeline(g, estimator, X):
-    from service.packing.translate import translate
+    from . import translate
 
     steps = [one for _, one in estimator.steps if one is not None and one != "passthrough"]
     if isinstance(X, Table) and X.coded:
@@ -78,14 +78,14 @@ def passed(X):
 
 
 def searched(g, estimator, X):
-    from service.packing.translate import translate
+    from . import translate
 
     return translate(g, estimator.best_estimator_, X)
 
 
 def eliminated(g, estimator, X):
     """Recursive feature elimination: the columns it kept, and the model it fitted on them."""
-    from service.packing.translate import translate
+    from . import translate
 
     kept = X.take(estimator.get_support(indices=True))
     numbers = kept.numbers(type(estimator).__name__) if isinstance(kept, Table) else kept
@@ -93,7 +93,7 @@ def eliminated(g, estimator, X):
 
 
 def transformed_target(g, estimator, X):
-    from service.packing.translate import translate
+    from . import translate
 
     found = translate(g, estimator.regressor_, X)["predict"]
     back = estimator.transformer_

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from service.packing.translate.tables import Untranslatable
+from .tables import Untranslatable
 
 __all__ = ["bernoulli", "gaussian", "kmeans", "mixture", "multinomial"]
 

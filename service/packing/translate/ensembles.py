@@ -5,8 +5,8 @@ from operator import add
 
 import numpy as np
 
-from service.packing.translate.linear import pair
-from service.packing.translate.tables import Untranslatable
+from .linear import pair
+from .tables import Untranslatable
 
 __all__ = [
     "adaptive",
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def translated(g, estimator, X):
-    from service.packing.translate import translate
+    from . import translate
 
     return translate(g, estimator, X)
 

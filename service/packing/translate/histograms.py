@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from service.packing.translate.linear import pair
-from service.packing.translate.tables import Table
-from service.packing.translate.trees import Ensemble
+from .linear import pair
+from .tables import Table
+from .trees import Ensemble
 
 __all__ = ["labels", "numbers"]
 
@@ -14,7 +14,7 @@ BITS = 32  # scikit-learn keeps the categories of a node in eight words of so ma
 def raw(g, estimator, X):
     """[rows, trees an iteration]"""
     if estimator._preprocessor is not None:
-        from service.packing.translate.compose import column_transformer
+        from .compose import column_transformer
 
         X = column_transformer(g, estimator._preprocessor, X)["transform"]
     elif isinstance(X, Table):

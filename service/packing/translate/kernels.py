@@ -4,8 +4,8 @@ from itertools import combinations
 
 import numpy as np
 
-from service.packing.translate.linear import sides
-from service.packing.translate.tables import Untranslatable
+from .linear import sides
+from .tables import Untranslatable
 
 __all__ = ["labels", "numbers", "one_class"]
 

@@ -6,7 +6,7 @@ knows. `Graph.doubt` tells such rows from others.
 
 import numpy as np
 
-from service.packing.translate.tables import Untranslatable
+from .tables import Untranslatable
 
 __all__ = ["labels", "numbers"]
 

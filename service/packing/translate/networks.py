@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from service.packing.translate.linear import pair
+from .linear import pair
 
 __all__ = ["labels", "numbers"]
 

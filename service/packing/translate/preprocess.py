@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.utils import check_array
 
-from service.packing.translate.tables import Untranslatable
+from .tables import Untranslatable
 
 __all__ = [
     "FUNCTIONS",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.columns import ColumnPlan
-from service.models.outputs import dense
-from service.packing.schema import unseen
+from ...models.tables.output import dense
+from ...models.tables.plan import ColumnPlan
+from ..schema import unseen
 
 __all__ = ["Table", "Untranslatable", "tabulate"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from service.packing.translate.linear import pair
-from service.packing.translate.tables import Untranslatable
+from .linear import pair
+from .tables import Untranslatable
 
 __all__ = [
     "Ensemble",

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 
 from apispec import APISpec
 
-from service.wire.openapi import failures, models
-from service.wire.openapi.parts import HEADERS, PARAMETERS, SECURITY
-from service.wire.openapi.paths import expanded, operation_object
+from . import failures, models
+from .parts import HEADERS, PARAMETERS, SECURITY
+from .paths import expanded, operation_object
 
 __all__ = ["OPENAPI", "document"]
 

@@ -4,10 +4,10 @@ Examples and schemas come from service.wire.error_form, which shapes the real an
 described without a line here.
 """
 
-from service import errors
-from service.errors import RequestError, ServiceError, error_body
-from service.wire import DIALECTS, error_form
-from service.wire.openapi.parts import json, ref
+from ... import errors
+from ...errors import RequestError, ServiceError, error_body
+from .. import DIALECTS, error_form
+from .parts import json, ref
 
 __all__ = ["Refusals"]
 

@@ -3,7 +3,7 @@
 schemas(catalogue)["tumour.instances"]      # what every dialect's description refers to
 """
 
-from service.wire.json_schema import request_schema
+from ..v1.json_schema import request_schema
 
 __all__ = ["schemas"]
 

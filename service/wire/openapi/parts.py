@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from service.wire.body import JSON
+from ..json_body import JSON
 
 __all__ = ["HEADERS", "PARAMETERS", "PREDICTS", "SECURITY", "TIMED", "Operation", "json", "query", "ref"]
 

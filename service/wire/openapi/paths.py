@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from service.wire.openapi.parts import PARAMETERS, Operation, json, ref
+from .parts import PARAMETERS, Operation, json, ref
 
 __all__ = ["Place", "expanded", "operation_object"]
 

@@ -3,7 +3,7 @@
 groups(document)[0]["operations"][0]["path"]
 """
 
-from service.wire.body import JSON
+from ..json_body import JSON
 
 __all__ = ["groups"]
 

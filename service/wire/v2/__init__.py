@@ -13,9 +13,9 @@ import re
 
 import orjson
 
-from service.wire.v2.answer import TEXT_OUTPUTS, encode, encode_texts
-from service.wire.v2.metadata import index, metadata, server
-from service.wire.v2.request import FIRST, LENGTH, Call, Wanted, decode
+from .answer import TEXT_OUTPUTS, encode, encode_texts
+from .metadata import index, metadata, server
+from .request import FIRST, LENGTH, Call, Wanted, decode
 
 __all__ = [
     "FIRST",

@@ -7,9 +7,9 @@ encode(model, call, "id-1", [(Wanted("predict", binary=False), [(None, ["yes", "
 import numpy as np
 import orjson
 
-from service.wire.body import dump
-from service.wire.v2.request import FIRST, Wanted, refuse
-from service.wire.v2.tensors import Tensor, write
+from ..json_body import dump
+from .request import FIRST, Wanted, refuse
+from .tensors import Tensor, write
 
 __all__ = ["TEXT_OUTPUTS", "encode", "encode_texts"]
 

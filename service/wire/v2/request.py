@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.errors import RequestError
-from service.wire.body import parse
-from service.wire.v2.tensors import DATATYPES, read_binary, read_json
+from ...errors import RequestError
+from ..json_body import parse
+from .tensors import DATATYPES, read_binary, read_json
 
 __all__ = ["FIRST", "LENGTH", "Call", "Wanted", "decode", "refuse"]
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
-from service.errors import RequestError
+from ...errors import RequestError
 
 __all__ = ["DATATYPES", "Tensor", "read_binary", "read_json", "write"]
 

@@ -1,7 +1,7 @@
 """The article's own contract, described: one path that takes a table or a text."""
 
-from service.wire.json_schema import SAMPLING
-from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json, query, ref
+from ...v1.json_schema import SAMPLING
+from ..parts import PREDICTS, TIMED, Operation, json, query, ref
 
 __all__ = ["OPERATIONS", "TAG"]
 

@@ -1,6 +1,6 @@
 """This document and its page, described."""
 
-from service.wire.openapi.parts import Operation, json
+from ..parts import Operation, json
 
 __all__ = ["OPERATIONS", "TAG"]
 

@@ -1,6 +1,6 @@
 """The probes, described."""
 
-from service.wire.openapi.parts import Operation, json
+from ..parts import Operation, json
 
 __all__ = ["OPERATIONS", "TAG"]
 

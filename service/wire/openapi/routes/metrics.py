@@ -1,6 +1,6 @@
 """The counters, described."""
 
-from service.wire.openapi.parts import Operation
+from ..parts import Operation
 
 __all__ = ["OPERATIONS", "TAG"]
 

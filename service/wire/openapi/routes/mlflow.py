@@ -1,9 +1,9 @@
 """MLflow's scoring server, described."""
 
-from service.wire import mlflow
-from service.wire.json_schema import SAMPLING
-from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json, ref
-from service.wire.tables import CSV
+from ... import mlflow
+from ...table_formats import CSV
+from ...v1.json_schema import SAMPLING
+from ..parts import PREDICTS, TIMED, Operation, json, ref
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
 

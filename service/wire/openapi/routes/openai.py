@@ -1,8 +1,9 @@
 """OpenAI's completions and chat completions, described."""
 
-from service.wire import openai, sse
-from service.wire.json_schema import SAMPLING
-from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json
+from ... import openai
+from ...openai import sse
+from ...v1.json_schema import SAMPLING
+from ..parts import PREDICTS, TIMED, Operation, json
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
 

@@ -1,6 +1,6 @@
 """The pages for people, described."""
 
-from service.wire.openapi.parts import Operation, json
+from ..parts import Operation, json
 
 __all__ = ["OPERATIONS", "TAG"]
 

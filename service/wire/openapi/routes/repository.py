@@ -1,6 +1,6 @@
 """Loading and unloading, described: the repository extension of the Open Inference Protocol."""
 
-from service.wire.openapi.parts import Operation, json
+from ..parts import Operation, json
 
 __all__ = ["OPERATIONS", "TAG"]
 

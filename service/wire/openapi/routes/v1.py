@@ -1,8 +1,8 @@
 """KServe V1 and TF Serving: the native dialect, described."""
 
-from service.wire.json_schema import request_schema
-from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json, ref
-from service.wire.tables import FORMS
+from ...table_formats import FORMS
+from ...v1.json_schema import request_schema
+from ..parts import PREDICTS, TIMED, Operation, json, ref
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
 

@@ -1,7 +1,7 @@
 """The Open Inference Protocol, described."""
 
-from service.wire import v2
-from service.wire.openapi.parts import PREDICTS, TIMED, Operation, json
+from ... import v2
+from ..parts import PREDICTS, TIMED, Operation, json
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
 

@@ -1,0 +1,70 @@
+"""python -m service keys: add, list and remove the API keys of a file.
+
+    python -m service keys add shop --scope predict --rate 50
+    python -m service keys list
+    python -m service keys remove shop
+
+A server reads the file again within a second.
+"""
+
+import math
+from contextlib import contextmanager
+
+import click
+
+from ..web.access.api_keys import SCOPES, add, read, remove
+
+__all__ = ["keys"]
+
+file_option = click.option(
+    "--file", required=True, envvar="DAYLIGHT_KEYS_FILE", help="The file of keys (default: DAYLIGHT_KEYS_FILE)."
+)
+
+
+@contextmanager
+def refusals():
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@click.group()
+def keys():
+    """API keys: add, list, remove. A server reads the file again within a second."""
+
+
+@keys.command("add")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), default=["predict"], help="Repeatable.")
+@click.option("--rate", type=float, default=0.0, help="Requests a second, over all workers (default: any number).")
+@click.option("--burst", type=int, help="Requests taken at once after a pause (default: those of one second).")
+@file_option
+def add_key(name, scopes, rate, burst, file):
+    """Make a key for NAME and print it, this once."""
+    if not math.isfinite(rate):
+        raise click.BadParameter("expected a number", param_hint="--rate")
+    with refusals():
+        made = add(file, name, scopes, rate, max(1, math.ceil(rate)) if burst is None else burst)
+    click.echo(f"{name} is in {file}; its key is shown this once:", err=True)
+    click.echo(made)
+
+
+@keys.command("list")
+@file_option
+def list_keys(file):
+    """List the keys: names, scopes, limits, since when."""
+    with refusals():
+        for key in read(file):
+            limit = f"{key.rate:g}/s, {key.burst} at once" if key.rate else "any rate"
+            click.echo(f"{key.name:24} {','.join(key.scopes):16} {limit:24} {key.created}")
+
+
+@keys.command("remove")
+@click.argument("name")
+@file_option
+def remove_key(name, file):
+    """Take the key of NAME away; whatever is sent with it is refused within a second."""
+    with refusals():
+        remove(file, name)
+    click.echo(f"{name} is removed")

@@ -1,0 +1,229 @@
+"""The kinds of column: the JSON values one takes without loss, and the array they become.
+
+    KINDS["integer"].fits(column, 3.0)       # True; 3.5, "3" and true are not integers
+    KINDS["number"].array(column, [31, None])  # array([31., nan]) for a column of float64
+
+A kind is asked about a column (`service.models.tables.column.Column`) and keeps no state of its own.
+"""
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+
+import numpy as np
+
+__all__ = ["EXACT", "KINDS", "NUMPY", "Kind", "whole_range"]
+
+LISTED = 8  # categories named in one sentence
+
+
+class Kind:
+    """What the kinds share: `types` a cell may have, and how every cell is looked at where none is special."""
+
+    types = frozenset()
+    told = ""
+
+    def types_of(self, column):
+        return self.types
+
+    def expected(self, column):
+        return self.told
+
+    def fits(self, column, value):
+        return True
+
+    def all_fit(self, column, values, types):
+        return all(value is None or self.fits(column, value) for value in values)
+
+    def array(self, column, values):
+        return typed(values, column.dtype, column.missing)
+
+
+class Number(Kind):
+    """A finite float; whole numbers pass where a float holds them exactly."""
+
+    types = frozenset({int, float})
+    told = "number"
+
+    def fits(self, column, value):
+        try:
+            return math.isfinite(value) and float(value) == value and abs(value) <= largest(column.dtype)
+        except OverflowError:  # a whole number beyond every float
+            return False
+
+    def all_fit(self, column, values, types):
+        if type(None) not in types and column.dtype in ("float64", "float32"):
+            # A NaN hides from min and max, but not from the sum, which cannot overflow within these bounds.
+            return min(values) > -EXACT and max(values) < EXACT and math.isfinite(sum(values))
+        return super().all_fit(column, values, types)
+
+
+class Integer(Number):
+    """A whole number within the range of the fitted dtype; 3.0 is one."""
+
+    told = "integer"
+
+    def fits(self, column, value):
+        if type(value) is float and not value.is_integer():
+            return False
+        lowest, highest = whole_range(column.dtype)
+        return lowest <= value <= highest
+
+    def all_fit(self, column, values, types):
+        if types == {int}:
+            lowest, highest = whole_range(column.dtype)
+            return lowest <= min(values) and max(values) <= highest
+        return Kind.all_fit(self, column, values, types)
+
+    def array(self, column, values):
+        whole = [None if value is None else int(value) for value in values]
+        if None in whole and column.dtype in NUMPY:
+            return typed(whole, "float64")  # as pandas does to a column of integers with a hole in it
+        return typed(whole, column.dtype, column.missing)
+
+
+class Boolean(Kind):
+    types = frozenset({bool})
+    told = "true or false"
+
+    def all_fit(self, column, values, types):
+        return True
+
+    def array(self, column, values):
+        dtype = "object" if None in values and column.dtype == "bool" else column.dtype
+        return typed(values, dtype, column.missing)
+
+
+class Category(Kind):
+    """One of the values the model has seen; others only as its encoder says."""
+
+    def types_of(self, column):
+        found = {type(value) for value in column.categories}
+        return found | NUMBER.types if found & NUMBER.types else found
+
+    def expected(self, column):
+        listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in column.categories[:LISTED])
+        more = len(column.categories) - LISTED
+        listed += f" and {more} more" if more > 0 else ""
+        return f"a value like {listed}" if column.accepts_unknown else f"one of {listed}"
+
+    def fits(self, column, value):
+        if value in column.known:
+            return True
+        if not column.accepts_unknown:
+            return False
+        if type(value) not in NUMBER.types:
+            return True
+        return (INTEGER if column.dtype.lower().startswith(WHOLE) else NUMBER).fits(column, value)
+
+    def all_fit(self, column, values, types):
+        return all(value is None or self.fits(column, value) for value in set(values))
+
+    def array(self, column, values):
+        if column.dtype == "category":
+            import pandas as pd  # only where a frame is needed at all
+
+            dtype = pd.CategoricalDtype(list(column.categories), column.ordered)
+            # A strange category is a missing one to a column of this dtype, here as in any frame.
+            return pd.Categorical([value if value in column.known else None for value in values], dtype=dtype)
+        if None in values and column.dtype.startswith(WHOLE):
+            return typed(values, "float64")
+        return typed(values, column.dtype, column.missing)
+
+
+class Text(Kind):
+    types = frozenset({str})
+    told = "text"
+
+    def all_fit(self, column, values, types):
+        return True
+
+
+class Datetime(Kind):
+    """An ISO 8601 date or date-time; with an offset exactly where the fitted column had one."""
+
+    types = frozenset({str})
+
+    def expected(self, column):
+        zone = " with an offset" if zoned(column) else ""
+        return f"ISO 8601 date and time{zone}"
+
+    def fits(self, column, value):
+        try:
+            moment(column, value)
+        except (ValueError, OverflowError):
+            return False
+        return True
+
+    def array(self, column, values):
+        import pandas as pd  # only where a frame is needed at all
+
+        moments = [None if value is None else moment(column, value) for value in values]
+        if zoned(column):
+            return pd.Series(pd.to_datetime(moments, utc=True)).astype(column.dtype).array
+        return pd.array(moments, dtype=column.dtype)
+
+
+def zoned(column):
+    return "," in column.dtype
+
+
+def moment(column, text):
+    """ISO 8601 text -> a datetime the fitted column holds exactly. Raises ValueError or OverflowError."""
+    found = datetime.fromisoformat(text)  # also the judge of what is ISO: pandas reads "now" as a date
+    if (found.tzinfo is not None) != zoned(column):
+        raise ValueError("an offset where there was none, or none where there was one")
+    if "[us" not in column.dtype or BEYOND_MICROSECONDS.search(text):
+        import pandas as pd  # only pandas has other units than the microsecond
+
+        unit = UNIT.search(column.dtype)[1]
+        found = pd.Timestamp(text).as_unit(unit, round_ok=False)
+    return found.astimezone(UTC) if zoned(column) else found
+
+
+BEYOND_MICROSECONDS = re.compile(r"[.,]\d{7}")
+UNIT = re.compile(r"\[(s|ms|us|ns)\b")
+
+
+def largest(dtype):
+    """The largest finite value of a float dtype by its name, numpy's, pandas' or Arrow's."""
+    return LARGEST.get(dtype.lower().partition("[")[0], LARGEST["float64"])
+
+
+def whole_range(dtype):
+    """(lowest, highest) of an integer dtype by its name; what is none of them has the range of int64."""
+    limits = np.iinfo(LIMITS.get(dtype.lower().partition("[")[0], "int64"))
+    return limits.min, limits.max
+
+
+def typed(values, dtype, missing="nan"):
+    """A list of plain values -> an array of `dtype`, None becoming what that dtype calls missing."""
+    if dtype == "object":
+        hole = None if missing == "None" else np.nan
+        array = np.empty(len(values), dtype=object)
+        array[:] = [hole if value is None else value for value in values]
+        return array
+    if dtype in NUMPY:
+        return np.array(values, dtype=dtype)
+    import pandas as pd  # only where a frame is needed at all
+
+    return pd.array(values, dtype=dtype)
+
+
+EXACT = 2.0**53  # up to here every whole number is a float64
+WHOLE = ("int", "uint")
+LIMITS = {name: name for name in (f"{sign}{bits}" for sign in WHOLE for bits in (8, 16, 32, 64))}
+LARGEST = {name: float(np.finfo(name).max) for name in ("float16", "float32", "float64")}
+LARGEST |= {"halffloat": LARGEST["float16"], "float": LARGEST["float32"]}  # as Arrow calls them
+NUMPY = frozenset({"bool", "float16", "float32", "float64", *LIMITS})
+
+NUMBER, INTEGER = Number(), Integer()
+KINDS = {
+    "number": NUMBER,
+    "integer": INTEGER,
+    "boolean": Boolean(),
+    "category": Category(),
+    "text": Text(),
+    "datetime": Datetime(),
+}

@@ -1,0 +1,299 @@
+"""The column plan: rows of JSON -> the array or frame the model was fitted on.
+
+    plan = ColumnPlan([Column("a", "number", "float64"), Column("b", "number", "float64")], "array")
+    plan.read([{"b": 2, "a": 1.5}]).values   # array([[1.5, 2. ]])
+    plan.read([{"a": "1.5"}])                # InvalidInstances: both what is wrong and what is missing
+
+Rows come as a list of objects, a list of lists or an ndarray in the fitted order, an
+object of columns, or (one column only) bare values. All violations are found in one pass.
+
+There are two ways through. The short one serves tables that are numbers
+throughout: it asks what types the cells have once, for all cells together, and
+makes one array. Whatever surprises it goes the careful way, cell by cell, which
+alone decides what is wrong.
+"""
+
+import math
+from itertools import chain
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import MAX_VIOLATIONS, InvalidInstances
+from .column import ABSENT, shown
+from .column_types import EXACT, NUMPY, whole_range
+
+__all__ = ["CONTAINERS", "ColumnPlan", "Table", "Violations"]
+
+CONTAINERS = ("array", "frame", "list", "numbers")
+KEPT = 100 * MAX_VIOLATIONS  # found column by column, told row by row: the first rows of a hundred columns
+NAMED = 10  # columns of no use named in one answer
+PLAIN = frozenset({int, float})
+HOLES = PLAIN | {type(None)}
+SHORT = frozenset(map(np.dtype, NUMPY - {"bool", "float16"}))  # float16 ends long before EXACT
+
+
+class Table(NamedTuple):
+    """`values`: ndarray [rows, columns], DataFrame, or ndarray [rows] for a model of one text."""
+
+    values: object
+    rows: int
+    warnings: tuple = ()
+
+
+class ColumnPlan:
+    """How rows become what the model was fitted on; built once, used by every request.
+
+    `container`: "array" (ndarray, [rows, columns]), "frame" (DataFrame) or "list"
+    (ndarray [rows], for vectorisers fitted on a series of texts). An array of numbers has
+    the dtype that numpy gives the fitted columns together; any other array is of objects.
+    "numbers" is for compiled models: float64 [rows, columns], categories as their codes.
+    """
+
+    def __init__(self, columns, container):
+        self.columns = tuple(columns)
+        self.container = container
+        self.names = tuple(column.name for column in self.columns)
+        self._labels = [column.name if column.label is None else column.label for column in self.columns]
+        self._places = {name: place for place, name in enumerate(self.names)}
+        self._pick = itemgetter(*self.names) if len(self.names) > 1 else None
+        self._dtype = common_dtype(self.columns)
+        self._short = container in ("array", "numbers") and self._dtype in SHORT and self._pick is not None
+        self._not_nullable = np.array([not column.nullable for column in self.columns])
+        self._integers = np.flatnonzero([column.kind == "integer" for column in self.columns])
+        limits = [whole_range(self.columns[place].dtype) for place in self._integers if self._short]
+        self._lowest = np.array([lowest for lowest, _ in limits], dtype=np.float64)
+        self._highest = np.array([highest for _, highest in limits], dtype=np.float64)
+
+    def read(self, instances):
+        """Rows -> Table. Raises InvalidInstances naming every violation."""
+        return (self._short and self._read_numbers(instances)) or self._read_carefully(instances)
+
+    def records(self, instances):
+        """Rows in any accepted form -> a list of {column: cell} with this model's columns only."""
+        cells, _ = self._by_column(instances, Violations())
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*cells, strict=True)]
+
+    def _read_numbers(self, instances):
+        """The short way: a Table, or None where anything at all is out of the ordinary."""
+        if type(instances) is not list or not instances:
+            return self._read_array(instances) if type(instances) is np.ndarray else None
+        shapes = set(map(type, instances))
+        width, warnings = len(self.names), ()
+        if shapes == {dict}:
+            try:
+                cells = list(chain.from_iterable(map(self._pick, instances)))
+            except KeyError:
+                return None
+            if max(map(len, instances)) > width:
+                warnings = self._ignored(chain.from_iterable(instances))
+        elif shapes == {list} and set(map(len, instances)) == {width}:
+            cells = list(chain.from_iterable(instances))
+        else:
+            return None
+        types = set(map(type, cells))
+        if not types <= HOLES:
+            return None
+        try:
+            if type(None) in types:
+                array = np.array(cells, dtype=np.float64)
+            else:  # a quarter quicker, but to it None is no number
+                array = np.fromiter(cells, np.float64, count=len(cells))
+        except OverflowError:
+            return None
+        return self._numbers(array.reshape(-1, width), warnings, may_miss=type(None) in types)
+
+    def _read_array(self, instances):
+        """The short way for an ndarray [rows, columns]; a NaN is a missing value."""
+        if instances.shape != (len(instances) or None, len(self.names)) or instances.dtype.kind not in "fiu":
+            return None
+        return self._numbers(np.array(instances, dtype=np.float64), (), may_miss=True)  # a copy: a body is read-only
+
+    def _numbers(self, array, warnings, *, may_miss):
+        """float64 [rows, columns] -> Table, or None where a value may not fit its column."""
+        holes = False
+        # The ufunc's own reduction, for one row half the price of max(). False also where there is a NaN.
+        if not np.maximum.reduce(np.abs(array), axis=None) < EXACT:
+            holes = may_miss and self._holes_allowed(array)
+            if not holes:
+                return None
+        if len(self._integers) and not self._whole(array[:, self._integers]):
+            return None
+        if not holes and self._dtype != array.dtype:
+            array = array.astype(self._dtype)
+        return Table(array, len(array), warnings)
+
+    def _holes_allowed(self, array):
+        """Whether every NaN stands in a nullable column and the rest is well inside the exact range."""
+        holes = np.isnan(array)
+        if (holes.any(axis=0) & self._not_nullable).any():
+            return False
+        return bool((np.abs(array[~holes]) < EXACT).all())
+
+    def _whole(self, cells):
+        whole = (cells == np.floor(cells)) & (cells >= self._lowest) & (cells <= self._highest)
+        return bool((whole | np.isnan(cells)).all())
+
+    def _ignored(self, names):
+        """The warning for columns the model does not have."""
+        extra = [name for name in dict.fromkeys(names) if name not in self._places]
+        told = [f"column {shown(name)} is not a column of this model and was ignored" for name in extra[:NAMED]]
+        if len(extra) > NAMED:
+            told.append(f"{len(extra) - NAMED} more columns are none of this model and were ignored")
+        return tuple(told)
+
+    def _read_carefully(self, instances):
+        violations = Violations()
+        cells, warnings = self._by_column(instances, violations)
+        rows = len(cells[0])
+        arrays = []
+        for column, values in zip(self.columns, cells, strict=True):
+            if not column.all_fit(values):
+                values = without_nan(values)
+                self._check(column, values, violations)
+            if not violations.total:
+                arrays.append((column.codes if self.container == "numbers" else column.array)(values))
+                strangers = column.strangers(values)
+                if strangers:
+                    listed = ", ".join(sorted(map(shown, strangers))[:3])
+                    warnings += (f"column {shown(column.name)}: not seen when the model was fitted: {listed}",)
+        violations.refuse()
+        return Table(self._assemble(arrays, rows), rows, warnings)
+
+    def _check(self, column, values, violations):
+        """Add a violation for every cell that does not fit; one alone where all rows lack the column."""
+        wrong = [row for row, value in enumerate(values) if not column.fits(value)]
+        if len(wrong) == len(values) > 1 and all(value is ABSENT for value in values):
+            violations.add(None, column.name, column.expected, "nothing")
+        else:
+            for row in wrong[:MAX_VIOLATIONS]:  # row by row, an answer never gets further into one column
+                violations.add(row, column.name, column.expected, shown(values[row]))
+            violations.total += len(wrong[MAX_VIOLATIONS:])
+
+    def _by_column(self, instances, violations):
+        """Any accepted form of rows -> a list of cells per column, and the warnings."""
+        if isinstance(instances, np.ndarray):
+            instances = instances.tolist()
+        if isinstance(instances, dict):
+            return self._from_columns(instances, violations)
+        if not isinstance(instances, list) or not instances:
+            violations.add(None, None, "a list of rows, at least one", shown(instances))
+            violations.refuse()
+        shapes = set(map(type, instances))
+        if shapes == {dict}:
+            cells = [[instance.get(name, ABSENT) for instance in instances] for name in self.names]
+            return cells, self._ignored(chain.from_iterable(instances))
+        if shapes == {list} and set(map(len, instances)) == {len(self.names)}:
+            return list(map(list, zip(*instances, strict=True))), ()
+        for row, instance in enumerate(instances):
+            self._check_row(row, instance, violations)
+        violations.refuse()
+        objects = [instance for instance in instances if isinstance(instance, dict)]
+        cells = [
+            [
+                instance.get(name, ABSENT)
+                if isinstance(instance, dict)
+                else instance[place]
+                if isinstance(instance, list)
+                else instance
+                for instance in instances
+            ]
+            for place, name in enumerate(self.names)
+        ]
+        return cells, self._ignored(chain.from_iterable(objects))
+
+    def _check_row(self, row, instance, violations):
+        width = len(self.names)
+        if isinstance(instance, list):
+            if len(instance) != width:
+                violations.add(row, None, f"{width} values, in the order of the columns", f"{len(instance)} values")
+        elif not isinstance(instance, dict) and width != 1:
+            violations.add(row, None, f"an object or a list of {width} values", shown(instance))
+
+    def _from_columns(self, instances, violations):
+        lengths = {}
+        for name, values in instances.items():
+            if name not in self._places:
+                continue
+            if isinstance(values, list):
+                lengths[name] = len(values)
+            else:
+                violations.add(None, name, "a list with one value a row", shown(values))
+        violations.refuse()
+        rows = max(lengths.values(), default=0)
+        for name, length in lengths.items():
+            if length != rows:
+                violations.add(None, name, f"{rows} values, as many as the longest column", f"{length} values")
+        if not rows:
+            for column in self.columns:
+                got = "no values" if column.name in lengths else "nothing"
+                violations.add(None, column.name, f"a list of {column.expected}, at least one", got)
+        violations.refuse()
+        return [instances.get(name, [ABSENT] * rows) for name in self.names], self._ignored(instances)
+
+    def _assemble(self, arrays, rows):
+        if self.container == "list":
+            return arrays[0]
+        if self.container == "numbers":
+            return np.ascontiguousarray(np.array(arrays, dtype=np.float64).T)
+        if self.container == "frame":
+            import pandas as pd  # a worker whose models all take arrays never imports it
+
+            # pandas would turn an object array of texts into its str dtype; the model was fitted on objects
+            kept = [pd.Series(one, dtype=object, copy=False) if one.dtype == object else one for one in arrays]
+            frame = pd.DataFrame(dict(enumerate(kept)), copy=False)
+            frame.columns = self._labels
+            return frame
+        if self._dtype is not None:
+            dtype = np.result_type(self._dtype, *(array.dtype for array in arrays if isinstance(array, np.ndarray)))
+            return np.column_stack([np.asarray(array, dtype=dtype) for array in arrays])
+        table = np.empty((rows, len(arrays)), dtype=object)
+        for place, array in enumerate(arrays):
+            table[:, place] = array
+        return table
+
+
+def common_dtype(columns):
+    """The dtype of an array that holds these columns and only numbers, or only truth values; else None."""
+    kinds = {column.kind for column in columns}
+    if kinds == {"boolean"} and not any(column.nullable for column in columns):
+        return np.dtype(bool)
+    if not kinds <= {"number", "integer"}:
+        return None
+    # The nullable dtypes of pandas and Arrow are what scikit-learn makes floats of.
+    return np.result_type(*(column.dtype if column.dtype in NUMPY else "float64" for column in columns))
+
+
+class Violations:
+    """Everything that is wrong with one request; the first are kept, all are counted."""
+
+    def __init__(self):
+        self.found = []
+        self.total = 0
+
+    def add(self, row, column, expected, got):
+        self.total += 1
+        if len(self.found) < KEPT:
+            place = {"row": row, "column": column}
+            self.found.append({k: v for k, v in place.items() if v is not None} | {"expected": expected, "got": got})
+
+    def refuse(self):
+        """Raise InvalidInstances if anything was found."""
+        if self.total:
+            self.found.sort(key=lambda violation: violation.get("row", -1))
+            raise InvalidInstances(summary(self.found[0], self.total), details=self.found, total=self.total)
+
+
+def summary(first, total):
+    """One sentence for people: the first violation, and how many there are."""
+    place = ", ".join(f"{what} {shown(first[what])}" for what in ("row", "column") if what in first)
+    others = f" (and {total - 1} more)" if total > 1 else ""
+    return f"{place + ': ' if place else ''}expected {first['expected']}, got {first['got']}{others}"
+
+
+def without_nan(values):
+    """Bare NaN, which some clients send for a missing value, as None."""
+    if any(type(value) is float and math.isnan(value) for value in values):
+        return [None if type(value) is float and math.isnan(value) else value for value in values]
+    return values

@@ -1,0 +1,1 @@
+"""A request without a framework: middleware, context, handlers and the fast path."""

@@ -1,0 +1,1 @@
+"""Who may ask: policy, API keys, rate limits, exposure of the server, CORS."""

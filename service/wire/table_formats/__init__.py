@@ -1,0 +1,39 @@
+"""Whole tables as bodies, besides JSON: CSV, an Arrow stream, Parquet, one array of numpy.
+
+    decode("text/csv", b"age,city\n31,Oslo\n", columns, max_rows=100)   # {"age": [31], "city": ["Oslo"]}
+    encode("text/csv", {"predict": ["yes"]})                            # b"predict\r\nyes\r\n"
+
+Each form is one module with `decode(body, columns, max_rows, max_bytes)` and `encode(outputs)`. What decode gives
+is what JSON would have given, so one column plan judges all of them. Arrow's library is imported when first needed.
+"""
+
+from importlib import import_module
+
+__all__ = ["ARROW", "CSV", "FORMS", "NPY", "PARQUET", "decode", "encode"]
+
+CSV = "text/csv"
+ARROW = "application/vnd.apache.arrow.stream"
+PARQUET = "application/vnd.apache.parquet"
+NPY = "application/x-npy"
+
+FORMS = {
+    CSV: ".csv",
+    ARROW: ".arrow",
+    PARQUET: ".parquet",
+    NPY: ".npy",
+}
+
+
+def decode(media_type, body, columns, max_rows, max_bytes):
+    """Bytes in one of FORMS -> instances: an object of columns, or a list of rows in the fitted order.
+
+    columns: what the model was fitted on, in order; `name`, `kind`, `categories`, `nullable`, `expected` are read.
+    max_bytes: what the table may take once it is unpacked. Columns the model does not have are named with no
+    cells. Raises RequestError, InvalidInstances or PayloadTooLarge.
+    """
+    return import_module(FORMS[media_type], __package__).decode(body, columns, max_rows, max_bytes)
+
+
+def encode(media_type, outputs):
+    """{output: one plain value a row} -> bytes in one of FORMS; None where the form cannot hold them."""
+    return import_module(FORMS[media_type], __package__).encode(outputs)

@@ -1,0 +1,132 @@
+"""Offline scoring: the service's own plan over files, wrong rows set aside with the reason."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from service.cli import main
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from service.batch import scoring
+from service.packing import pack
+from service.wire.table_formats.csv_cells import typed
+
+ROWS = 240
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"zip": rng.choice(["007", "123"], ROWS), "age": rng.integers(1, 90, ROWS)})
+    return frame, np.where(frame["age"] > 40, "old", "young")
+
+
+@pytest.fixture(scope="module")
+def estimator(table):
+    frame, y = table
+    encode = make_column_transformer((OneHotEncoder(), ["zip"]), remainder="passthrough")
+    return make_pipeline(encode, LogisticRegression(max_iter=1000)).fit(frame, y)
+
+
+@pytest.fixture(scope="module")
+def store(table, estimator, tmp_path_factory):
+    store = tmp_path_factory.mktemp("store")
+    pack(estimator, *table, name="ages", store=store)
+    return store
+
+
+def run(store, *arguments, stdin=None):
+    return CliRunner().invoke(main, ["predict", "ages", *map(str, arguments), "--store", str(store)], input=stdin)
+
+
+def test_a_csv_is_scored_as_in_process_and_keeps_its_columns(store, table, estimator, tmp_path):
+    frame, _ = table
+    frame.assign(note="kept").to_csv(tmp_path / "in.csv", index=False)
+    result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--outputs", "predict,predict_proba")
+    assert result.exit_code == 0, result.output
+    scored = pd.read_csv(tmp_path / "out.csv", dtype={"zip": str})
+    assert scored["zip"].tolist() == frame["zip"].tolist()  # "007" is not 7
+    assert set(scored["note"]) == {"kept"}
+    assert scored["predict"].tolist() == estimator.predict(frame).tolist()
+    assert scored["predict_proba.old"].to_numpy() == pytest.approx(estimator.predict_proba(frame)[:, 0], rel=1e-15)
+    assert not (tmp_path / "out.rejects.csv").exists()
+
+
+def test_parquet_in_and_out(store, table, estimator, tmp_path):
+    frame, _ = table
+    frame.to_parquet(tmp_path / "in.parquet")
+    result = run(store, tmp_path / "in.parquet", "-o", tmp_path / "out.parquet")
+    assert result.exit_code == 0, result.output
+    assert pd.read_parquet(tmp_path / "out.parquet")["predict"].tolist() == estimator.predict(frame).tolist()
+
+
+@pytest.mark.parametrize("chunk", [7, 10_000])
+def test_wrong_rows_are_set_aside_with_every_reason_and_the_rest_is_scored(
+    store, table, estimator, tmp_path, monkeypatch, chunk
+):
+    monkeypatch.setattr(scoring, "CHUNK_ROWS", chunk)
+    frame = table[0].astype(str)
+    wrong = [0, 3, 100, 239]
+    frame.loc[wrong, "age"] = ["old", "", "1.5", "4x"]
+    frame.loc[3, "zip"] = "999"
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    assert "236 rows scored; 4 rejected" in result.output
+    rejects = pd.read_csv(tmp_path / "out.rejects.csv", dtype=str)
+    assert rejects["row"].astype(int).tolist() == wrong
+    assert rejects["reason"].tolist() == [
+        'age: expected integer, got "old"',
+        'zip: expected one of "007", "123", got "999"; age: expected integer, got null',
+        "age: expected integer, got 1.5",
+        'age: expected integer, got "4x"',
+    ]
+    good = table[0].drop(index=wrong)
+    assert pd.read_csv(tmp_path / "out.csv")["predict"].tolist() == estimator.predict(good).tolist()
+
+
+def test_more_wrong_rows_than_one_answer_names_are_all_set_aside(store, table, tmp_path):
+    frame = table[0].astype(str)
+    frame.loc[:199, "age"] = "wrong"
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    assert "40 rows scored; 200 rejected" in run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv").output
+
+
+def test_standard_input_to_standard_output(store, table, estimator):
+    frame = table[0].head(3)
+    result = run(store, "-", "-o", "-", stdin=frame.to_csv(index=False))
+    assert result.exit_code == 0
+    assert [line.split(",")[-1] for line in result.stdout.splitlines()] == ["predict", *estimator.predict(frame)]
+
+
+def test_a_file_without_a_column_is_refused_and_leaves_nothing(store, table, tmp_path):
+    table[0].drop(columns="age").to_csv(tmp_path / "in.csv", index=False)
+    result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 1
+    assert 'column "age": expected integer, got nothing' in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["absent.csv"], "No such file"), (["bad.csv"], "Expected 2 fields"), (["empty.csv"], "No columns to parse")],
+)
+def test_files_that_cannot_be_read_are_one_sentence(store, tmp_path, arguments, told):
+    (tmp_path / "bad.csv").write_text("zip,age\n007,1\n007,1,2,3\n")
+    (tmp_path / "empty.csv").write_text("")
+    result = run(store, tmp_path / arguments[0], "-o", tmp_path / "out.csv")
+    assert result.exit_code == 1
+    assert told in result.output
+    assert "Traceback" not in result.output
+
+
+def test_cells_become_what_their_kind_asks_for_or_stay_text():
+    cells = ["1", "1.5", "", "x", "1_0", "inf", "٣"]
+    assert typed(cells, "number", nullable=False) == [1.0, 1.5, None, "x", "1_0", "inf", "٣"]
+    assert typed(["3", "3.0", "x"], "integer", nullable=False) == [3, 3.0, "x"]
+    assert typed(["true", "False", "yes"], "boolean", nullable=False) == [True, False, "yes"]
+    assert typed(["", "007"], "text", nullable=False) == ["", "007"]
+    assert typed(["", "007"], "text", nullable=True) == [None, "007"]

@@ -1,0 +1,273 @@
+"""The client's command line, and how it reads CSV, against the tiny server."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.support.serving import ROOT
+from client import Client, csv_file
+from client.__main__ import main
+from tests.support.client_server import Answer, answering, ok
+
+COLUMNS = [
+    {"name": "age", "kind": "number", "nullable": True},
+    {"name": "count", "kind": "integer", "nullable": False},
+    {"name": "member", "kind": "boolean", "nullable": True},
+    {"name": "city", "kind": "category", "nullable": True, "categories": ["Rome", "Oslo", None]},
+    {"name": "grade", "kind": "category", "nullable": False, "categories": [1, 2]},
+    {"name": "note", "kind": "text", "nullable": False},
+    {"name": "day", "kind": "datetime", "nullable": True},
+]
+ENTRIES = [
+    {"id": "m", "kind": "tabular", "version": "1", "default": True},
+    {"id": "t", "kind": "text_generation", "version": "2", "default": False},
+]
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+
+
+def predict(request):
+    """Says of each row what it got; `predict_proba` as well, where outputs are asked for."""
+    call = json.loads(request.body)
+    rows = call.get("instances") or [
+        dict(zip(call["inputs"], row, strict=True)) for row in zip(*call["inputs"].values(), strict=True)
+    ]
+    answer = {"predictions": rows, "model_name": "m", "model_version": "1"}
+    if "outputs" in call:
+        answer["outputs"] = {"predict": ["\u00e9"] * len(rows), "predict_proba": [{"\u00e9": 1.0}] * len(rows)}
+        answer["warnings"] = ["ignored: 'index'"]
+    return ok(answer)
+
+
+def complete(request):
+    (prompt,) = json.loads(request.body)["instances"]
+    prediction = {"text": f"<{prompt}>", "finish_reason": "stop", "usage": USAGE}
+    return ok({"predictions": [prediction], "model_name": "t", "model_version": "2"})
+
+
+@pytest.fixture
+def server():
+    routes = {
+        "GET /v1/models": ok({"data": ENTRIES}),
+        "GET /v1/models/m": ok({"name": "m", "kind": "tabular", "columns": COLUMNS}),
+        "GET /v1/models/t": ok({"name": "t", "kind": "text_generation"}),
+        "POST /v1/models/m:predict": predict,
+        "POST /v1/models/t:predict": complete,
+    }
+    with answering(routes) as server:
+        yield server
+
+
+@pytest.fixture
+def run(server, capsys):
+    """Run a command against the server: (exit code, standard output, standard error)."""
+
+    def run(command, *arguments):
+        code = main([command, "--url", server.url, *map(str, arguments)])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def file(folder, name, content):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_a_csv_is_typed_by_the_model_s_own_columns(run, tmp_path):
+    table = (
+        "\ufeffage,count,member,city,grade,note,day,index\r\n31,4,true,Rome,2,007,2026-01-02,0\r\n\r\n,x,NA,,1,,,1\r\n"
+    )
+    code, out, err = run("predict", file(tmp_path, "rows.csv", table))
+    assert (code, err) == (0, "")
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {
+            "age": 31.0,
+            "count": 4,
+            "member": True,
+            "city": "Rome",
+            "grade": 2.0,
+            "note": "007",
+            "day": "2026-01-02",
+            "index": "0",
+        },
+        {"age": None, "count": "x", "member": None, "city": None, "grade": 1.0, "note": "", "day": None, "index": "1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "value"),
+    [
+        ("number", "1e3", 1000.0),
+        ("number", " 5", 5.0),
+        ("number", "nan", None),
+        ("number", "inf", "inf"),
+        ("number", "1_000", "1_000"),
+        ("number", "\u0661", "\u0661"),
+        ("number", "1,5", "1,5"),
+        ("number", "9" * 400, "9" * 400),
+        ("integer", "-7", -7),
+        ("integer", "9007199254740993", 9007199254740993),
+        ("integer", "5.0", 5.0),
+        ("integer", "five", "five"),
+        ("boolean", "TRUE", True),
+        ("boolean", "1", "1"),
+        ("text", "NA", "NA"),
+        (None, "", ""),
+    ],
+)
+def test_cells_become_values_of_their_kind_or_stay_as_they_are(kind, cell, value):
+    found = csv_file.value_of(cell, {"name": "x", "kind": kind, "nullable": False})
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"age": 31}, {"age": NaN}]',
+        '{"data": [{"age": 31}, {"age": null}]}',
+        '{"instances": [{"age": 31}, {"age": null}]}',
+        '{"inputs": {"age": [31, null]}}',
+        '{"age": [31, null]}',
+        '{"age": {"0": 31, "1": null}}',
+    ],
+    ids=["records", "data", "instances", "inputs", "columns", "to_json"],
+)
+def test_rows_of_json_come_in_every_form(run, tmp_path, content):
+    code, out, _ = run("predict", file(tmp_path, "rows.json", content))
+    assert code == 0
+    assert out == '{"age": 31}\n{"age": null}\n'
+
+
+def test_outputs_make_each_line_an_object_and_warnings_go_to_stderr(run, server, tmp_path):
+    rows = file(tmp_path, "rows.json", "[[1], [2]]")
+    code, out, err = run("predict", rows, "--outputs", "predict,predict_proba", "--top-k", 1, "--model", "m")
+    assert code == 0
+    assert out == '{"predict": "\u00e9", "predict_proba": {"\u00e9": 1.0}}\n' * 2
+    assert err == "daylight-client: ignored: 'index'\n"
+    sent = json.loads(server.requests[-1].body)
+    assert sent == {"instances": [[1], [2]], "outputs": ["predict", "predict_proba"], "top_k": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "prompt"),
+    [
+        ("text.json", '{"text": "Once"}', "Once"),
+        ("text.json", '"Once"', "Once"),
+        ("text.txt", "Once\nupon", "Once\nupon"),
+    ],
+    ids=["object", "string", "plain"],
+)
+def test_generate_reads_the_article_s_file(run, tmp_path, name, content, prompt):
+    assert run("generate", "--model", "t", "--file", file(tmp_path, name, content)) == (0, f"<{prompt}>\n", "")
+
+
+def test_generate_sends_what_it_is_told(run, server):
+    told = ["--max-tokens", 5, "--temperature", 0, "--seed", 7, "--stop", "a", "--stop", "b", "--model-version", 2]
+    server.routes["POST /v1/models/t/versions/2:predict"] = complete
+    assert run("generate", "Once", "--model", "t", *told)[:2] == (0, "<Once>\n")
+    parameters = json.loads(server.requests[-1].body)["parameters"]
+    assert parameters == {"max_tokens": 5, "temperature": 0.0, "seed": 7, "stop": ["a", "b"]}
+
+
+def test_models_marks_the_default(run):
+    code, out, _ = run("models")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["m*", "tabular", "version", "1"],
+        ["t", "text_generation", "version", "2"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("rows.csv", "a,b\n1,2\n3\n", "rows.csv: line 3 has 1 cells, the header has 2"),
+        ("rows.csv", "a,a\n1,2\n", "rows.csv: the header names a column twice"),
+        ("rows.csv", 'a\n"1', "rows.csv: line 2: unexpected end of data"),
+        ("rows.csv", b"a\n\xe9\n", "rows.csv is not UTF-8: invalid continuation byte at byte 2"),
+        ("rows.json", '[{"a": 1', "rows.json is not JSON: "),
+        ("rows.json", "7", "rows.json holds neither a list of rows nor an object"),
+        ("rows.json", '[{"a": Infinity}]', "infinity"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_code_2(run, tmp_path, name, content, told):
+    code, out, err = run("predict", file(tmp_path, name, content))
+    assert (code, out) == (2, "")
+    assert err.startswith("daylight-client: ")
+    assert told in err
+
+
+def test_an_empty_csv_is_refused_by_the_server(run, server, tmp_path):
+    server.routes["POST /v1/models/m:predict"] = Answer(422, b'{"error": "no rows"}')
+    assert run("predict", file(tmp_path, "rows.csv", "")) == (1, "", "daylight-client: no rows (422)\n")
+
+
+def test_what_is_wrong_otherwise_is_code_2_as_well(run, tmp_path):
+    for arguments, told in [
+        (("predict", tmp_path / "absent.csv"), "No such file"),
+        (("predict", file(tmp_path, "rows.csv", "a\n1\n"), "--model", "t"), "t is of kind text_generation"),
+        (("generate", "--model", "t", "--file", file(tmp_path, "text.json", "[]")), "neither a string nor"),
+    ]:
+        code, out, err = run(*arguments)
+        assert (code, out) == (2, "")
+        assert told in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["predict"], ["generate"], ["generate", "x", "--file", "y"], ["unknown"]])
+def test_wrong_usage_is_code_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: daylight-client" in capsys.readouterr().err
+
+
+def test_refusals_are_code_1_and_failures_code_3(run, server):
+    server.routes["POST /v1/models/t:predict"] = Answer(422, b'{"error": "too long", "code": "invalid_parameters"}')
+    assert run("generate", "x", "--model", "t") == (1, "", "daylight-client: too long (422, invalid_parameters)\n")
+    assert run("generate", "x")[0] == 1  # t is not the default
+    for status in (429, 500, 502, 503):
+        server.routes["POST /v1/models/t:predict"] = Answer(status, b"<h1>no</h1>")
+        code, out, err = run("generate", "x", "--model", "t")
+        assert (code, out) == (3, "")
+        assert f"({status})" in err
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:1200", "ftp://host", "http://", "", "http:///v1"])
+def test_a_url_that_is_none_is_refused_at_once(url, capsys):
+    with pytest.raises(ValueError, match="expected http://host:port"):
+        Client(url)
+    assert main(["models", "--url", url]) == 2
+    assert "expected http://host:port" in capsys.readouterr().err
+
+
+def process(server, *arguments, **options):
+    command = [sys.executable, "-m", "client", *arguments, "--url", server.url]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=60, **options)
+
+
+def test_as_a_process_it_reads_standard_input_of_either_form(server):
+    for content in (b"age\n31\n", b' [{"age": 31.0}]'):
+        done = process(server, "predict", "-", input=content)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b'{"age": 31.0}\n', b"")
+
+
+def test_as_a_process_it_ends_quietly_when_nobody_reads_on(server, tmp_path):
+    rows = file(tmp_path, "rows.json", json.dumps([{"age": 31}] * 20_000))
+    command = [sys.executable, "-m", "client", "predict", rows, "--url", server.url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b'{"age": 31}\n'
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
+
+
+def test_as_a_process_it_says_what_is_wrong_without_a_traceback(server):
+    server.server_close()
+    server.shutdown()
+    done = process(server, "models")
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"daylight-client: no connection to http://127.0.0.1:")
+    assert b"Traceback" not in done.stderr

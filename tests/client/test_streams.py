@@ -1,0 +1,110 @@
+"""The client's streams and chats against the running server, and against one that breaks off."""
+
+import io
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from benchmarks.support.serving import live_server
+from client import Client, InvalidRequest, ModelNotFound, ServerError
+from client.__main__ import main
+from tests.support.tiny_text import pack_tiny
+
+GREEDY = {"max_tokens": 12, "temperature": 0}
+MESSAGES = [{"role": "user", "content": "abc"}]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    store = tmp_path_factory.mktemp("store")
+    pack_tiny(store)
+    with live_server(store) as server:
+        yield server
+
+
+@pytest.fixture
+def client(url):
+    with Client(url) as client:
+        yield client
+
+
+def test_a_stream_is_the_text_in_pieces(client):
+    pieces = client.stream("abc", **GREEDY)
+    found = list(pieces)
+    assert len(found) > 1
+    assert "".join(found) == pieces.text == client.generate("abc", **GREEDY)
+    assert (pieces.finish_reason, pieces.usage["completion_tokens"]) == ("length", 12)
+
+
+def test_a_chat_whole_and_in_pieces(client):
+    answer = client.chat(MESSAGES, **GREEDY)
+    assert answer == "".join(client.chat(MESSAGES, stream=True, **GREEDY))
+    assert (answer.finish_reason, answer.model) == ("length", "tiny")
+
+
+def test_a_stream_may_be_closed_early(client):
+    with client.stream("abc", max_tokens=100) as pieces:
+        next(pieces)
+    assert list(pieces) == []
+    assert client.generate("abc", **GREEDY)
+
+
+def test_what_is_refused_is_refused_before_the_first_piece(client):
+    with pytest.raises(InvalidRequest, match="temperature: expected"):
+        client.stream("abc", temperature=-1)
+    with pytest.raises(ModelNotFound, match="'huge'"):
+        client.chat(MESSAGES, "huge")
+
+
+def test_the_command_line_talks(url, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("abc\n\nand\n"))
+    assert main(["chat", "--url", url, "--max-tokens", "5", "--temperature", "0"]) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 2
+    assert told.err.count("5 tokens, ") == 2
+
+
+def test_the_command_line_streams(url, capsys, client):
+    assert main(["generate", "abc", "--stream", "--url", url, "--max-tokens", "12", "--temperature", "0"]) == 0
+    assert capsys.readouterr().out == client.generate("abc", **GREEDY) + "\n"
+
+
+@pytest.fixture
+def broken():
+    """Serves whatever events are put into `events`, and then hangs up."""
+
+    class Broken(BaseHTTPRequestHandler):
+        events = b""
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(Broken.events)
+
+        def log_message(self, *_):
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Client(f"http://127.0.0.1:{server.server_port}") as client:
+            yield client, Broken
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        (b'data: {"choices": [{"text": "a"}]}\n\n', "ended in its middle"),
+        (b'data: {"error": {"message": "it broke", "code": "prediction_failed"}}\n\n', "it broke"),
+        (b"data: nonsense\n\n", "something unexpected"),
+    ],
+)
+def test_a_stream_that_breaks_says_so(broken, events, told):
+    client, server = broken
+    server.events = events
+    with pytest.raises(ServerError, match=told):
+        list(client.stream("abc", "m"))

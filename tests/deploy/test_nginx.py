@@ -1,0 +1,166 @@
+"""The real nginx with deploy/nginx.conf, in front of the real gunicorn on a unix socket."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from benchmarks.support.nginx import NGINX, nginx
+from benchmarks.support.serving import eventually, live_server, stop
+from service.packing import pack
+from service.settings import Settings
+from tests.support.estimators import Slow, sample
+
+ROW = [5.1, 3.5, 1.4, 0.2]
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")
+
+
+@pytest.fixture(scope="module")
+def proxied(tabular_store, tmp_path_factory):
+    """The URL of nginx in front of a server of `iris`."""
+    folder = tmp_path_factory.mktemp("nginx")
+    with nginx(folder) as url, live_server(tabular_store, bind=f"unix:{folder / 'gunicorn.sock'}"):
+        eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
+        yield url
+
+
+def test_predictions_come_through_with_one_connection_kept(proxied):
+    with requests.Session() as session:
+        for _ in range(20):
+            answer = session.post(f"{proxied}/v1/models/iris:predict", json={"instances": [ROW]}, timeout=10)
+            assert answer.json()["predictions"] == ["setosa"]
+            assert answer.headers["Connection"] == "keep-alive"
+    article = requests.post(f"{proxied}/predict", json=[ROW], timeout=10)
+    assert article.json() == {"text": ["setosa"]}
+
+
+def test_the_request_id_is_made_at_the_edge(proxied):
+    answer = requests.get(f"{proxied}/health/live", headers={"X-Request-ID": "forged"}, timeout=10)
+    assert len(answer.headers["X-Request-ID"]) == 32
+    assert int(answer.headers["X-Request-ID"], 16)
+
+
+def test_a_large_body_comes_through(proxied):
+    rows = [[value + number / 1e9 for value in ROW] for number in range(60_000)]
+    answer = requests.post(f"{proxied}/v1/models/iris:predict", json={"instances": rows}, timeout=60)
+    assert int(answer.request.headers["Content-Length"]) > 2 * 2**20
+    assert answer.json()["predictions"] == ["setosa"] * len(rows)
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v1/models/iris:predict"])
+def test_a_body_over_the_limit_is_told_in_the_words_of_its_dialect(proxied, path):
+    answer = requests.post(f"{proxied}{path}", data=b" " * (Settings.max_body_bytes + 1), timeout=10)
+    body = answer.json()
+    assert answer.status_code == 413
+    assert answer.headers["Content-Type"] == "application/json"
+    assert (body["code"] if path.startswith("/v1/") else body["error"]["code"]) == "payload_too_large"
+    told = body["request_id"] if path.startswith("/v1/") else body["error"]["request_id"]
+    assert told == answer.headers["X-Request-ID"]
+
+
+def test_nginx_and_the_service_take_bodies_of_the_same_size(proxied):
+    """One byte less than what nginx refuses reaches the service, which finds only that it is no JSON."""
+    answer = requests.post(f"{proxied}/v1/models/iris:predict", data=b"[" * Settings.max_body_bytes, timeout=30)
+    assert answer.status_code in (400, 415), answer.text
+
+
+def test_errors_of_the_service_pass_through_untouched(proxied):
+    answer = requests.post(f"{proxied}/v1/models/nobody:predict", json={"instances": [ROW]}, timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
+
+
+def test_another_name_is_not_answered(proxied):
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{proxied}/health/live", headers={"Host": "elsewhere.example.org"}, timeout=10)
+
+
+def test_a_service_that_is_gone_is_a_502_in_json(tabular_store, tmp_path):
+    with nginx(tmp_path) as url, live_server(tabular_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}") as server:
+        eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
+        stop(server)
+        answer = requests.post(f"{url}/predict", json=[ROW], timeout=10)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "unavailable")
+        assert answer.headers["Retry-After"] == "1"
+        table = requests.post(f"{url}/v1/models/iris:predict", json={"instances": [ROW]}, timeout=10)
+        assert (table.status_code, table.json()["code"]) == (502, "unavailable")
+        text = requests.post(f"{url}/v1/completions", json={"model": "m", "prompt": "a"}, timeout=10)
+        assert text.json()["error"]["code"] == "unavailable"
+        assert text.json()["error"]["type"] == "server_error"
+
+
+@pytest.fixture
+def slow_store(tmp_path):
+    """A store of `slow`, which touches tmp_path/started when a prediction begins."""
+    pack(Slow(str(tmp_path / "started")).fit(*sample()), *sample(), name="slow", store=tmp_path / "store")
+    return tmp_path / "store"
+
+
+def test_a_request_outlives_the_worker_killed_under_it(slow_store, tmp_path):
+    """Its kept connection breaks, and nginx sends the POST again, to the worker that comes after."""
+    started = tmp_path / "started"
+    with (
+        nginx(tmp_path) as url,
+        live_server(slow_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}") as server,
+        requests.Session() as session,
+        ThreadPoolExecutor() as pool,
+    ):
+        eventually(lambda: session.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
+        running = pool.submit(session.post, f"{url}/predict", json=[[1.0]], timeout=30)
+        eventually(started.exists, what="the request having started")
+        os.kill(server.workers()[0], signal.SIGKILL)
+        assert running.result().json() == {"text": [1.0]}
+        assert server.log.count("Booting worker") == 2
+
+
+def test_when_the_instance_is_full_a_probe_is_still_answered(slow_store, tmp_path):
+    """The other limit, lowered to one, which holds for all addresses together."""
+    one_at_a_time = [("limit_conn instance 128", "limit_conn instance 1")]
+    with (
+        nginx(tmp_path, one_at_a_time) as url,
+        live_server(slow_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}"),
+        ThreadPoolExecutor() as pool,
+    ):
+        eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
+        running = pool.submit(requests.post, f"{url}/predict", json=[[1.0]], timeout=30)
+        eventually((tmp_path / "started").exists, what="the first request having started")
+        refused = requests.post(f"{url}/predict", json=[[0.0]], timeout=10)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
+        assert refused.headers["Retry-After"] == "1"
+        assert requests.get(f"{url}/health/live", timeout=10).json() == {"status": "live"}
+        assert running.result().json() == {"text": [1.0]}
+
+
+def test_what_is_for_the_house_stays_in_it(tabular_store, tmp_path):
+    """As seen from an address outside: this machine's, for the length of the test."""
+    outside = [("127.0.0.0/8    0", "127.0.0.0/8    1")]
+    with nginx(tmp_path, outside) as url, live_server(tabular_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}"):
+        eventually(lambda: requests.get(f"{url}/health/live", timeout=10).ok, what="liveness through nginx")
+        for method, path in (
+            ("GET", "/metrics"),
+            ("GET", "/health/ready"),
+            ("POST", "/v2/repository/models/iris/unload"),
+            ("POST", "//v2/repository/models/iris/unload"),
+            ("POST", "/v2/repository/models%2Firis/unload"),
+        ):
+            answer = requests.request(method, f"{url}{path}", timeout=10)
+            assert answer.status_code == 403, path
+
+
+def test_one_address_cannot_take_every_worker(slow_store, tmp_path):
+    """The limit, lowered to one: while the first request runs, a second is told to come back."""
+    one_at_a_time = [("limit_conn addresses 64", "limit_conn addresses 1")]
+    with (
+        nginx(tmp_path, one_at_a_time) as url,
+        live_server(slow_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}"),
+        ThreadPoolExecutor() as pool,
+    ):
+        eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
+        running = pool.submit(requests.post, f"{url}/predict", json=[[1.0]], timeout=30)
+        eventually((tmp_path / "started").exists, what="the first request having started")
+        refused = requests.get(f"{url}/v1/models", timeout=10)
+        assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+        assert refused.headers["Retry-After"] == "1"
+        assert running.result().json() == {"text": [1.0]}

@@ -1,0 +1,257 @@
+"""Constrained output: whatever a model of random weights would write, the text fits, and neighbours never notice."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from service import models
+from service.app import create_app
+from service.errors import InvalidParameters
+from service.generation.constraint import Constraints
+from service.generation.params import RULES, SamplingParams
+from service.generation.sampling import Sampler
+from service.settings import Settings
+from tests.support.tiny_text import END, byte_tokenizer, pack_tiny
+
+ROOT = Path(__file__).parents[2]
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 5, "pattern": "^[a-z]*$"},
+        "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        "tags": {"type": "array", "items": {"enum": ["a", "b"]}, "maxItems": 3},
+    },
+    "required": ["name", "age", "tags"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    store = tmp_path_factory.mktemp("store")
+    pack_tiny(store)
+    return store
+
+
+@pytest.fixture(scope="module")
+def model(store):
+    return models.load(create_app(Settings(store=store)).extensions["daylight"].store.open("tiny"), Settings(workers=1))
+
+
+@pytest.fixture(scope="module")
+def constraints():
+    tokenizer = byte_tokenizer()
+    return Constraints(
+        tokenizer.backend_tokenizer.to_str, vocabulary_size=len(tokenizer), eos_ids={tokenizer.eos_token_id}
+    )
+
+
+def written(model, constraint, **chosen):
+    return model.generate(
+        "abc", model.parameters({"max_tokens": 90, "temperature": 0, "constraint": constraint} | chosen)
+    )
+
+
+SAMPLED = [{}, *({"temperature": 3.0, "seed": seed, "top_k": 20, "top_p": 0.99} for seed in range(4))]
+
+
+@pytest.mark.parametrize("chosen", SAMPLED, ids=str)
+def test_the_text_fits_a_schema(model, chosen):
+    done = written(model, {"type": "json_schema", "schema": PERSON}, **chosen)
+    assert done.finish_reason == "stop"
+    jsonschema.validate(json.loads(done.text), PERSON)
+
+
+@pytest.mark.parametrize("chosen", SAMPLED, ids=str)
+def test_the_text_is_a_choice(model, chosen):
+    choices = ["yes", 'no, "never"', "né\n日"]
+    assert written(model, {"type": "choice", "choices": choices}, **chosen).text in choices
+
+
+@pytest.mark.parametrize("chosen", SAMPLED, ids=str)
+def test_the_text_fits_a_pattern(model, chosen):
+    done = written(model, {"type": "regex", "pattern": r"[A-Z]{3}-\d{2,4}(x|yy)?"}, **chosen)
+    assert done.finish_reason == "stop"
+    assert re.fullmatch(r"[A-Z]{3}-\d{2,4}(x|yy)?", done.text)
+
+
+def test_any_object_will_do(model):
+    """It need not come to its end within max_tokens; as far as it goes, it is the beginning of an object."""
+    text = written(model, {"type": "json_object"}).text
+    assert text.startswith("{")
+
+
+def test_the_end_comes_only_where_the_text_is_whole(constraints):
+    """The end token would win every time; it has to wait until the pattern may end, and then it is not alone."""
+    guide = constraints.guide({"type": "regex", "pattern": "ab{2,3}"})
+    end = byte_tokenizer().eos_token_id
+    logits = np.zeros(end + 1, np.float32)
+    logits[end] = 9
+    allowed = []
+    for token in [*byte_tokenizer()("abbb").input_ids, end]:
+        scores = guide.masked(logits)
+        assert scores[np.isfinite(scores)].tolist() == logits[np.isfinite(scores)].tolist()
+        allowed.append(byte_tokenizer().decode(np.flatnonzero(np.isfinite(scores))))
+        guide.accept(token)
+    assert allowed == ["a", "b", "b", "b" + END, END]
+    assert logits.sum() == 9  # unchanged
+
+
+def test_neighbours_that_are_not_constrained_write_what_they_write_alone(model):
+    free = model.parameters({"max_tokens": 60, "temperature": 0})
+    sampled = model.parameters({"max_tokens": 60, "temperature": 1.5, "seed": 3, "top_p": 0.9})
+    alone = [model.generate(prompt, params) for prompt in ("a", "bc") for params in (free, sampled)]
+    bound = model.parameters(
+        {"max_tokens": 90, "temperature": 0, "constraint": {"type": "json_schema", "schema": PERSON}}
+    )
+    alone_bound = model.generate("abc", bound)
+    beside = [model.stream("abc", bound) for _ in range(3)]
+    running = [model.stream(prompt, params) for prompt in ("a", "bc") for params in (free, sampled)]
+    for one in (*beside, *running):
+        one.start()
+    assert [one.collect() for one in running] == alone
+    assert [one.collect() for one in beside] == [alone_bound] * 3
+
+
+def test_logprobs_are_still_of_the_models_own_probabilities(model):
+    params = SamplingParams(4, 0.0, constraint={"type": "regex", "pattern": "[0-9]{4}"}, logprobs=1)
+    generation = model.stream("abc", params)
+    generation.collect()
+    logprobs = generation._tokens.logprobs
+    assert len(logprobs) == 4
+    assert all(one.token != one.top[0][0] and one.logprob < one.top[0][1] for one in logprobs)
+
+
+def test_penalties_and_biases_go_before_the_mask(constraints):
+    """A bias of 100 is much, but what may not come does not come; among what may, it decides."""
+    digits = byte_tokenizer()("0123456789x").input_ids
+    params = SamplingParams(4, 0.0, logit_bias={digits[7]: 50.0, digits[10]: 100.0}, presence_penalty=2.0)
+    sample = Sampler(params, guide=constraints.guide({"type": "regex", "pattern": "[0-9]{2}"}))
+    assert [sample(np.zeros(257, np.float32)) for _ in range(2)] == [digits[7]] * 2
+
+
+# --- refusals, before anything is written
+
+UNUSABLE = [
+    ({"type": "regex", "pattern": "(a"}, "unclosed group"),
+    ({"type": "regex", "pattern": "(?=a)b"}, "look-around"),
+    ({"type": "json_schema", "schema": {"type": "strin"}}, "Invalid type: strin"),
+    ({"type": "json_schema", "schema": {"not": {"type": "string"}}}, 'Unimplemented keys: ["not"]'),
+    ({"type": "json_schema", "schema": {"$ref": "http://example.com/schema"}}, "http://example.com/schema"),
+    ({"type": "json_schema", "schema": {"$ref": "#"}}, "no text can satisfy it"),
+    # An extension of the schema language may not switch off what is checked here.
+    ({"type": "json_schema", "schema": {"not": {}, "x-guidance": {"lenient": True}}}, "Unimplemented keys"),
+    ({"type": "regex", "pattern": "(((a{100}){100}){100}){100}"}, "too complex"),
+]
+
+
+@pytest.mark.parametrize(("constraint", "told"), UNUSABLE, ids=[str(one[0])[:60] for one in UNUSABLE])
+def test_what_cannot_be_followed_is_refused_with_the_reason(model, constraint, told):
+    with pytest.raises(InvalidParameters, match=re.escape(told)) as caught:
+        model.stream("abc", model.parameters({"constraint": constraint}))
+    (detail,) = caught.value.details
+    assert detail["parameter"] == "constraint"
+    assert "\n" not in caught.value.message
+
+
+def test_a_schema_that_would_take_hours_is_given_up_after_seconds(constraints):
+    """An automaton for the multiples of two primes' product has 62,615,533 states, and no bound inside stops it."""
+    hostile = {"type": "json_schema", "schema": {"type": "integer", "multipleOf": 7919 * 7907}}
+    for limit in (20, 0.1):  # the second time it is known
+        began = time.monotonic()
+        with pytest.raises(InvalidParameters, match="it is too complex"):
+            constraints.guide(hostile)
+        assert time.monotonic() - began < limit
+
+
+def test_a_constraint_needs_an_end(model):
+    with pytest.raises(InvalidParameters, match="ignore_eos"):
+        written(model, {"type": "json_object"}, ignore_eos=True)
+    endless = Constraints(byte_tokenizer().backend_tokenizer.to_str, vocabulary_size=257, eos_ids=())
+    with pytest.raises(InvalidParameters, match="no end token"):
+        endless.guide({"type": "json_object"})
+
+
+def test_a_tokenizer_of_another_kind_is_told():
+    broken = Constraints(lambda: "{}", vocabulary_size=257, eos_ids={256})
+    with pytest.raises(InvalidParameters, match="constraint: "):
+        broken.guide({"type": "json_object"})
+
+
+def test_a_row_that_becomes_too_complex_ends_alone(model):
+    """Harmless for 45 letters, longer than any trial; what follows needs more states than there may be."""
+    pattern = "[a-z]{45}(((a{100}){100}){100}){100}"
+    bad = model.stream(
+        "abc", model.parameters({"max_tokens": 100, "constraint": {"type": "regex", "pattern": pattern}})
+    )
+    free = model.parameters({"max_tokens": 60, "temperature": 0})
+    neighbour = model.stream("abc", free)
+    bad.start()
+    neighbour.start()
+    with pytest.raises(InvalidParameters, match="too complex while the text was written"):
+        bad.collect()
+    assert neighbour.collect() == model.generate("abc", free)
+    assert model.failure is None
+
+
+# --- the parameter
+
+WRONG = [
+    "json",
+    {},
+    {"type": "xml"},
+    {"type": ["regex"]},
+    {"type": "json_schema"},
+    {"type": "json_schema", "schema": True},
+    {"type": "json_object", "schema": {}},
+    {"type": "regex", "pattern": 1},
+    {"type": "regex", "pattern": "a", "flags": "i"},
+    {"type": "choice", "choices": []},
+    {"type": "choice", "choices": [""]},
+    {"type": "choice", "choices": ["a", 1]},
+    {"type": "regex", "pattern": "a" * 20_000},
+]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: str(value)[:50])
+def test_another_shape_is_refused_by_name(value):
+    with pytest.raises(InvalidParameters) as caught:
+        SamplingParams.from_request({"constraint": value}, 8)
+    assert caught.value.details[0]["parameter"] == "constraint"
+    assert caught.value.details[0]["expected"] == RULES["constraint"].expected
+
+
+def test_nesting_without_end_is_refused_by_name():
+    schema = {}
+    for _ in range(100_000):
+        schema = {"items": schema}
+    assert not RULES["constraint"].accepts({"type": "json_schema", "schema": schema})
+    while schema:  # taken apart from outside: the interpreter itself would go down step by step
+        schema = schema["items"]
+
+
+def test_v1_takes_it_among_its_parameters(store):
+    client = create_app(Settings(store=store)).test_client()
+
+    def answer(constraint):
+        parameters = {"max_tokens": 90, "temperature": 0, "constraint": constraint}
+        return client.post("/v1/models/tiny:predict", json={"instances": ["abc", "x"], "parameters": parameters})
+
+    good = answer({"type": "choice", "choices": ["yes", "no"]})
+    assert good.status_code == 200, good.json
+    assert set(map(str, re.findall(r"yes|no", good.text))) <= {"yes", "no"}
+    bad = answer({"type": "regex", "pattern": "(a"})
+    assert (bad.status_code, bad.json["code"]) == (422, "invalid_parameters")
+    assert bad.json["details"][0]["parameter"] == "constraint"
+
+
+def test_without_a_constraint_nothing_of_it_is_imported():
+    code = "import sys, service.models.text_generation; sys.exit('llguidance' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,0 +1,191 @@
+"""Compiled text models: packed as a graph, proven against transformers, served without torch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from service.cli import main
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from service import models
+from service.generation.onnx_runner import GraphRunner
+from service.generation.params import SamplingParams
+from service.generation.torch_runner import NetworkRunner
+from service.packing import checkpoint
+from service.packing.checkpoint import pack_checkpoint
+from service.settings import Settings
+from service.store.manifest import MANIFEST
+from service.store.versions import Store
+from tests.support.tiny_text import (
+    CONTEXT_LENGTH,
+    byte_tokenizer,
+    pack_tiny,
+    save_checkpoint,
+    save_state_dict,
+)
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = Settings(workers=1)
+GREEDY = SamplingParams(max_tokens=40, temperature=0)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    store = tmp_path_factory.mktemp("store")
+    pack_tiny(store, name="torch")
+    pack_tiny(store, name="graph", runtime="auto")
+    return Store(store)
+
+
+def test_the_graph_is_proven_and_the_manifest_tells(store):
+    told = models.load(store.open("graph"), SETTINGS).describe()
+    runtime = told["runtime"]
+    assert (runtime["name"], runtime["precision"], runtime["equal_tokens"]) == ("onnx", "float32", 1.0)
+    assert runtime["perplexity"]["compiled"] == pytest.approx(runtime["perplexity"]["torch"], rel=1e-4)
+    assert told["provenance"]["packages"].keys() >= {"onnxruntime", "onnxruntime-genai", "torch"}
+    assert told["example"] == store.open("torch").manifest.example
+    json.dumps(told)
+
+
+def test_the_graph_writes_what_torch_writes(store):
+    graph, network = (models.load(store.open(name), SETTINGS) for name in ("graph", "torch"))
+    assert isinstance(graph.engine.runner, GraphRunner)
+    assert isinstance(network.engine.runner, NetworkRunner)
+    sampled = SamplingParams(max_tokens=40, temperature=1.5, top_p=0.9, seed=4)
+    for prompt in ("a", "Once upon a time", "naïve 日本", "x" * 80):
+        assert graph.generate(prompt, GREEDY) == network.generate(prompt, GREEDY)
+        assert graph.generate(prompt, sampled) == network.generate(prompt, sampled)
+    graph.warm_up()
+
+
+def test_a_worker_of_compiled_models_never_imports_torch(store):
+    code = f"""
+import sys
+from service import models
+from service.cli import main
+from service.settings import Settings
+from service.store.versions import Store
+model = models.load(Store({str(store.root)!r}).open("graph"), Settings(workers=1))
+model.warm_up()
+assert model.generate("abc", model.parameters({{"temperature": 0.6, "top_p": 0.9}})).text
+sys.exit(sorted({{"torch", "transformers", "safetensors"}} & set(sys.modules)) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_articles_state_dict_is_compiled_as_well(store, tmp_path):
+    packed = pack_checkpoint(save_state_dict(tmp_path / "article"), name="article", store=tmp_path / "store")
+    assert packed.manifest.spec["runtime"]["name"] == "onnx"
+    assert packed.manifest.spec["weights"] == "model.pt"
+    assert packed.manifest.example == store.open("graph").manifest.example
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_a_quantised_version_tells_how_far_it_is_off(tmp_path, precision):
+    folder = save_checkpoint(tmp_path / "tiny")
+    command = ["pack", str(folder), "--store", str(tmp_path / "store"), "--precision", precision]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    packed = Store(tmp_path / "store").open("tiny")
+    runtime = packed.manifest.spec["runtime"]
+    assert runtime["precision"] == precision
+    assert runtime["perplexity"]["compiled"] != runtime["perplexity"]["torch"]
+    assert 0 <= runtime["equal_tokens"] < 1
+    assert f"onnx, {precision} weights: {runtime['equal_tokens']:.1%} of transformers' own greedy tokens" in done.output
+    assert f"perplexity {runtime['perplexity']['compiled']:.2f}" in done.output
+    models.load(packed, SETTINGS).warm_up()
+
+
+def save_gpt2(folder):
+    """An architecture that the model builder does not know."""
+    tokenizer = byte_tokenizer()
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=CONTEXT_LENGTH,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=256,
+    )
+    torch.manual_seed(0)
+    GPT2LMHeadModel(config).eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_store_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
+    """The model builder, which runs in a folder of its own, once did not find the checkpoint, and torch served it."""
+    save_checkpoint(tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path)
+    packed = pack_checkpoint(Path("tiny"), name="tiny", store=Path("store"))
+    assert packed.manifest.spec["runtime"]["name"] == "onnx"
+
+
+def test_what_cannot_be_compiled_is_served_by_torch_with_the_reason(tmp_path):
+    folder = save_gpt2(tmp_path / "gpt2")
+    packed = pack_checkpoint(folder, name="gpt2", store=tmp_path / "store")
+    runtime = packed.manifest.spec["runtime"]
+    assert runtime["name"] == "torch"
+    assert "not currently supported" in runtime["reason"]
+    assert not packed.manifest.files.keys() & {"model.onnx", "model.onnx.data"}
+    model = models.load(packed, SETTINGS)
+    model.warm_up()
+    assert model.generate("abc", GREEDY).completion_tokens == 40
+    with pytest.raises(ValueError, match="cannot be compiled to int4: .*not currently supported"):
+        pack_checkpoint(folder, name="gpt2", store=tmp_path / "store", precision="int4")
+
+
+def test_a_graph_that_gives_other_tokens_is_not_served(tmp_path, monkeypatch):
+    """The graph of other weights stands in for one that was compiled wrongly."""
+    other = save_checkpoint(tmp_path / "other", seed=1)
+    compile_decoder = checkpoint.compile_decoder
+    monkeypatch.setattr(checkpoint, "compile_decoder", lambda source, *rest: compile_decoder(other, *rest))
+    packed = pack_tiny(tmp_path / "store", runtime="auto")
+    runtime = packed.manifest.spec["runtime"]
+    assert runtime["name"] == "torch"
+    assert "of transformers' own greedy tokens" in runtime["reason"]
+    assert sorted(path.name for path in packed.folder.iterdir()) == sorted([*packed.manifest.files, MANIFEST])
+    models.load(packed, SETTINGS).warm_up()
+
+
+def test_a_graph_that_does_not_run_here_makes_room_for_torch(store, tmp_path, caplog):
+    packed = pack_tiny(tmp_path)
+    path = packed.folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    described = {"name": "onnx", "payload": "model.safetensors", "layers": 2, "heads": 2, "head_size": 16}
+    manifest["spec"]["runtime"] = described
+    path.write_text(json.dumps(manifest))
+    model = models.load(Store(tmp_path).open("tiny"), SETTINGS)
+    assert isinstance(model.engine.runner, NetworkRunner)
+    assert "its graph cannot be run here" in caplog.text
+    model.warm_up()
+
+
+def test_graphs_of_another_shape_are_refused(store):
+    path = store.open("graph").folder / "model.onnx"
+    common = {"rows": 1, "length": 8, "threads": 1}
+    with pytest.raises(ValueError, match=r"\[2, 2, 2, 2\] heads"):
+        GraphRunner(path, shapes=[(3, 16)] * 4, **common)
+    with pytest.raises(ValueError, match="heads"):
+        GraphRunner(path, shapes=[(2, 16)] * 2, **common)
+
+
+def test_memory_for_keys_and_values_bounds_a_text(store):
+    """One token takes 2 layers x 2 x 2 heads x 16 x 4 bytes."""
+    model = models.load(store.open("graph"), Settings(workers=1, kv_bytes=512 * 50))
+    assert model.context_length == 50
+    assert model.generate("a" * 30, SamplingParams(max_tokens=20, temperature=0)).completion_tokens == 20
+
+
+def test_unknown_runtimes_and_precisions_are_refused(tmp_path):
+    for wrong in ({"runtime": "tensorflow"}, {"precision": "int2"}):
+        with pytest.raises(
+            ValueError, match="expected a runtime of auto, torch and a precision of float32, int8, int4"
+        ):
+            pack_checkpoint(tmp_path, name="none", store=tmp_path, **wrong)

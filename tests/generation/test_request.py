@@ -1,0 +1,125 @@
+"""Streams over real connections: pieces at once, ends from any worker, deadlines in every dialect."""
+
+import json
+from contextlib import contextmanager
+from http.client import HTTPConnection
+
+import pytest
+import requests
+
+from benchmarks.support.serving import eventually, live_server
+from service.generation.request import Texts
+from tests.support.tiny_text import pack_tiny
+
+ASKED = {"model": "tiny", "prompt": "abc", "max_tokens": 120, "temperature": 0}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    store = tmp_path_factory.mktemp("store")
+    pack_tiny(store)
+    with live_server(store, workers=2) as server:
+        yield server
+
+
+@contextmanager
+def streaming(url, body=ASKED, **headers):
+    """The answer to a stream, its first event still to come."""
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=30)
+    sent = {"Content-Type": "application/json", **headers}
+    connection.request("POST", "/v1/completions", json.dumps(body | {"stream": True}), sent)
+    try:
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def test_each_piece_is_sent_when_it_is_written(url):
+    with streaming(url) as answer:
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Transfer-Encoding"] == "chunked"
+        seen = 0
+        while (line := answer.readline().strip()) != b"data: [DONE]":
+            seen += line.startswith(b"data: {")
+        assert answer.read().strip() == b""
+    assert seen > 60, "a piece a token, or nearly; not all of them in a few frames"
+
+
+def test_a_connection_serves_on_after_a_stream(url):
+    with requests.Session() as session:
+        for _ in range(2):
+            text = session.post(f"{url}/v1/completions", json=ASKED | {"stream": True}, timeout=30).text
+            assert text.endswith("data: [DONE]\n\n")
+
+
+def test_a_stream_is_ended_by_its_id_from_any_worker(url):
+    """Each attempt is a new connection, so both workers come to be asked; one that has ended by itself is repeated."""
+
+    def cancelled(attempt):
+        with streaming(url, **{"X-Request-ID": f"mine-{attempt}"}) as answer:
+            assert answer.readline().startswith(b"data: {")
+            ended = requests.post(f"{url}/v1/requests/mine-{attempt}/cancel", timeout=10)
+            events = [line for line in answer.read().split(b"\n\n") if line.startswith(b"data: {")]
+        reasons = [json.loads(one[6:])["choices"][0]["finish_reason"] for one in events]
+        assert sum(reason is not None for reason in reasons) == 1, "one event says that it is over"
+        return ended.status_code == 200 and reasons[-1] == "cancelled"
+
+    attempts = iter(range(1000))
+    eventually(lambda: cancelled(next(attempts)), what="a stream ended by its id")
+
+
+def test_an_id_that_nothing_runs_under_is_not_found(url):
+    answer = requests.post(f"{url}/v1/requests/nobody/cancel", timeout=10)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "request_not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predict", {"text": "abc"}),
+        ("/v1/models/tiny:predict", {"instances": ["abc"] * 16, "parameters": {"max_tokens": 120}}),
+        ("/v1/completions", ASKED | {"n": 16}),
+    ],
+)
+def test_a_deadline_holds_in_every_dialect(url, path, body):
+    answer = requests.post(url + path, json=body, headers={"X-Request-Timeout": "0.001"}, timeout=10)
+    assert answer.status_code == 504
+    assert "deadline_exceeded" in answer.text
+
+
+# --- the frames, without a network
+
+
+class Caller:
+    deadline = None
+
+    def gone(self):
+        return False
+
+
+class Silent:
+    """A generation that writes what it is told to, when it is told to."""
+
+    finish_reason = None
+
+    def start(self, outbox, place):
+        self.outbox, self.place = outbox, place
+
+    def take(self, item):
+        if item is None:
+            self.finish_reason = "length"
+        return item or ""
+
+
+def test_something_is_said_while_nothing_comes():
+    """Tokens that are no text yet (held back for a stop string, say) are nothing to whoever listens."""
+    generation = Silent()
+    texts = Texts([generation], None, Caller())
+    pieces = texts.pieces()
+    assert next(pieces) == (None, "")
+    generation.outbox.put((0, ""))
+    assert next(pieces) == (None, "")
+    generation.outbox.put((0, "a"))
+    assert next(pieces) == (0, "a")
+    generation.outbox.put((0, None))
+    assert list(pieces) == [(0, "")]

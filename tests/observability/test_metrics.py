@@ -1,0 +1,188 @@
+"""What /metrics says: right sums over threads and workers, labels of known models only, streams at their end."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from flask import Response
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.support.serving import eventually, live_server
+from service.app import create_app
+from service.observability.metrics import Meter, bury
+from service.settings import Settings
+from service.web.context import Exchange
+from tests.support.tiny_text import pack_tiny
+
+ROW = [5.1, 3.5, 1.4, 0.2]
+TABLE = {"instances": [ROW]}
+V1 = "/v1/models/iris:predict"
+REQUESTS, LATENCY = "daylight_requests_total", "daylight_request_seconds"
+
+
+def samples(text):
+    """{(name, {label: value} as a frozen set): number}."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def total(found, name, **labels):
+    return sum(value for (one, all_), value in found.items() if one == name and labels.items() <= dict(all_).items())
+
+
+@pytest.fixture
+def app(tabular_store):
+    return create_app(Settings(store=tabular_store))
+
+
+def scraped(client):
+    answer = client.get("/metrics")
+    assert answer.content_type.startswith("text/plain")
+    return samples(answer.text)
+
+
+def test_requests_refusals_and_latencies(app):
+    client = app.test_client()
+    for _ in range(3):
+        client.post(V1, json=TABLE)
+    client.post("/predict", json=[ROW])
+    client.post(V1, json={"instances": [["x", 1, 1, 1]]})
+    client.get("/v1/models/iris")
+    client.get("/health/live")
+    found = scraped(client)
+    route = "/v1/models/<name>:predict"
+    assert total(found, REQUESTS, route=route, status="200", model="iris", method="POST") == 3
+    assert total(found, REQUESTS, route="/predict", status="200", model="iris") == 1
+    assert total(found, REQUESTS, route=route, status="422", model="iris") == 1
+    assert total(found, REQUESTS, route="/v1/models/<name>", status="200") == 1
+    assert total(found, REQUESTS, route="/health/live", status="200", model="-") == 1
+    assert total(found, "daylight_refusals_total", code="invalid_instances", model="iris") == 1
+    assert total(found, LATENCY + "_count", model="iris") == 4
+    assert total(found, LATENCY + "_bucket", model="iris", le="+Inf") == 4
+    assert 0 < total(found, LATENCY + "_sum", model="iris") < 4
+    assert 0 < total(found, "daylight_predict_seconds_total", model="iris") < 4
+    assert total(found, "daylight_requests_in_flight") == 1  # the scrape itself
+    assert total(scraped(client), REQUESTS, route="/metrics", status="200") == 1
+
+
+def test_labels_come_from_what_exists_and_never_from_callers(app):
+    client = app.test_client()
+    client.post("/v1/models/evil:predict", json=TABLE)
+    client.post("/v1/models/iris/versions/evil:predict", json=TABLE)
+    client.get("/evil/evil")
+    client.open("/predict", method="EVIL")
+    text = client.get("/metrics").text
+    assert "evil" not in text
+    assert "EVIL" not in text
+    assert total(samples(text), REQUESTS, method="other") == 1
+    assert total(samples(text), "daylight_refusals_total", code="model_not_found") == 2
+
+
+def test_tokens_are_counted(tmp_path):
+    pack_tiny(tmp_path)
+    client = create_app(Settings(store=tmp_path)).test_client()
+    answer = client.post("/v1/models/tiny:predict", json={"instances": ["ab", "ba"], "parameters": {"max_tokens": 3}})
+    used = [one["usage"] for one in answer.json["predictions"]]
+    found = scraped(client)
+    assert total(found, "daylight_tokens_total", of="prompt") == sum(one["prompt_tokens"] for one in used)
+    assert total(found, "daylight_tokens_total", of="completion") == sum(one["completion_tokens"] for one in used)
+
+
+def test_a_stream_is_logged_and_counted_when_it_ends(app, caplog):
+    @app.get("/stream")
+    def stream():
+        return Response(iter([b"a", b"b"]), mimetype="text/event-stream")
+
+    @app.get("/torn")
+    def torn():
+        def pieces():
+            yield b"a"
+            raise KeyError("a secret of the server")
+
+        return Response(pieces())
+
+    caplog.set_level("INFO", "service.requests")
+    client = app.test_client()
+    answer = client.get("/stream", buffered=False)
+    pieces = answer.iter_encoded()
+    assert next(pieces) == b"a"
+    assert "/stream" not in caplog.text
+    assert total(scraped(client), "daylight_requests_in_flight") == 2
+    answer.close()
+    assert "GET /stream 200" in caplog.text
+    with pytest.raises(KeyError):
+        client.get("/torn", buffered=True)
+    found = scraped(client)
+    assert total(found, REQUESTS, route="/stream", status="200") == 1
+    assert total(found, REQUESTS, route="/torn", status="200") == 1
+    assert total(found, "daylight_requests_in_flight") == 1
+
+
+def test_threads_lose_no_count(tmp_path):
+    meter = Meter(str(tmp_path))
+
+    def answer(_):
+        exchange = Exchange()
+        exchange.model, exchange.seconds = "iris", {"predict": 0.25}
+        meter.began()
+        meter.ended("POST", 200, exchange)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(answer, range(4000)))
+    found = samples(meter.exposition().decode())
+    assert total(found, REQUESTS) == total(found, LATENCY + "_count") == 4000
+    assert total(found, "daylight_predict_seconds_total") == 1000
+    assert total(found, "daylight_requests_in_flight") == 0
+
+
+def test_workers_are_added_up_and_the_dead_stay_in_the_sums(tabular_store):
+    with live_server(tabular_store, workers=2) as server:
+
+        def counted():
+            text = requests.get(f"{server}/metrics", timeout=10).text
+            return samples(text)
+
+        for _ in range(40):
+            assert requests.post(f"{server}{V1}", json=TABLE, timeout=10).ok
+        assert total(counted(), REQUESTS, model="iris", status="200") == 40
+        killed = server.workers()
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: len(set(server.workers()) - set(killed)) == 2, what="two new workers")
+        eventually(lambda: requests.get(f"{server}/health/ready", timeout=10).ok, what="readiness")
+        assert requests.post(f"{server}{V1}", json=TABLE, timeout=10).ok
+        found = counted()
+        assert total(found, REQUESTS, model="iris", status="200") == 41
+        assert total(found, LATENCY + "_count", model="iris") == 41
+        assert 1 <= total(found, "daylight_requests_in_flight") <= 2  # the scrape itself, and no dead worker's
+
+
+def test_files_of_the_dead_are_joined(tmp_path):
+    for number in range(3):
+        pid = os.fork()
+        if pid == 0:
+            meter = Meter(str(tmp_path))
+            meter.began()
+            exchange = Exchange()
+            exchange.refused = "overloaded"
+            meter.ended("POST", 429, exchange)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        if number:
+            bury(str(tmp_path))
+    bury(str(tmp_path))
+    meter = Meter(str(tmp_path))
+    found = samples(meter.exposition().decode())
+    assert total(found, "daylight_refusals_total", code="overloaded") == 3
+    assert total(found, "daylight_requests_in_flight") == 0
+    names = {path.name for path in (tmp_path / "metrics").iterdir()}
+    assert names == {"lock", "counter_ended.db", f"gauge_livesum_{os.getpid()}.db"}
+
+
+def test_an_empty_server_has_metrics_too(app):
+    assert total(scraped(app.test_client()), "daylight_requests_in_flight") == 1

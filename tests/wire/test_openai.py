@@ -1,0 +1,284 @@
+"""OpenAI's dialect on a tiny model: whole and streamed, what is refused, and how a request ends before its end."""
+
+import json
+import socket
+import threading
+
+import pytest
+from transformers import AutoTokenizer
+
+from benchmarks.support.serving import eventually
+from service.app import create_app
+from service.settings import Settings
+from tests.support.tiny_text import END, pack_tiny
+
+GREEDY = {"model": "tiny", "max_tokens": 12, "temperature": 0}
+CHAT = GREEDY | {"messages": [{"role": "user", "content": "abc"}]}
+PROMPT = GREEDY | {"prompt": "abc"}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    return pack_tiny(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def app(packed):
+    return create_app(Settings(store=packed.folder.parents[1], workers=1, slots=4, max_waiting=4))
+
+
+@pytest.fixture
+def ask(app):
+    client = app.test_client()
+
+    def post(path, body, **options):
+        return client.post(f"/v1/{path}", json=body, **options)
+
+    return post
+
+
+@pytest.fixture(scope="module")
+def model(app):
+    return app.extensions["daylight"].find("tiny")
+
+
+def frames(answer):
+    """The JSON of every frame; the last one must be [DONE]."""
+    *events, last, rest = answer.get_data(as_text=True).split("\n\n")
+    assert (last, rest) == ("data: [DONE]", "")
+    return [json.loads(one.removeprefix("data: ")) for one in events]
+
+
+# --- answers
+
+
+def test_a_completion_is_what_the_model_writes(ask, model):
+    answer = ask("completions", PROMPT)
+    wanted = model.generate("abc", model.parameters({"max_tokens": 12, "temperature": 0})).text
+    body = answer.json
+    assert (answer.status_code, body["object"], body["model"]) == (200, "text_completion", "tiny")
+    assert body["choices"] == [{"index": 0, "text": wanted, "logprobs": None, "finish_reason": "length"}]
+    assert body["usage"] == {"prompt_tokens": 3, "completion_tokens": 12, "total_tokens": 15}
+    assert body["id"] == f"cmpl-{answer.headers['X-Request-ID']}"
+    assert {"parse", "predict"} <= {one.split(";")[0].strip() for one in answer.headers["Server-Timing"].split(",")}
+
+
+@pytest.mark.parametrize("prompt", [[1, 2.0, 3], [[1, 2, 3], [4]], ["abc", "de"], "abc"])
+def test_prompts_come_as_text_or_as_tokens_one_or_several(ask, prompt):
+    count = 2 if isinstance(prompt, list) and not isinstance(prompt[0], int) else 1
+    body = ask("completions", GREEDY | {"prompt": prompt, "n": 2, "seed": 1, "temperature": 2}).json
+    assert [one["index"] for one in body["choices"]] == list(range(2 * count))
+    assert body["choices"][0]["text"] != body["choices"][1]["text"], "each choice has a seed of its own"
+    assert body["usage"]["completion_tokens"] == 12 * 2 * count
+
+
+def test_a_stream_says_what_the_whole_answer_says(ask):
+    whole = ask("completions", PROMPT).json
+    answer = ask("completions", PROMPT | {"stream": True, "stream_options": {"include_usage": True}})
+    assert answer.content_type == "text/event-stream"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    *events, usage = frames(answer)
+    assert "".join(one["choices"][0]["text"] for one in events) == whole["choices"][0]["text"]
+    assert [one["choices"][0]["finish_reason"] for one in events] == [None] * (len(events) - 1) + ["length"]
+    assert (usage["choices"], usage["usage"]) == ([], whole["usage"])
+
+
+def test_several_choices_are_streamed_side_by_side(ask):
+    asked = CHAT | {"n": 3, "seed": 5, "temperature": 2}
+    texts = ["", "", ""]
+    for event in frames(ask("chat/completions", asked | {"stream": True})):
+        (choice,) = event["choices"]
+        texts[choice["index"]] += choice["delta"].get("content", "")
+    assert texts == [one["message"]["content"] for one in ask("chat/completions", asked).json["choices"]]
+
+
+def test_a_stop_string_ends_it_and_is_not_shown(ask):
+    text = ask("completions", PROMPT).json["choices"][0]["text"]
+    (choice,) = ask("completions", PROMPT | {"stop": text[4:6]}).json["choices"]
+    assert (choice["text"], choice["finish_reason"]) == (text[: text.find(text[4:6])], "stop")
+
+
+def test_logprobs_of_both_kinds(ask):
+    whole = ask("completions", PROMPT | {"logprobs": 2}).json["choices"][0]
+    told = whole["logprobs"]
+    assert "".join(told["tokens"]) == whole["text"]
+    assert told["text_offset"] == list(range(12))
+    assert [max(top.values()) for top in told["top_logprobs"]] == told["token_logprobs"]
+    entries = ask("chat/completions", CHAT | {"logprobs": True, "top_logprobs": 3}).json["choices"][0]["logprobs"]
+    for entry in entries["content"]:
+        assert entry["top_logprobs"][0]["logprob"] == entry["logprob"]
+        assert bytes(entry["bytes"]).decode() == entry["token"]
+    streamed = frames(ask("completions", PROMPT | {"logprobs": 2, "stream": True}))
+    assert [token for one in streamed for token in one["choices"][0]["logprobs"]["tokens"]] == told["tokens"]
+    assert [at for one in streamed for at in one["choices"][0]["logprobs"]["text_offset"]] == told["text_offset"]
+
+
+# --- chat
+
+
+def test_messages_go_through_the_models_own_template(packed, model):
+    tokenizer = AutoTokenizer.from_pretrained(packed.folder)
+    messages = [{"role": "system", "content": "be  brief "}, {"role": "user", "content": "\n\nwho? é🙂"}]
+    wanted = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert model.chat.ids(messages) == wanted
+
+
+def test_what_a_caller_writes_never_ends_a_turn(model):
+    end = model.tokenizer.token_to_id(END)
+    plain, marked = (model.chat.ids([{"role": "user", "content": text}]) for text in ("ab", f"a{END}b"))
+    assert plain.count(end) == marked.count(end) == 1
+    assert len(marked) == len(plain) + len(END)
+
+
+def test_contents_may_come_in_parts(ask):
+    parts = [{"type": "text", "text": "ab"}, {"type": "text", "text": "c"}]
+    asked = CHAT | {"messages": [{"role": "user", "content": parts}]}
+    assert ask("chat/completions", asked).json["choices"] == ask("chat/completions", CHAT).json["choices"]
+
+
+def test_a_template_may_refuse(ask):
+    answer = ask("chat/completions", CHAT | {"messages": [{"role": "developer", "content": "x"}]})
+    error = answer.json["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (422, "invalid_parameters", "messages")
+    assert error["message"].endswith("refuses these messages: no developers")
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "named"),
+    [
+        ("chat/completions", {"tools": [{"type": "function"}]}, "tools"),
+        ("chat/completions", {"modalities": ["audio"]}, "modalities"),
+        ("chat/completions", {"messages": []}, "messages"),
+        ("chat/completions", {"messages": [{"role": "robot", "content": "x"}]}, "messages.0.role"),
+        ("chat/completions", {"top_logprobs": 2}, "top_logprobs"),
+        ("chat/completions", {"response_format": {"type": "yaml"}}, "response_format"),
+        ("chat/completions", {"max_completion_tokens": 3}, "max_completion_tokens"),
+        ("completions", {"suffix": "x"}, "suffix"),
+        ("completions", {"echo": True}, "echo"),
+        ("completions", {"best_of": 3}, "best_of"),
+        ("completions", {"best_of": True}, "best_of"),
+        ("completions", {"prompt": []}, "prompt"),
+        ("completions", {"prompt": [True]}, "prompt"),
+        ("completions", {"prompt": [1, "a"]}, "prompt"),
+        ("completions", {"n": 0}, "n"),
+        ("completions", {"n": 129}, "n"),
+        ("completions", {"stream": "yes"}, "stream"),
+        ("completions", {"stream_options": {"include_usage": True}}, "stream_options"),
+        ("completions", {"logprobs": 6}, "logprobs"),
+        ("completions", {"temprature": 1}, "temprature"),
+    ],
+)
+def test_what_is_not_served_is_refused_by_name(ask, path, change, named):
+    answer = ask(path, (CHAT if path.startswith("chat") else PROMPT) | change)
+    assert answer.status_code == 400
+    error = answer.json["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", named)
+    assert named in error["message"]
+
+
+def test_neutral_values_and_idle_fields_are_taken(ask):
+    neutral = {"tools": [], "user": "me", "metadata": {"a": "b"}, "store": False, "logprobs": None, "stop": None}
+    assert ask("chat/completions", CHAT | neutral).status_code == 200
+
+
+def test_every_fault_is_told_at_once(ask):
+    body = ask("completions", GREEDY | {"suffix": "x", "n": 0, "colour": 1}).json["error"]
+    assert {one["parameter"] for one in body["details"]} == {"suffix", "n", "colour", "prompt"}
+    answer = ask("completions", PROMPT | {"temperature": -1, "top_p": 7, "stream": True})
+    assert answer.status_code == 422
+    assert {one["parameter"] for one in answer.json["error"]["details"]} == {"temperature", "top_p"}
+
+
+def test_an_unknown_model_is_not_found(ask):
+    answer = ask("completions", PROMPT | {"model": "huge"})
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "model_not_found")
+
+
+def test_too_much_at_once_is_told_to_wait_before_any_frame(ask):
+    answer = ask("completions", PROMPT | {"n": 9, "stream": True})
+    assert (answer.status_code, answer.json["error"]["type"]) == (429, "rate_limit_error")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "are being written" in answer.json["error"]["message"]
+
+
+# --- ends before the end
+
+
+def idle(model):
+    load = model.engine.load()
+    return load["running"] == load["waiting"] == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_deadline_ends_it(ask, model, stream):
+    long = PROMPT | {"max_tokens": 120, "stream": stream}
+    answer = ask("completions", long, headers={"X-Request-Timeout": "0.001"})
+    if stream and answer.status_code == 200:
+        last = answer.get_data(as_text=True).split("\n\n")[-2]
+        assert json.loads(last.removeprefix("data: "))["error"]["code"] == "deadline_exceeded"
+    else:
+        assert answer.status_code == 504
+    eventually(lambda: idle(model), seconds=5, what="the engine being idle")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_caller_that_hangs_up_ends_it(app, model, monkeypatch, stream):
+    """Without that, the engine would write for nobody until the last token."""
+    ours, theirs = socket.socketpair()
+    slow = Slow(model.engine.runner)
+    monkeypatch.setattr(model.engine, "runner", slow)
+    asked = PROMPT | {"max_tokens": 120, "stream": stream}
+
+    def request():
+        answer = app.test_client().post("/v1/completions", json=asked, environ_overrides={"gunicorn.socket": ours})
+        answer.get_data()
+        answer.close()
+
+    waiting = threading.Thread(target=request)
+    waiting.start()
+    assert slow.stepped.wait(5)
+    theirs.close()
+    slow.free.set()
+    eventually(lambda: idle(model), seconds=5, what="the engine being idle")
+    waiting.join()
+    ours.close()
+    assert slow.steps < 60, "it wrote on for nobody"
+
+
+class Slow:
+    """A runner that waits at its second step until it is let go, and takes its time from then on."""
+
+    def __init__(self, runner):
+        self.runner, self.slots, self.extend = runner, runner.slots, runner.extend
+        self.steps, self.stepped, self.free = 0, threading.Event(), threading.Event()
+
+    def step(self, *arguments):
+        self.steps += 1
+        if self.steps == 2:
+            self.stepped.set()
+            assert self.free.wait(5)
+        threading.Event().wait(0.01)
+        return self.runner.step(*arguments)
+
+
+def test_a_request_is_cancelled_by_its_id(app, ask, model, monkeypatch):
+    slow = Slow(model.engine.runner)
+    monkeypatch.setattr(model.engine, "runner", slow)
+    found, asked = [], PROMPT | {"max_tokens": 120}
+
+    def request():
+        found.append(app.test_client().post("/v1/completions", json=asked, headers={"X-Request-ID": "mine"}))
+
+    waiting = threading.Thread(target=request)
+    waiting.start()
+    assert slow.stepped.wait(5)
+    assert ask("requests/mine/cancel", {}).json == {"request_id": "mine", "cancelled": True}
+    slow.free.set()
+    waiting.join()
+    (choice,) = found[0].json["choices"]
+    assert choice["finish_reason"] == "cancelled"
+    assert slow.steps < 10
+    assert ask("requests/mine/cancel", {}).status_code == 404
