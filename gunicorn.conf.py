@@ -22,7 +22,7 @@ from service.server.lifecycle.worker_registry import Instance
 from service.server.rolling_reload import new_workers_first, worker_gone
 from service.settings import PREFIX, Settings
 from service.store.versions import Store
-from service.web.access.policy import check_exposure
+from service.web.access.exposure import check_exposure
 
 try:
     settings = Settings.from_environ()
@@ -126,7 +126,8 @@ def post_worker_init(worker):
     would be an outage for one that replaces a killed worker while its siblings answer well.
     One worker speaks for the first ones: gunicorn 27 trips over a second boot error while it halts.
     """
-    predictor, swap = worker.wsgi.extensions["daylight"], worker.wsgi.extensions["daylight.swap"]
+    services = worker.wsgi.extensions["daylight"]
+    predictor, swap = services.predictor, services.rollout
     if predictor.failure is not None and worker.age == 1:
         worker.log.error("daylight refuses to start: %s", predictor.failure)
         sys.exit(CANNOT_BOOT)
@@ -180,4 +181,4 @@ def on_term(call):
 def worker_exit(server, worker):
     """A worker ends in order."""
     if worker.booted:
-        worker.wsgi.extensions["daylight.swap"].leave()
+        worker.wsgi.extensions["daylight"].rollout.leave()

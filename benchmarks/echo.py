@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from flask import Flask, jsonify, request
 
 app = Flask(__name__)
-app.extensions["daylight"] = SimpleNamespace(failure=None)  # the configuration asks whether the models are loaded
+app.extensions["daylight"] = SimpleNamespace(predictor=SimpleNamespace(failure=None))
 
 
 @app.get("/health/ready")

@@ -2,7 +2,7 @@
 
     predictor = Predictor(settings)
     predictor.load()                                    # StartupError says why not
-    predictor.predict(predictor.find("tumour"), rows)   # TabularAnswer
+    predictor.run(predictor.find("tumour"), TableCall(rows), context)     # TabularAnswer
 
 One Predictor a worker, built after the fork. Reading it takes no lock: the models are
 in one dict that is replaced whole, never changed. Which versions they are, and when others
@@ -12,13 +12,15 @@ take their place, service.server.lifecycle.rollout decides.
 import logging
 import math
 import threading
+from time import perf_counter
 
 from . import models
+from .capabilities import CAPABILITIES
 from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, StartupError
-from .generation.request import Texts
-from .scheduling.admission import RESERVED_THREADS, Admission
-from .scheduling.batching import batched
-from .scheduling.cancellation import Cancels
+from .generation.request import GenerationRequest
+from .scheduling.admission import Admission
+from .scheduling.cancellation import Cancellations
+from .settings import PREFIX
 from .store.versions import Store
 
 __all__ = ["Predictor"]
@@ -42,7 +44,7 @@ class Predictor:
         self.unfit = lambda stored: None  # why this process cannot serve a StoredVersion: a sentence
         self._loading = threading.Lock()
         self.admission = Admission(settings.threads, settings.max_wait)
-        self.cancels = Cancels(settings.run_folder)
+        self.cancellations = Cancellations(settings.run_folder)
 
     @property
     def ready(self):
@@ -85,7 +87,8 @@ class Predictor:
         if why:
             raise StartupError(why)
         model = models.load(stored, self.settings)
-        self._warm(model)
+        model.warm_up()
+        model.optimize(self.settings)
         log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
         return model
 
@@ -97,14 +100,17 @@ class Predictor:
         return model
 
     def check(self, loaded):
-        """Whether {name: model} can be served together. Raises BadSetting."""
-        for kind, setting in self._defaults().items():
-            if setting and (setting not in loaded or loaded[setting].kind != kind):
-                raise BadSetting(f"the default {kind} model is set to {setting!r}, which the store does not hold")
-        if self.settings.threads <= RESERVED_THREADS and any(
-            model.kind == "text_generation" for model in loaded.values()
-        ):
-            raise BadSetting(f"THREADS={self.settings.threads}: a text model needs at least {RESERVED_THREADS + 1}")
+        """Check that {name: model} can be served together. Raises BadSetting."""
+        for capability in CAPABILITIES:
+            name = getattr(self.settings, capability.default_setting)
+            if name and (name not in loaded or capability not in loaded[name].capabilities):
+                raise BadSetting(
+                    f"{PREFIX}{capability.default_setting.upper()} names {name!r}, and the store holds no model of "
+                    f"this name that {capability.verb}"
+                )
+        for model in loaded.values():
+            if self.settings.threads < model.min_threads:
+                raise BadSetting(f"THREADS={self.settings.threads}: {model.name} needs at least {model.min_threads}")
 
     def without(self, name):
         """Raises BadSetting where the models cannot be served without this one."""
@@ -141,18 +147,7 @@ class Predictor:
         replaced: models that were swapped out and may still be writing.
         """
         for model in [*self._models.values(), *self._others.values(), *replaced]:
-            if model.kind == "text_generation":
-                model.engine.stop()
-
-    def _warm(self, model):
-        """Prove the model on its own example; let its requests share calls where that pays."""
-        model.warm_up()
-        if model.kind == "tabular" and model.plan.container == "array" and self.settings.threads > 1:
-            rows = model.plan.read(model.manifest.example["instances"]).values
-            model.runtime = batched(model.runtime, rows, model.outputs)
-
-    def _defaults(self):
-        return {"tabular": self.settings.default_tabular, "text_generation": self.settings.default_text}
+            model.stop()
 
     def find(self, name, version=None):
         """A loaded model. Raises ModelNotFound or ModelNotReady."""
@@ -187,27 +182,40 @@ class Predictor:
             log.error("%s version %s cannot be served: %s", name, version, error)
             raise ModelNotReady(f"{name} version {version} cannot be served; the server's log says why") from None
 
-    def default(self, kind):
-        """The model that answers where none is named: the setting's, else the only one of its kind."""
+    def default(self, capability):
+        """The model that answers where a request names none: the setting's, else the only one that has it.
+
+        Raises ModelNotReady, or RequestError naming the candidates.
+        """
         self._check_ready()
-        named = self._defaults()[kind]
-        candidates = [model for model in self._models.values() if model.kind == kind and named in ("", model.name)]
+        candidates = self._candidates(capability)
         if len(candidates) == 1:
             return candidates[0]
         if not candidates:
-            raise RequestError(f"no {kind} model is served here")
-        listed = ", ".join(model.name for model in candidates)
-        raise RequestError(f"several {kind} models are served ({listed}) and none is the default; name one in the URL")
+            raise RequestError(f"no model that {capability.verb} is served here")
+        names = ", ".join(model.name for model in candidates)
+        raise RequestError(
+            f"several models serve {capability.noun} ({names}) and none is the default; name one in the URL"
+        )
+
+    def _candidates(self, capability):
+        """The models of which one may answer where a request names none."""
+        name = self._default_name(capability)
+        return [
+            model for model in self._models.values() if capability in model.capabilities and name in ("", model.name)
+        ]
+
+    def _default_name(self, capability):
+        """The name in the capability's setting; "" without one."""
+        return getattr(self.settings, capability.default_setting) if capability.default_setting else ""
 
     def catalogue(self):
         """What is served, for people and for discovery: one dict a model, sorted by name."""
         return [self.entry(model) for model in self._models.values()]
 
     def entry(self, model):
-        """One model's description, its versions and whether it is the default of its kind."""
-        same_kind = [other for other in self._models.values() if other.kind == model.kind]
-        named = self._defaults()[model.kind]
-        default = model.name == named if named else len(same_kind) == 1
+        """One model's description, its versions, and whether it answers where a request names no model."""
+        default = any(self._candidates(capability) == [model] for capability in model.capabilities)
         return {
             **model.describe(),
             "ready": self.ready,
@@ -216,26 +224,27 @@ class Predictor:
             **({"refused": self.refused[model.name]} if model.name in self.refused else {}),
         }
 
-    def predict(self, model, instances, outputs=None, top_k=None, deadline=None):
-        """Rows -> TabularAnswer. deadline: Exchange's. Raises RequestError kinds, PredictionFailed, Overloaded
-        where too much waits, and DeadlineExceeded."""
-        turn = self.admission.enter(model, deadline)
+    def run(self, model, call, context):
+        """Answer a call whole. context: a RequestContext, with the request's deadline and id.
+
+        Raises RequestError kinds, PredictionFailed, Overloaded where too many requests wait, DeadlineExceeded.
+        """
+        capability = call.capability
+        if not capability.in_turn:
+            began = perf_counter()
+            with self.start(model, call, context) as request:
+                return model.answer(call, request.collect(), perf_counter() - began)
+        slot = self.admission.enter(model, capability, context.deadline)
         try:
-            return model.predict(instances, outputs, top_k)
+            return model.run(call, context.deadline)
         finally:
-            turn.leave()
+            slot.release()
 
-    def generate(self, model, prompts, parameters, caller):
-        """Prompts -> a list of completions, written together. Raises as `predict`."""
-        params = model.parameters(parameters)
-        texts = self.write(model, [(prompt, params) for prompt in prompts], caller)
-        with self.cancels.listed(caller.id, caller.key, texts.cancel):
-            return texts.collect()
-
-    def write(self, model, asked, caller):
-        """[(prompt, SamplingParams), ...] -> the Texts that are being written; close them. caller: the Exchange."""
-        generations = [model.stream(prompt, params) for prompt, params in asked]  # refuses what is wrong with any
-        return Texts(generations, self.admission.enter(model, caller.deadline), caller)
+    def start(self, model, call, context):
+        """Start a call whose answer may be streamed: a GenerationRequest, to be closed. Raises as `run`."""
+        generations = model.generations(call)  # refuses what is wrong with any of them, before anything runs
+        slot = self.admission.enter(model, call.capability, context.deadline)
+        return GenerationRequest(generations, slot, context, self.cancellations)
 
     def _check_ready(self):
         if self.failure is not None:

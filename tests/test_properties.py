@@ -68,7 +68,7 @@ class House:
         for animal in self.animals.values():
             pack(animal.estimator, animal.X, animal.y, name=animal.name, store=store)
         app = create_app(Settings(store=store, default_tabular=ARTICLE))
-        assert app.extensions["daylight"].failure is None
+        assert app.extensions["daylight"].predictor.failure is None
         self.client = app.test_client()
         self.described = {name: self.client.get(f"/v1/models/{name}").get_json() for name in NAMES}
 

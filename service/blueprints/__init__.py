@@ -1,6 +1,7 @@
-"""Thin Flask views, one module a dialect, plus the pages and health.
+"""Thin Flask views, one module a dialect, plus the pages, health and metrics.
 
-A view reads the body, asks the predictor, and encodes the answer; a few lines each.
+A view is a few lines. Which paths it answers stands in the table of routes (web.routes); the views that predict call
+the table's own handlers.
 """
 
 from . import article, docs, health, metrics, mlflow, openai, pages, repository, v1, v2

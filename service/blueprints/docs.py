@@ -9,11 +9,13 @@ import json
 import re
 from functools import lru_cache
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, render_template, request
 
+from ..web.routes import ROUTES
 from ..wire.json_body import JSON, dump
 from .context import predictor
 from .pages import STATIC, assets_digest, guard
+from .views import view
 
 __all__ = ["blueprint"]
 
@@ -21,16 +23,15 @@ blueprint = Blueprint("docs", __name__)
 blueprint.after_request(guard)
 
 REFERENCE = re.compile(r'"#/components/schemas/([^"]+)"')
-VARIABLE = re.compile(r"<(?:[^<>:]+:)?([^<>]+)>")
 
 
-@blueprint.get("/openapi.json")
+@view(blueprint)
 def openapi():
     body, digest = document()
     return unless_known(Response(body, mimetype=JSON), digest)
 
 
-@blueprint.get("/docs")
+@view(blueprint)
 def page():
     from ..wire.openapi.sheet import groups
 
@@ -52,16 +53,16 @@ def document():
     """(bytes of JSON, digest) for the models that are loaded now."""
     serving = predictor()
     secured = bool(serving.settings.keys_file)
-    return built(dump(serving.catalogue()), routes(current_app.url_map), secured, request.script_root)
+    return built(dump(serving.catalogue()), secured, request.script_root)
 
 
 @lru_cache(maxsize=4)
-def built(catalogue, routes, secured, root):
+def built(catalogue, secured, root):
     """Once for every set of models: the catalogue, as bytes, is the key."""
     # Only whoever asks for the document pays for what makes it.
     from ..wire.openapi import document
 
-    body = dump(document(json.loads(catalogue), routes, secured=secured, root=root))
+    body = dump(document(json.loads(catalogue), ROUTES, secured=secured, root=root))
     return body, short_digest(body)
 
 
@@ -73,9 +74,3 @@ def references(schema):
 
 def short_digest(body):
     return hashlib.sha256(body).hexdigest()[:32]
-
-
-def routes(url_map):
-    """((endpoint, path template, methods), ...) of every rule, HEAD and OPTIONS left out."""
-    rules = ((rule.endpoint, VARIABLE.sub(r"{\1}", rule.rule), rule.methods) for rule in url_map.iter_rules())
-    return tuple((endpoint, path, tuple(sorted(methods - {"HEAD", "OPTIONS"}))) for endpoint, path, methods in rules)

@@ -1,37 +1,38 @@
-"""Liveness touches no model and no lock; readiness speaks for all workers of the server, whichever of them is asked."""
+"""Liveness touches no model and no lock; readiness speaks for all workers of the server, whichever of them answers."""
 
-from flask import Blueprint, current_app
+from flask import Blueprint, Response
 
 from ..errors import Draining, ModelNotReady
-from .context import answer, predictor
+from .context import answer, predictor, services
+from .views import view
 
 __all__ = ["blueprint", "check_ready"]
 
-blueprint = Blueprint("health", __name__, url_prefix="/health")
+blueprint = Blueprint("health", __name__)
 
 
-@blueprint.get("/live")
-def live():
+@view(blueprint)
+def live() -> Response:
     return answer({"status": "live"})
 
 
-@blueprint.get("/ready")
-def ready():
+@view(blueprint)
+def ready() -> Response:
     """200, or 503 that names in `details` every worker that is not ready, and why."""
     check_ready()
     return answer({"status": "ready"})
 
 
-def check_ready():
-    """Raise ModelNotReady or Draining unless every worker is ready, whatever dialect asks."""
-    swap = current_app.extensions["daylight.swap"]
-    if swap is not None:
-        faults = swap.unready()
+def check_ready() -> None:
+    """Raise ModelNotReady or Draining unless every worker is ready, in whatever dialect the probe asks."""
+    rollout = services().rollout
+    if rollout is not None:
+        unready = rollout.unready()
     else:
-        why = predictor().why_not
-        faults = [{"state": "failed", "why": why}] if why else []
-    if not faults:
+        reason = predictor().why_not
+        unready = [{"state": "failed", "why": reason}] if reason else []
+    if not unready:
         return
-    told = "; ".join(sorted({one["why"] or one["state"] for one in faults}))
-    kind = Draining if all(one["state"] == "draining" for one in faults) else ModelNotReady
-    raise kind(f"not ready: {told}", details=faults)
+    reasons = "; ".join(sorted({worker["why"] or worker["state"] for worker in unready}))
+    error = Draining if all(worker["state"] == "draining" for worker in unready) else ModelNotReady
+    raise error(f"not ready: {reasons}", details=unready)

@@ -1,14 +1,16 @@
 """GET /metrics: what all workers of this server have counted, for Prometheus."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from ..observability.metrics import CONTENT_TYPE
+from .context import services
+from .views import view
 
 __all__ = ["blueprint"]
 
 blueprint = Blueprint("metrics", __name__)
 
 
-@blueprint.get("/metrics")
-def metrics():
-    return Response(current_app.extensions["daylight.meter"].exposition(), content_type=CONTENT_TYPE)
+@view(blueprint)
+def metrics() -> Response:
+    return Response(services().meter.exposition(), content_type=CONTENT_TYPE)

@@ -1,35 +1,27 @@
 """MLflow's scoring server: /invocations, the same by name under /endpoints, and its probes."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from ..errors import ModelNotReady
-from ..web.handlers import answer_mlflow
 from ..wire import mlflow
-from .context import answer, exchange, predictor
-from .converters import plain_names
+from .context import predictor
+from .views import predict_views, view
 
 __all__ = ["blueprint"]
 
 blueprint = Blueprint("mlflow", __name__)
-blueprint.record_once(plain_names)
+predict_views(blueprint)
 
 TEXT = "text/plain; charset=utf-8"
 
 
-@blueprint.post("/invocations")
-@blueprint.post("/endpoints/<plain:name>/invocations")
-def invocations(name=None):
-    return answer(answer_mlflow(predictor(), exchange(), request.environ, name))
-
-
-@blueprint.get("/ping")
-@blueprint.get("/health")
-def ping():
+@view(blueprint)
+def ping() -> Response:
     if predictor().failure is not None:
         raise ModelNotReady("not ready: the models are not loaded; the server's log says why")
     return Response("\n", content_type=TEXT)
 
 
-@blueprint.get("/version")
-def version():
+@view(blueprint)
+def version() -> Response:
     return Response(mlflow.VERSION, content_type=TEXT)

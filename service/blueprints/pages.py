@@ -14,8 +14,9 @@ from flask import Blueprint, render_template, request, send_from_directory
 
 from ..wire.json_body import JSON
 from .context import answer, predictor
+from .views import view
 
-__all__ = ["STATIC", "assets_digest", "blueprint", "guard"]
+__all__ = ["HEADERS", "HTML", "STATIC", "assets_digest", "blueprint", "guard"]
 
 STATIC = Path(__file__).parent / "static"
 HTML = "text/html"
@@ -30,7 +31,7 @@ YEAR = 365 * 24 * 3600  # seconds
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 
-@blueprint.get("/")
+@view(blueprint)
 def front():
     models = predictor().catalogue()
     if request.accept_mimetypes.best_match((JSON, HTML)) == HTML:
@@ -40,7 +41,7 @@ def front():
     return answer(told, headers={"Vary": "Accept"})
 
 
-@blueprint.get("/assets/<digest>/<path:name>")
+@view(blueprint)
 def asset(digest, name):
     """One file of static/. The digest stands in the path, so modules that import each other keep it."""
     sent = send_from_directory(STATIC, name)

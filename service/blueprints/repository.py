@@ -1,28 +1,37 @@
-"""Loading and unloading of models by those who may: the repository extension of the Open Inference Protocol."""
+"""Loading and unloading of models by admins: the repository extension of the Open Inference Protocol."""
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, Response, request
 
 from ..errors import RequestError, Unavailable
-from .context import answer, exchange
+from .context import answer, context, services
+from .views import view
 
 __all__ = ["blueprint"]
 
-blueprint = Blueprint("repository", __name__, url_prefix="/v2/repository/models")
+blueprint = Blueprint("repository", __name__)
 
-PATIENCE = 30.0  # seconds that a caller is kept waiting for the workers
+PATIENCE = 30.0  # seconds that the request waits for the workers
 
 
-@blueprint.post("/<name>/load", defaults={"load": True})
-@blueprint.post("/<name>/unload", defaults={"load": False})
-def change(name, load):
+@view(blueprint)
+def load(name: str) -> Response:
+    return change(name, load=True)
+
+
+@view(blueprint)
+def unload(name: str) -> Response:
+    return change(name, load=False)
+
+
+def change(name: str, *, load: bool) -> Response:
     """200 when every worker has followed; 202 while they are at it; 400 where the version is refused."""
-    swap = current_app.extensions["daylight.swap"]
-    if swap is None:
+    rollout = services().rollout
+    if rollout is None:
         raise Unavailable("models are loaded and unloaded by the server's workers, and this process is none")
-    exchange().model = name
-    swap.ask(name, load=load)
-    # A worker of one thread answers nobody else while it waits.
-    entry = swap.wait(name, PATIENCE if request.environ["wsgi.multithread"] else 0)
+    context().model = name
+    rollout.ask(name, load=load)
+    # A worker of one thread answers no other request while it waits.
+    entry = rollout.wait(name, PATIENCE if request.environ["wsgi.multithread"] else 0)
     if entry["refused"]:
         raise RequestError("{0} version {version} is refused: {reason}".format(name, **entry["refused"]))
     if entry["proposal"]:

@@ -1,47 +1,36 @@
 """KServe V1 / TensorFlow Serving routes: the native dialect."""
 
-from flask import Blueprint, request
+from __future__ import annotations
 
-from ..web.handlers import answer_v1
+from flask import Blueprint, Response
+
 from ..wire import v1
 from ..wire.v1.json_schema import request_schema
 from ..wire.v1.metadata import signature
-from .context import answer, exchange, predictor, served
-from .converters import plain_names
+from .context import answer, model_of, predictor
+from .views import predict_views, view
 
 __all__ = ["blueprint"]
 
-blueprint = Blueprint("v1", __name__, url_prefix="/v1/models")
-blueprint.record_once(plain_names)
+blueprint = Blueprint("v1", __name__)
+predict_views(blueprint)
 
 
-@blueprint.get("")
-def list_models():
+@view(blueprint)
+def list_models() -> Response:
     return answer(v1.list_models(predictor().catalogue()))
 
 
-@blueprint.get("/<plain:name>")
-@blueprint.get("/<plain:name>/versions/<plain:version>")
-def describe(name, version=None):
-    model = served(predictor().find(name, version))
-    return answer(v1.describe(predictor().entry(model)))
+@view(blueprint)
+def describe(name: str, version: str | None = None) -> Response:
+    return answer(v1.describe(predictor().entry(model_of(name, version))))
 
 
-@blueprint.get("/<plain:name>/schema")
-@blueprint.get("/<plain:name>/versions/<plain:version>/schema")
-def schema(name, version=None):
-    model = served(predictor().find(name, version))
-    return answer(request_schema(predictor().entry(model)))
+@view(blueprint)
+def schema(name: str, version: str | None = None) -> Response:
+    return answer(request_schema(predictor().entry(model_of(name, version))))
 
 
-@blueprint.get("/<plain:name>/metadata")
-@blueprint.get("/<plain:name>/versions/<plain:version>/metadata")
-def metadata(name, version=None):
-    model = served(predictor().find(name, version))
-    return answer(signature(predictor().entry(model)))
-
-
-@blueprint.post("/<plain:name>:predict")
-@blueprint.post("/<plain:name>/versions/<plain:version>:predict")
-def predict(name, version=None):
-    return answer(answer_v1(predictor(), exchange(), request.environ, name, version))
+@view(blueprint)
+def metadata(name: str, version: str | None = None) -> Response:
+    return answer(signature(predictor().entry(model_of(name, version))))

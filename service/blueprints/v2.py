@@ -1,72 +1,63 @@
 """Open Inference Protocol routes: health, metadata, infer, the index of the repository."""
 
-from flask import Blueprint, request
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
 
 from ..errors import ModelNotReady, RequestError
-from ..web.handlers import read_body
-from ..web.handlers_v2 import answer_v2
+from ..web.handlers import read_request
 from ..wire import v2
 from ..wire.json_body import parse
-from .context import answer, exchange, predictor, served
-from .converters import plain_names
+from .context import answer, context, model_of, predictor
 from .health import check_ready
+from .views import predict_views, view
 
 __all__ = ["blueprint"]
 
-blueprint = Blueprint("v2", __name__, url_prefix="/v2")
-blueprint.record_once(plain_names)
+blueprint = Blueprint("v2", __name__)
+predict_views(blueprint)
 
 
-@blueprint.get("")
-def server():
+@view(blueprint)
+def server() -> Response:
     return answer(v2.server())
 
 
-@blueprint.get("/health/live")
-def live():
+@view(blueprint)
+def live() -> Response:
     return answer({"live": True})
 
 
-@blueprint.get("/health/ready")
-def ready():
+@view(blueprint)
+def ready() -> Response:
     check_ready()
     return answer({"live": True, "ready": True})
 
 
-@blueprint.get("/models/<plain:name>")
-@blueprint.get("/models/<plain:name>/versions/<plain:version>")
-def metadata(name, version=None):
-    model = served(predictor().find(name, version))
-    return answer(v2.metadata(predictor().entry(model)))
+@view(blueprint)
+def metadata(name: str, version: str | None = None) -> Response:
+    return answer(v2.metadata(predictor().entry(model_of(name, version))))
 
 
-@blueprint.get("/models/<plain:name>/ready")
-@blueprint.get("/models/<plain:name>/versions/<plain:version>/ready")
-def model_ready(name, version=None):
-    model = served(predictor().find(name, version))
-    if model.failure is not None:
+@view(blueprint)
+def model_ready(name: str, version: str | None = None) -> Response:
+    if model_of(name, version).failure is not None:
         raise ModelNotReady(f"{name} can serve no more; the server's log says why")
     return answer({"name": name, "ready": True})
 
 
-@blueprint.post("/models/<plain:name>/infer")
-@blueprint.post("/models/<plain:name>/versions/<plain:version>/infer")
-def infer(name, version=None):
-    return answer(answer_v2(predictor(), exchange(), request.environ, name, version))
-
-
-@blueprint.post("/repository/index")
-def index():
-    ready_only = asked_ready(read_body(request.environ, predictor().settings.max_body_bytes))
+@view(blueprint)
+def index() -> Response:
+    ready_only = asks_for_ready_models(read_request(request.environ, context(), predictor().settings).content)
     entries = predictor().catalogue()
-    told = {entry["name"] for entry in entries}
-    others = dict.fromkeys((name for name in predictor().store.models() if name not in told), "it is not loaded")
+    served = {entry["name"] for entry in entries}
+    others = dict.fromkeys((name for name in predictor().store.models() if name not in served), "it is not loaded")
     return answer(v2.index(entries, others, ready_only=ready_only))
 
 
-def asked_ready(body):
-    """Whether the body, which may be empty, asks for models that are ready alone."""
-    asked = parse(body) if body.strip() else {}
-    if not isinstance(asked, dict) or asked.keys() - {"ready"} or not isinstance(asked.get("ready", False), bool):
+def asks_for_ready_models(body: bytes) -> bool:
+    """Whether the body, which may be empty, asks for models that are ready alone. Raises RequestError."""
+    value = parse(body) if body.strip() else {}
+    if not isinstance(value, dict) or value.keys() - {"ready"} or not isinstance(value.get("ready", False), bool):
         raise RequestError('the request is not of the V2 form: expected {} or {"ready": true}')
-    return asked.get("ready", False)
+    return value.get("ready", False)

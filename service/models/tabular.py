@@ -14,6 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
+from ..capabilities import PREDICT_TABLE
 from ..errors import (
     InvalidParameters,
     PayloadTooLarge,
@@ -22,8 +23,9 @@ from ..errors import (
     StartupError,
     VersionMismatch,
 )
+from ..scheduling.batching import batched
 from . import runtimes
-from .base import Model
+from .base import TurnModel
 from .fault_search import blame
 from .tables.column import Column, shown
 from .tables.output import Output, close
@@ -45,6 +47,7 @@ class TabularAnswer:
     warnings: tuple = ()
     seconds: dict = field(default_factory=dict)
     top_k: int | None = None
+    tokens = None  # a table has none
 
     @cached_property
     def outputs(self):
@@ -60,8 +63,10 @@ class TabularAnswer:
         return next(iter(self.outputs.values()))
 
 
-class TabularModel(Model):
+class TabularModel(TurnModel):
     """One loaded version of a tabular model."""
+
+    capabilities = (PREDICT_TABLE,)
 
     def __init__(self, manifest, runtime, proof=(), *, max_rows=math.inf):
         """`proof`: instances with the outputs that warming up must find again, besides the example."""
@@ -89,12 +94,16 @@ class TabularModel(Model):
             raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {error}") from error
         return cls(version.manifest, runtime, proof, max_rows=settings.max_rows)
 
-    def predict(self, instances, outputs=None, top_k=None):
+    def run(self, call, deadline=None):
+        """A TableCall -> TabularAnswer. Raises as `predict`."""
+        return self.predict(call.instances, call.outputs, call.top_k, deadline)
+
+    def predict(self, instances, outputs=None, top_k=None, deadline=None):
         """Rows, in any form that the column plan takes -> TabularAnswer.
 
-        `outputs` are names of this model's outputs (default: its first). `top_k` keeps the k
-        most probable labels of a row. Raises InvalidInstances, InvalidParameters,
-        PayloadTooLarge or PredictionFailed.
+        `outputs` are names of this model's outputs (default: its first). `top_k` keeps the k most probable labels
+        of a row. `deadline`: a `perf_counter()` moment at which a request that waits in a queue gives up, or None.
+        Raises InvalidInstances, InvalidParameters, PayloadTooLarge, PredictionFailed or DeadlineExceeded.
         """
         began = perf_counter()
         names = self._chosen(outputs, top_k)
@@ -103,8 +112,8 @@ class TabularModel(Model):
         table = self.plan.read(instances)
         checked = perf_counter()
         try:
-            raw = self.runtime.run(table.values, names)
-        except ServiceError:  # it waited too long
+            raw = self.runtime.run(table.values, names, deadline)
+        except ServiceError:  # its deadline passed while it waited
             raise
         except Exception as error:  # the user's model may raise anything; _blame finds out whose fault it was
             log.exception("%s version %s raised while predicting", self.name, self.version)
@@ -116,6 +125,12 @@ class TabularModel(Model):
     def warm_up(self):
         for example in [self.manifest.example, *self.proof]:
             self._replay(example)
+
+    def optimize(self, settings):
+        """Let concurrent requests share calls, where that pays for this model."""
+        if self.plan.container == "array" and settings.threads > 1:
+            rows = self.plan.read(self.manifest.example["instances"]).values
+            self.runtime = batched(self.runtime, rows, self.outputs)
 
     def _replay(self, example):
         try:

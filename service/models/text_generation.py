@@ -9,10 +9,11 @@ Only the continuation is given, never the prompt.
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tokenizers import Tokenizer
 
+from ..capabilities import GENERATE_TEXT
 from ..errors import InvalidParameters, RequestError, ServiceError, StartupError
 from ..generation.batch_check import try_rows
 from ..generation.constraint import Constraints
@@ -20,7 +21,8 @@ from ..generation.detokenizer import Detokeniser
 from ..generation.engine import Engine
 from ..generation.params import SamplingParams
 from ..generation.stream import Generation
-from .base import Model
+from ..scheduling.admission import RESERVED_THREADS
+from .base import StreamingModel
 from .chat import ChatTemplate
 
 __all__ = ["TOKENIZER", "TextGenerationModel"]
@@ -30,8 +32,27 @@ log = logging.getLogger(__name__)
 TOKENIZER = "tokenizer.json"
 
 
-class TextGenerationModel(Model):
+@dataclass(frozen=True)
+class TextAnswer:
+    """The completions of one call: `n` of each prompt, side by side."""
+
+    completions: list
+    n: int
+    seconds: dict
+    warnings: tuple = ()
+
+    @property
+    def tokens(self):
+        """(of prompts, of completions); the prompt of several completions is counted once."""
+        prompts = sum(one.prompt_tokens for one in self.completions[:: self.n])
+        return prompts, sum(one.completion_tokens for one in self.completions)
+
+
+class TextGenerationModel(StreamingModel):
     """One loaded version of a causal language model."""
+
+    capabilities = (GENERATE_TEXT,)
+    min_threads = RESERVED_THREADS + 1
 
     def __init__(self, manifest, tokenizer, engine, *, default_max_tokens, chat=None):
         """tokenizer: a tokenizers.Tokenizer. engine: an Engine. chat: a ChatTemplate."""
@@ -70,8 +91,19 @@ class TextGenerationModel(Model):
 
     @property
     def failure(self):
-        """None, or why it can serve no more: a message."""
+        """None, or why it can serve no more: a sentence."""
         return self.engine.failure
+
+    def generations(self, call):
+        """The Generations of a TextCall, not yet started: `n` for each prompt. Raises InvalidParameters."""
+        choices = self.choices(call.parameters, call.n, call.logprobs)
+        return [self.stream(prompt, params) for prompt in call.prompts for params in choices]
+
+    def answer(self, call, completions, seconds):
+        return TextAnswer(completions, call.n, {"predict": seconds})
+
+    def stop(self):
+        self.engine.stop()
 
     def parameters(self, given):
         """{name: value} of a request -> SamplingParams. Raises InvalidParameters."""

@@ -48,17 +48,17 @@ def configure():
         root.setLevel(logging.INFO)
 
 
-def line(method, path, status, exchange):
+def line(method, path, status, context):
     """Write the line of one request; `path` is WSGI's, decoded as latin-1."""
     if not log.isEnabledFor(logging.INFO):
         return
-    milliseconds = (time.perf_counter() - exchange.began) * 1000
+    milliseconds = (time.perf_counter() - context.began) * 1000
     # What a caller puts into a URL must not write log lines of its own, nor colours into a terminal.
     shown = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
-    told = (method, shown, status, milliseconds, exchange.model, exchange.id)
+    told = (method, shown, status, milliseconds, context.model, context.id)
     form = LINE
-    if exchange.key:
-        form, told = KEYED, (*told, exchange.key)
+    if context.key:
+        form, told = KEYED, (*told, context.key)
     handlers = log.parent.handlers
     if handlers and type(handlers[0]) is Stderr and len(handlers) == 1:
         handlers[0].write(form % told)

@@ -1,7 +1,7 @@
 """The numbers of one server, for Prometheus: its workers count into files that any of them can add up.
 
     meter = Meter("/dev/shm/daylight-0-4711")
-    meter.began(); meter.ended("POST", 200, exchange)
+    meter.began(); meter.ended("POST", 200, context)
     meter.exposition()          # b'# HELP daylight_requests_total ...'
 
 The files and their sum are prometheus_client's own multiprocess format. What counts is this module, because the
@@ -66,27 +66,27 @@ class Meter:
         with self._lock:
             self._in_flight.add(1)
 
-    def ended(self, method, status, exchange):
+    def ended(self, method, status, context):
         """Count one answered request; a stream is answered when it ends."""
-        took = perf_counter() - exchange.began
-        key = exchange.route, method, status, exchange.model
+        took = perf_counter() - context.began
+        key = context.route, method, status, context.model
         with self._lock:
             self._in_flight.add(-1)
             counter = self._requests.get(key) or self._new_request(key)
             counter.add(1)
-            if exchange.seconds:
-                buckets, total, stops = self._latencies.get(exchange.model) or self._new_latency(exchange.model)
+            if context.seconds:
+                buckets, total, stops = self._latencies.get(context.model) or self._new_latency(context.model)
                 buckets[bisect_left(SECONDS, took)].add(1)
                 total.add(took)
                 for stop, number in stops:
-                    spent = exchange.seconds.get(stop)
+                    spent = context.seconds.get(stop)
                     if spent:
                         number.add(spent)
-                if exchange.tokens:
-                    for of, count in zip(("prompt", "completion"), exchange.tokens, strict=True):
-                        self._add("daylight_tokens", count, model=exchange.model, of=of)
-            elif exchange.refused:
-                self._add("daylight_refusals", 1, code=exchange.refused, model=exchange.model)
+                if context.tokens:
+                    for of, count in zip(("prompt", "completion"), context.tokens, strict=True):
+                        self._add("daylight_tokens", count, model=context.model, of=of)
+            elif context.refused:
+                self._add("daylight_refusals", 1, code=context.refused, model=context.model)
 
     def exposition(self):
         """Everything all workers have counted, in Prometheus' text format, as bytes."""

@@ -1,126 +1,133 @@
-"""Who may run now, and who is told to come back later.
+"""Admission control: how many requests a worker holds for each capability, and how long they may expect to wait.
 
     admission = Admission(threads=8, max_wait=10.0)
-    turn = admission.enter(model, deadline)     # raises Overloaded or DeadlineExceeded, at once
+    slot = admission.enter(model, PREDICT_TABLE, deadline)     # raises Overloaded or DeadlineExceeded, at once
     try: ...
-    finally: turn.leave()
+    finally: slot.release()
 
-Two rules for each worker. Places: of its threads one is always left to tell others no, and each kind of model
-leaves one more, so that slow texts never keep tables out, nor tables health. Time: whoever would wait longer
-than max_wait, or than its own deadline, does not get in; the expected wait is the number of those inside times
-the mean time between two answers of the model while it is busy. That is measured, and so knows of rows, shared
-calls, threads and of how much of a processor there is. What is refused costs a lock and no prediction.
+Two limits for each worker. Slots: one of its threads always stays free to reject requests, and each capability
+leaves one more free, so that slow generations never keep out predictions, nor predictions the health checks. Time: a
+request that would wait longer than max_wait, or than its own deadline, is rejected. Its expected wait is the number
+of requests that hold a slot for the model, times the mean time between two answers of the model while it is busy.
+That mean is measured, so it accounts for rows, batching, threads and the processor. A rejection costs one lock.
 """
+
+from __future__ import annotations
 
 import math
 import threading
+from collections import Counter
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from ..errors import DeadlineExceeded, Overloaded
 
-__all__ = ["RESERVED_THREADS", "Admission", "caller"]
+if TYPE_CHECKING:
+    from ..capabilities import Capability
+    from ..models.base import Model
 
-RESERVED_THREADS = 2  # of a worker, that one kind of model never takes
-LONGEST_RETRY = 60  # seconds; by then the world has changed
-MEMORY = 0.1  # the weight of the newest answer in the mean
-WORDS = {"tabular": "predictions", "text_generation": "generations"}
+__all__ = ["RESERVED_THREADS", "Admission", "Slot"]
 
-
-class Caller(threading.local):
-    """What is known of the one whom this thread works for. `deadline`: a `perf_counter()` moment, or None."""
-
-    deadline = None
+RESERVED_THREADS = 2  # of a worker, that one capability never takes
+LONGEST_RETRY = 60  # seconds; after that the measured pace says nothing any more
+NEWEST_WEIGHT = 0.1  # of the newest answer in the mean
 
 
-caller = Caller()
+class ServiceTime:
+    """How fast a model answers: `held` requests run or wait, and while any do, an answer comes every `seconds`."""
 
+    __slots__ = ("held", "last", "seconds")
 
-class Pace:
-    """How fast a model answers: `inside` run or wait, and while any do, an answer comes every `seconds`."""
-
-    __slots__ = ("inside", "last", "seconds")
-
-    def __init__(self):
-        self.inside = 0
+    def __init__(self) -> None:
+        self.held = 0
         self.seconds = 0.0
         self.last = 0.0
 
     @property
-    def wait(self):
-        """Seconds until all of those inside have their answer."""
-        return self.inside * self.seconds
+    def wait(self) -> float:
+        """Seconds until every request that holds a slot has its answer."""
+        return self.held * self.seconds
 
 
-class Turn:
-    """A place inside, until `leave()`."""
+class Slot:
+    """A held concurrency slot; give it back with `release()`."""
 
-    __slots__ = ("admission", "began", "model", "pace")
+    __slots__ = ("admission", "began", "capability", "model", "service_time")
 
-    def __init__(self, admission, model, pace, began):
-        self.admission, self.model, self.pace, self.began = admission, model, pace, began
+    def __init__(
+        self, admission: Admission, model: Model, capability: Capability, service_time: ServiceTime, began: float
+    ) -> None:
+        self.admission, self.model, self.capability = admission, model, capability
+        self.service_time, self.began = service_time, began
 
-    def leave(self):
-        admission, pace = self.admission, self.pace
+    def release(self) -> None:
+        admission, service_time = self.admission, self.service_time
         with admission.lock:
             now = perf_counter()
-            took = now - pace.last
-            pace.seconds += (took - pace.seconds) * (MEMORY if pace.seconds else 1)
-            pace.last = now
-            pace.inside -= 1
-            admission.inside[self.model.kind] -= 1
-            admission.turns.discard(self)
+            interval = now - service_time.last
+            service_time.seconds += (interval - service_time.seconds) * (NEWEST_WEIGHT if service_time.seconds else 1)
+            service_time.last = now
+            service_time.held -= 1
+            admission.held[self.capability] -= 1
+            admission.slots.discard(self)
 
 
 class Admission:
-    """One worker's. threads: how many requests it can hold. max_wait: seconds, for models that answer in turn."""
+    """Admission control of one worker.
 
-    def __init__(self, threads, max_wait=math.inf):
-        self.places = max(1, threads - 1)
-        self.places_of_a_kind = max(1, threads - RESERVED_THREADS)
+    threads: how many requests the worker can hold. max_wait: seconds a request may expect to wait for a model whose
+    requests are answered in turn.
+    """
+
+    def __init__(self, threads: int, max_wait: float = math.inf) -> None:
+        self.limit = max(1, threads - 1)
+        self.limit_per_capability = max(1, threads - RESERVED_THREADS)
         self.max_wait = max_wait
         self.lock = threading.Lock()
-        self.inside = dict.fromkeys(WORDS, 0)
-        self.turns = set()  # those who are inside
-        self._paces = {}  # model name -> Pace
+        self.held: Counter[Capability] = Counter()
+        self.slots: set[Slot] = set()
+        self._service_times: dict[str, ServiceTime] = {}  # by the model's name
 
-    def enter(self, model, deadline=None):
-        """A Turn for one request of `model`. Raises Overloaded, or DeadlineExceeded where it is too late already."""
-        kind = model.kind
+    def enter(self, model: Model, capability: Capability, deadline: float | None = None) -> Slot:
+        """A Slot for one request of `model`. deadline: a `perf_counter()` moment, or None.
+
+        Raises Overloaded, or DeadlineExceeded where the deadline has passed.
+        """
         with self.lock:
-            pace = self._paces.get(model.name) or self._paces.setdefault(model.name, Pace())
+            service_time = self._service_times.get(model.name)
+            if service_time is None:
+                service_time = self._service_times[model.name] = ServiceTime()
             now = perf_counter()
-            if pace.inside == 0:
-                pace.last = now
-            inside = self.inside[kind]
-            if inside >= self.places_of_a_kind or sum(self.inside.values()) >= self.places:
-                held = ", ".join(f"{count} {WORDS[one]}" for one, count in self.inside.items() if count)
-                raise Overloaded(f"this worker is full: {held} run or wait", retry_after=retry_after(pace))
+            if service_time.held == 0:
+                service_time.last = now
+            held = self.held[capability]
+            if held >= self.limit_per_capability or self.held.total() >= self.limit:
+                counts = ", ".join(f"{count} {each.noun}" for each, count in self.held.items() if count)
+                raise Overloaded(f"this worker is full: {counts} run or wait", retry_after=retry_after(service_time))
             if deadline is not None and now >= deadline:
-                raise DeadlineExceeded("the time that the caller waits was over before the prediction began")
-            # Texts are written side by side, and their own queue has bounds of its own.
-            if kind == "tabular" and pace.inside:
+                raise DeadlineExceeded("the request's deadline passed before the prediction began")
+            if capability.in_turn and service_time.held:
                 limit = self.max_wait if deadline is None else min(self.max_wait, deadline - now)
-                if pace.wait > limit:
+                if service_time.wait > limit:
                     raise Overloaded(
-                        f"the wait for {model.name} would be {pace.wait:.1f} s, longer than the {limit:.1f} s that are "
-                        "left for it",
-                        retry_after=retry_after(pace),
+                        f"the wait for {model.name} would be {service_time.wait:.1f} s, longer than the {limit:.1f} s "
+                        "that are left for it",
+                        retry_after=retry_after(service_time),
                     )
-            pace.inside += 1
-            self.inside[kind] = inside + 1
-            turn = Turn(self, model, pace, now)
-            self.turns.add(turn)
-        caller.deadline = deadline
-        return turn
+            service_time.held += 1
+            self.held[capability] = held + 1
+            slot = Slot(self, model, capability, service_time, now)
+            self.slots.add(slot)
+        return slot
 
-    def oldest(self):
-        """(name of the model, seconds) of the table prediction that has been inside for longest; ("", 0.0): none is."""
+    def oldest(self) -> tuple[str, float]:
+        """(name of the model, seconds) of the oldest running call of those answered in turn; ("", 0.0) without any."""
         with self.lock:
-            inside = [(turn.began, turn.model.name) for turn in self.turns if turn.model.kind == "tabular"]
-        began, name = min(inside, default=(perf_counter(), ""))
+            running = [(slot.began, slot.model.name) for slot in self.slots if slot.capability.in_turn]
+        began, name = min(running, default=(perf_counter(), ""))
         return name, perf_counter() - began if name else 0.0
 
 
-def retry_after(pace):
-    """Whole seconds until those inside should be through."""
-    return min(LONGEST_RETRY, max(1, math.ceil(pace.wait)))
+def retry_after(service_time: ServiceTime) -> int:
+    """Whole seconds until the requests that hold a slot should be answered."""
+    return min(LONGEST_RETRY, max(1, math.ceil(service_time.wait)))

@@ -1,192 +1,207 @@
 """Requests that wait for the same model at the same moment are predicted in one call.
 
-    runtime = Batched(runtime)              # the same `run(X, methods)`, safe to call from many threads
-    runtime.run(X, ["predict"]).queued      # seconds spent waiting for the others
+    runtime = Batched(runtime)                          # the same `run(X, methods)`, safe to call from many threads
+    runtime.run(X, ["predict"], deadline=None).queued   # seconds spent waiting for the calls before it
 
-It knows arrays and nothing of models. A request that finds the model idle runs at once, alone; those that
-come meanwhile wait, and go together when it is done. The answer to a row is what the model gives for it
-within that batch: the same as alone but for the last bits of a float, where a library adds in another order.
+This module knows arrays and no models. A request that finds the model idle runs at once, alone; requests that arrive
+meanwhile wait, and run together when it is done. The answer to a row is what the model gives for it within that
+batch: the same as alone but for the last bits of a float, where a library adds in another order.
 """
+
+from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from ..errors import DeadlineExceeded
-from .admission import caller
 
 __all__ = ["Batched", "Results", "batched"]
 
 log = logging.getLogger(__name__)
 
-SMALL = 32  # rows of a request that may share a call; a larger one is worth its own
+SMALL = 32  # rows of a request that may share a call; a larger request gets a call of its own
 LARGEST = 256  # rows of one call
-ROWS = 8  # how many are tried together when a model is loaded, and ...
+ROWS = 8  # how many rows are tried together when a model is loaded, and ...
 GAIN = 2  # ... how many times faster together than one by one they have to be
-WORTH = 100e-6  # seconds: a call that takes less is over before its neighbours can be told of each other
+WORTH = 100e-6  # seconds: a faster call is over before its neighbors have been collected
 
 
-class Results(dict):
+class Results(dict[str, Any]):
     """{method: what it returned}. `queued`: seconds that the rows waited before their call began."""
 
     queued = 0.0
 
 
 class Job:
-    """One request's rows, from the moment they wait until their thread takes the results away."""
+    """One waiting request's rows, until its thread takes the results away.
 
-    def __init__(self, X):
+    `wake` is a lock that is held until the job's thread has something to do: take its results, or lead `batch`.
+    (A bare lock wakes a thread several microseconds sooner than threading.Event.)
+    """
+
+    def __init__(self, X: np.ndarray, deadline: float | None) -> None:
         self.X = X
-        self.came = perf_counter()
-        self.deadline = caller.deadline
-        self.turn = threading.Lock()  # held until there is something to do: results to take, or a batch to lead
-        self.turn.acquire()
-        self.batch = None  # the jobs that this one's thread runs; None where another thread did
-        self.results = self.error = None
+        self.arrived = perf_counter()
+        self.deadline = deadline
+        self.wake = threading.Lock()
+        self.wake.acquire()
+        self.batch: list[Job] | None = None  # the jobs that this job's thread runs; None where another thread does
+        self.results: Results | None = None
+        self.error: BaseException | None = None
 
 
 class Batched:
-    """A runtime for array containers around another one."""
+    """A runtime for array containers, wrapped around another runtime."""
 
-    def __init__(self, runtime):
+    def __init__(self, runtime: Any) -> None:
         self.runtime = runtime
         self._guard = threading.Lock()
-        self._running = set()  # kinds of call that somebody runs now
-        self._waiting = {}  # kind -> jobs
+        self._running: set[tuple] = set()  # keys of the calls that are running
+        self._waiting: dict[tuple, list[Job]] = {}  # key of a call -> jobs
 
     @property
-    def waiting(self):
+    def waiting(self) -> int:
         """How many requests wait at this moment."""
         with self._guard:
             return sum(map(len, self._waiting.values()))
 
-    def run(self, X, methods):
-        """As the wrapped runtime's; raises what that raises for these rows."""
+    def run(self, X: np.ndarray, methods: Sequence[str], deadline: float | None = None) -> dict[str, Any]:
+        """As the wrapped runtime's `run`; raises what that raises for these rows, and DeadlineExceeded."""
         if len(X) > SMALL:
             return self.runtime.run(X, methods)
-        kind = (tuple(methods), X.dtype, X.shape[1:])
+        key = (tuple(methods), X.dtype, X.shape[1:])
         with self._guard:
-            idle = kind not in self._running
+            idle = key not in self._running
             if idle:
-                self._running.add(kind)
+                self._running.add(key)
             else:
-                job = Job(X)
-                self._waiting.setdefault(kind, []).append(job)
-        if idle:
-            try:
-                return self.runtime.run(X, methods)
-            finally:
-                self._hand_over(kind)
-        job.turn.acquire()
+                job = Job(X, deadline)
+                self._waiting.setdefault(key, []).append(job)
+        return self._run_now(key, X, methods) if idle else self._wait(key, job, methods)
+
+    def _run_now(self, key: tuple, X: np.ndarray, methods: Sequence[str]) -> dict[str, Any]:
+        try:
+            return self.runtime.run(X, methods)
+        finally:
+            self._hand_over(key)
+
+    def _wait(self, key: tuple, job: Job, methods: Sequence[str]) -> Results:
+        """Wait until another thread has run the job, or has made this thread the leader of a batch."""
+        job.wake.acquire()
         if job.batch is not None:
             try:
                 self._run_together(job.batch, methods)
             finally:
-                self._hand_over(kind)
+                self._hand_over(key)
         if job.error is not None:
             raise job.error
+        assert job.results is not None  # every job of a batch ends with results or an error
         return job.results
 
-    def _hand_over(self, kind):
-        """Wake the first that waits, to run all that wait with it; or note that the model is idle."""
+    def _hand_over(self, key: tuple) -> None:
+        """Wake the first waiting job to run all that wait with it, or mark the model as idle."""
         with self._guard:
-            waiting = self._waiting.pop(kind, None)
+            waiting = self._waiting.pop(key, None)
             if not waiting:
-                self._running.discard(kind)
+                self._running.discard(key)
                 return
-            taken = rows = 0
-            while taken < len(waiting) and rows + len(waiting[taken].X) <= LARGEST:
-                rows += len(waiting[taken].X)
-                taken += 1
-            if taken < len(waiting):
-                self._waiting[kind] = waiting[taken:]
+            count = rows = 0
+            while count < len(waiting) and rows + len(waiting[count].X) <= LARGEST:
+                rows += len(waiting[count].X)
+                count += 1
+            if count < len(waiting):
+                self._waiting[key] = waiting[count:]
         leader = waiting[0]
-        leader.batch = waiting[:taken]
-        leader.turn.release()
+        leader.batch = waiting[:count]
+        leader.wake.release()
 
-    def _run_together(self, jobs, methods):
+    def _run_together(self, jobs: list[Job], methods: Sequence[str]) -> None:
         """Give every job its results or its error, and wake the threads of all but the first."""
         began = perf_counter()
         for job in jobs:
             if job.deadline is not None and job.deadline <= began:
-                job.error = DeadlineExceeded("the time that the caller waits was over before the prediction began")
-        wanted = [job for job in jobs if job.error is None]
+                job.error = DeadlineExceeded("the request's deadline passed before the prediction began")
+        live = [job for job in jobs if job.error is None]
         try:
-            if len(wanted) > 1:
-                self._share(wanted, methods)
-        except Exception:  # some row fails, or the parts of the answer cannot be told apart
-            log.info("%d requests failed together and are predicted one by one", len(wanted))
+            if len(live) > 1:
+                self._share(live, methods)
+        except Exception:  # some row fails, or the answer cannot be cut into rows
+            log.info("%d requests failed together and are predicted one by one", len(live))
         for job in jobs:
             if job.results is None and job.error is None:
                 self._run_alone(job, methods)
             if job.results is not None:
-                job.results.queued = began - job.came
+                job.results.queued = began - job.arrived
             if job is not jobs[0]:
-                job.turn.release()
+                job.wake.release()
 
-    def _share(self, jobs, methods):
-        raw = self.runtime.run(np.concatenate([job.X for job in jobs]), methods)
+    def _share(self, jobs: list[Job], methods: Sequence[str]) -> None:
+        outputs = self.runtime.run(np.concatenate([job.X for job in jobs]), methods)
         ends = np.cumsum([len(job.X) for job in jobs]).tolist()
-        parts = [
-            Results({name: part(one, end - len(job.X), end, ends[-1]) for name, one in raw.items()})
+        cut = [
+            Results({name: rows_of(raw, end - len(job.X), end, ends[-1]) for name, raw in outputs.items()})
             for job, end in zip(jobs, ends, strict=True)
         ]
-        for job, results in zip(jobs, parts, strict=True):
+        for job, results in zip(jobs, cut, strict=True):
             job.results = results
 
-    def _run_alone(self, job, methods):
+    def _run_alone(self, job: Job, methods: Sequence[str]) -> None:
         try:
             job.results = Results(self.runtime.run(job.X, methods))
-        except BaseException as error:  # its own thread raises it
+        except BaseException as error:  # raised again by the job's own thread
             job.error = error
 
 
-def part(raw, start, end, rows):
-    """Rows start:end of what a method returned for `rows` rows: an array, a frame, or a list of arrays by target."""
+def rows_of(raw: Any, start: int, end: int, count: int) -> Any:
+    """Rows start:end of a method's output for `count` rows: an array, a frame, or a list of arrays by target."""
     if isinstance(raw, list):
-        return [part(one, start, end, rows) for one in raw]
-    if raw.shape[0] != rows:
-        raise ValueError(f"{raw.shape[0]} rows came back for {rows}")
+        return [rows_of(of_target, start, end, count) for of_target in raw]
+    if raw.shape[0] != count:
+        raise ValueError(f"{raw.shape[0]} rows came back for {count}")
     return raw.iloc[start:end] if hasattr(raw, "iloc") else raw[start:end]
 
 
-def batched(runtime, X, methods):
-    """`runtime` wrapped, where that pays for this model; else as it is. X: some rows, [rows, columns].
+def batched(runtime: Any, X: np.ndarray, methods: Sequence[str]) -> Any:
+    """`runtime` wrapped in Batched where that pays for this model; else `runtime`. X: some rows, [rows, columns].
 
-    Measured, not guessed: one row against ROWS of them. And tried: each row has to get the same answer
-    both ways, to 1e-6; a model whose answer to a row depends on its neighbours is never batched.
+    Measured: one row against ROWS of them. And tried: each row has to get the same answer both ways, to 1e-6. A model
+    whose answer to a row depends on its neighbors is never batched.
     """
     X = np.resize(X, (ROWS, *X.shape[1:]))
     methods = tuple(methods)
     try:
         together, alone = runtime.run(X, methods), [runtime.run(X[row : row + 1], methods) for row in range(ROWS)]
-        for row, wanted in enumerate(alone):
-            if not all(same(part(together[name], row, row + 1, ROWS), wanted[name]) for name in methods):
+        for row, expected in enumerate(alone):
+            if not all(same(rows_of(together[name], row, row + 1, ROWS), expected[name]) for name in methods):
                 return runtime
-    except Exception:  # an answer that cannot be cut into rows
+    except Exception:  # the answer cannot be cut into rows
         return runtime
-    one, many = (fastest(lambda rows=rows: runtime.run(X[:rows], methods[:1])) for rows in (1, ROWS))
-    return Batched(runtime) if one > WORTH and many * GAIN < one * ROWS else runtime
+    single, many = (fastest(lambda rows=rows: runtime.run(X[:rows], methods[:1])) for rows in (1, ROWS))
+    return Batched(runtime) if single > WORTH and many * GAIN < single * ROWS else runtime
 
 
-def same(found, wanted):
-    if isinstance(wanted, list):
-        return all(map(same, found, wanted))
-    if hasattr(wanted, "toarray"):
-        found, wanted = found.toarray(), wanted.toarray()
-    found, wanted = np.asarray(found), np.asarray(wanted)
-    if wanted.dtype.kind in "fc":
-        return np.allclose(found, wanted, rtol=1e-6, atol=1e-9, equal_nan=True)
-    return bool(np.all(found == wanted))
+def same(actual: Any, expected: Any) -> bool:
+    """Whether two outputs of a method are equal, floats to 1e-6."""
+    if isinstance(expected, list):
+        return all(map(same, actual, expected))
+    if hasattr(expected, "toarray"):
+        actual, expected = actual.toarray(), expected.toarray()
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    if expected.dtype.kind in "fc":
+        return np.allclose(actual, expected, rtol=1e-6, atol=1e-9, equal_nan=True)
+    return bool(np.all(actual == expected))
 
 
-def fastest(call, times=5, patience=0.1):
-    """Seconds of the quickest of a few calls; of fewer where they take long."""
-    taken = []
-    while len(taken) < times and sum(taken) < patience:
+def fastest(call: Callable[[], Any], times: int = 5, patience: float = 0.1) -> float:
+    """Seconds of the quickest of `times` calls; of fewer calls once they took `patience` seconds together."""
+    seconds: list[float] = []
+    while len(seconds) < times and sum(seconds) < patience:
         began = perf_counter()
         call()
-        taken.append(perf_counter() - began)
-    return min(taken)
+        seconds.append(perf_counter() - began)
+    return min(seconds)

@@ -1,36 +1,41 @@
-"""What one request carries through the house: its id, its deadline, the model it asks for, and where its time goes.
+"""Per-request context: id, deadline, API key, model, and where the request's time goes.
 
-    exchange = Exchange("given-by-the-caller")
-    exchange.lap("parse")
-    exchange.headers()      # [("X-Request-ID", "given-by-the-caller"), ("Server-Timing", "parse;dur=0.021")]
+    context = RequestContext("id-of-the-caller")
+    context.lap("parse")
+    context.headers()       # [("X-Request-ID", "id-of-the-caller"), ("Server-Timing", "parse;dur=0.021")]
 
-It knows no framework: the WSGI layer makes one for every request and puts it into the environ.
+It knows no framework: the middleware makes one for every request and puts it into the WSGI environ.
 """
+
+from __future__ import annotations
 
 import os
 import re
 import select
 import socket
 from time import perf_counter
+from typing import Any
 
 from ..errors import RequestError
 
-__all__ = ["ENVIRON", "LONGEST", "Exchange"]
+__all__ = ["ENVIRON", "LONGEST", "RequestContext"]
 
-ENVIRON = "daylight.exchange"
+ENVIRON = "daylight.context"
 SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
-LONGEST = 86_400  # seconds of X-Request-Timeout; whoever waits longer needs no limit
+LONGEST = 86_400  # seconds; a larger X-Request-Timeout is refused with 400
 
 
-class Exchange:
-    """`id`: the caller's own where it is one. `seconds`: {stop: seconds}, empty until something was predicted.
+class RequestContext:
+    """What is known of one request.
 
-    `began`: the `perf_counter()` moment at which a thread took the request. `deadline`: None, or such a moment at
-    which the caller stops waiting. `key`: the name of the caller's API key, "" without one. `allowed`: whether
-    the caller may see what the models are. `route`: the pattern that the path matched, "-" where none did.
-    `socket`: the caller's connection, or None. `media_type`: of the answer. `refused`: the code of the error that was
-    answered. `tokens`: (of prompts, of completions).
+    id: the caller's X-Request-ID where it is sound, else a new one. began: the `perf_counter()` moment at which a
+    thread took the request. deadline: None, or such a moment after which nobody waits for the answer. key: the name
+    of the API key, "" without one. allowed: whether the caller may see what the models are. route: the pattern that
+    the path matched, "-" without a match. model: its name, "-" until it is found. socket: the client's connection, or
+    None. media_type, more: of the answer, its Content-Type and further headers. refused: the code of the error that
+    was answered, "" without an error. seconds: {stage: seconds}, empty until something was predicted. tokens: (of
+    prompts, of completions), or None.
     """
 
     __slots__ = (
@@ -50,28 +55,33 @@ class Exchange:
         "tokens",
     )
 
-    def __init__(self, given=None):
+    def __init__(self, caller_id: str | None = None) -> None:
         self.began = self._last = perf_counter()
-        self.id = given if given and SOUND_ID.fullmatch(given) else os.urandom(16).hex()
-        self.deadline = None
+        self.id = caller_id if caller_id and SOUND_ID.fullmatch(caller_id) else os.urandom(16).hex()
+        self.deadline: float | None = None
         self.allowed = True
         self.key = self.refused = ""
         self.media_type = "application/json"
         self.model = self.route = "-"
-        self.seconds = {}
-        self.socket = None
-        self.tokens = None
-        self.more = ()  # headers that the gate adds to the answer
+        self.seconds: dict[str, float] = {}
+        self.socket: Any = None
+        self.tokens: tuple[int, int] | None = None
+        self.more: tuple[tuple[str, str], ...] = ()
 
-    def until(self, told):
-        """Set the deadline from X-Request-Timeout. Raises RequestError where that is no number of seconds."""
-        if not SECONDS.fullmatch(told) or not 0 < float(told) <= LONGEST:
+    def set_timeout(self, header: str) -> None:
+        """Set the deadline from X-Request-Timeout. Raises RequestError unless it is a number of seconds."""
+        if not SECONDS.fullmatch(header) or not 0 < float(header) <= LONGEST:
             raise RequestError(f"X-Request-Timeout: expected seconds, more than 0 and at most {LONGEST}")
-        self.deadline = self.began + float(told)
+        self.deadline = self.began + float(header)
 
-    def gone(self):
-        """Whether the caller has hung up; bytes of a next request say nothing about it."""
-        if type(self.socket) is not socket.socket:  # none, or one of another kind, which cannot be looked into
+    def limit_timeout(self, seconds: float) -> None:
+        """Move the deadline to at most `seconds` after the request began."""
+        deadline = self.began + seconds
+        self.deadline = deadline if self.deadline is None else min(deadline, self.deadline)
+
+    def gone(self) -> bool:
+        """Whether the client has closed the connection. Bytes of a next request say nothing about it."""
+        if type(self.socket) is not socket.socket:  # None, or a wrapped socket that cannot be peeked into
             return False
         try:
             readable = select.poll()
@@ -80,30 +90,27 @@ class Exchange:
         except OSError:
             return True
 
-    def start(self):
-        """From here on time counts for the next lap."""
+    def start(self) -> None:
+        """Time counts for the next lap from now on."""
         self._last = perf_counter()
 
-    def lap(self, stop):
-        """What passed since the last lap was spent on `stop`."""
+    def lap(self, stage: str) -> None:
+        """The time since the last lap was spent on `stage`."""
         now = perf_counter()
-        self.seconds[stop] = now - self._last
+        self.seconds[stage] = now - self._last
         self._last = now
 
-    def spent(self, seconds):
-        """Of the lap that is running, these {stop: seconds} were measured by others."""
-        self.seconds.update(seconds)
-        self._last += sum(seconds.values())
+    def record(self, answer: Any) -> None:
+        """Take over the seconds that the model measured of the running lap, and its counts of tokens."""
+        self.seconds.update(answer.seconds)
+        self._last += sum(answer.seconds.values())
+        if answer.tokens is not None:
+            self.tokens = answer.tokens
 
-    def wrote(self, prompt_tokens, completion_tokens):
-        """Tokens read and written for this request, for the counters; a stream tells them when it ends."""
-        before = self.tokens or (0, 0)
-        self.tokens = (before[0] + prompt_tokens, before[1] + completion_tokens)
-
-    def headers(self):
-        """The headers every answer has; Server-Timing, in milliseconds, only where something was predicted."""
-        told = [("X-Request-ID", self.id), *self.more]
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers that every answer has; Server-Timing, in milliseconds, only where something was predicted."""
+        headers = [("X-Request-ID", self.id), *self.more]
         if self.seconds:
-            stops = ", ".join([f"{stop};dur={took * 1000:.3f}" for stop, took in self.seconds.items()])
-            told.append(("Server-Timing", stops))
-        return told
+            stages = [f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.seconds.items()]
+            headers.append(("Server-Timing", ", ".join(stages)))
+        return headers

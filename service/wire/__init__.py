@@ -1,19 +1,20 @@
-"""The dialects: each module turns the bytes of one published protocol into plain values and back.
+"""The dialects: each turns the bytes of one published protocol into plain calls, and plain answers into bytes.
 
-A dialect with an error form of its own stands in DIALECTS. `ROUTES` there says for which paths it speaks;
-`error_body(body, status)` reshapes service.errors.error_body. The first that matches a path answers.
+What a dialect is, adapter.py says. It knows capabilities, and neither models nor HTTP servers: which paths it
+answers stands in the table of routes (service.web.routes).
 """
 
-from . import mlflow, openai, v1, v2
+from . import article, mlflow, v1, v2
+from .adapter import Adapter, Decoded, Encoded, Request
+from .openai import chat, completions
 
-__all__ = ["DIALECTS", "error_form"]
+__all__ = ["DIALECTS", "Adapter", "Decoded", "Encoded", "Request", "error_dialect"]
 
-DIALECTS = (openai, v1, v2, mlflow)
+DIALECTS = (article, completions, chat, v1, v2, mlflow)
 
 
-def error_form(path, body, status):
-    """The error body in the words of the path's dialect; unchanged where no protocol has words of its own."""
-    for dialect in DIALECTS:
-        if dialect.ROUTES.match(path):
-            return dialect.error_body(body, status)
-    return body
+def error_dialect(dialect, path):
+    """In whose form an error is: the route's dialect; without one, that whose PREFIX the path has, or the article."""
+    if dialect is not None:
+        return dialect
+    return next((each for each in DIALECTS if each.PREFIX and path.startswith(each.PREFIX)), article)

@@ -1,55 +1,91 @@
-"""The article's own contract.
+"""The contract of the article that Daylight comes from: one path for the default models.
 
     {"data": [{"mean radius": 17.99, ...}]}  ->  {"text": ["malignant"]}
     {"text": "Once upon a time"}             ->  {"Prediction": " there was ..."}
 
-A table is whatever `pandas.DataFrame(data)` takes: a list of records or of lists, an
-object of columns (lists, or objects by index as `DataFrame.to_json()` writes them),
-and, kinder than pandas, one record alone. It comes bare or under "data".
+A table is whatever `pandas.DataFrame(data)` takes: a list of records or of lists, an object of columns (lists, or
+objects by index as `DataFrame.to_json()` writes them), and, kinder than pandas, one record alone. It comes bare or
+under "data".
 """
 
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ..capabilities import GENERATE_TEXT, PREDICT_TABLE, Capability, TableCall, TextCall
 from ..errors import RequestError
-from .json_body import parse
+from .adapter import Adapter, Decoded, Encoded, Request
+from .json_body import dump
 
-__all__ = ["TEMPERATURE", "decode", "encode_predictions", "encode_text", "text_call"]
+__all__ = ["ADAPTERS", "NAME", "PREFIX", "TEMPERATURE", "capability_of", "error_body", "from_query"]
 
+NAME = "daylight"
+PREFIX = ""
 TEMPERATURE = 0.6  # the article's
 
 
-def decode(body):
-    """Bytes -> ("tabular", instances) or ("text_generation", (prompt, parameters))."""
-    value = parse(body)
-    if isinstance(value, dict) and isinstance(value.get("text"), str):
-        parameters = {key: one for key, one in value.items() if key != "text"}
-        return "text_generation", text_call(value["text"], parameters)
+def capability_of(request: Request) -> Capability:
+    """What the body asks for: text where it holds a text, otherwise a table. Raises RequestError."""
+    value = request.json
+    return GENERATE_TEXT if isinstance(value, dict) and isinstance(value.get("text"), str) else PREDICT_TABLE
+
+
+def from_query(query: str) -> Decoded | None:
+    """`text=...` of a URL's query -> Decoded; None where the query has no text."""
+    text = next((value for name, value in parse_qsl(query, keep_blank_values=True) if name == "text"), None)
+    return None if text is None else Decoded(text_call(text, {}))
+
+
+def decode_table(request: Request, _model: Any) -> Decoded:
+    """Any form of table -> a TableCall. Raises RequestError."""
+    value = request.json
     if isinstance(value, dict) and value.keys() == {"data"}:
         value = value["data"]
-    return "tabular", table(value)
+    return Decoded(TableCall(table(value)))
 
 
-def text_call(text, parameters=()):
-    """(prompt, sampling parameters): lower-cased and at the article's temperature, as in the article."""
-    return text.lower(), {"temperature": TEMPERATURE, **dict(parameters)}
-
-
-def table(value):
+def table(value: Any) -> Any:
     """Any form of table -> a list of rows or an object of columns."""
     if isinstance(value, list):
         return value
     if not isinstance(value, dict) or not value:
         raise RequestError('send a table (a list of records, or an object of columns) or {"text": "..."}')
     columns = value.values()
-    if all(isinstance(one, dict) for one in columns):
-        index = dict.fromkeys(key for one in columns for key in one)
-        return [{name: one[key] for name, one in value.items() if key in one} for key in index]
-    if any(isinstance(one, list) for one in columns):
+    if all(isinstance(column, dict) for column in columns):
+        index = dict.fromkeys(key for column in columns for key in column)
+        return [{name: column[key] for name, column in value.items() if key in column} for key in index]
+    if any(isinstance(column, list) for column in columns):
         return value
     return [value]
 
 
-def encode_predictions(predictions):
-    return {"text": predictions}
+def encode_table(_model: Any, _request: Request, _decoded: Decoded, answer: Any) -> Encoded:
+    return Encoded(dump({"text": answer.predictions}))
 
 
-def encode_text(text):
-    return {"Prediction": text}
+def decode_text(request: Request, _model: Any) -> Decoded:
+    """{"text": "...", sampling parameters} -> a TextCall."""
+    value = request.json
+    return Decoded(text_call(value["text"], {key: item for key, item in value.items() if key != "text"}))
+
+
+def text_call(text: str, parameters: dict[str, Any]) -> TextCall:
+    """Lower-cased and at the article's temperature, as in the article."""
+    return TextCall([text.lower()], {"temperature": TEMPERATURE, **parameters})
+
+
+def encode_text(_model: Any, _request: Request, _decoded: Decoded, answer: Any) -> Encoded:
+    (completion,) = answer.completions
+    return Encoded(dump({"Prediction": completion.text}))
+
+
+def error_body(body: dict[str, Any], _status: int) -> dict[str, Any]:
+    """Daylight's own form (errors.error_body), unchanged."""
+    return body
+
+
+ADAPTERS = {
+    PREDICT_TABLE: Adapter(decode_table, encode_table),
+    GENERATE_TEXT: Adapter(decode_text, encode_text),
+}

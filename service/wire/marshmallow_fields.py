@@ -1,17 +1,22 @@
-"""Fields of envelopes that marshmallow has not.
+"""Fields of envelopes that marshmallow lacks, and its messages as a flat list.
 
 n = Whole(validate=validate.Range(min=1))       # takes 2 and 2.0, as JSON Schema's "integer" does; not "2", not true
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 from marshmallow import fields
 
-__all__ = ["Truth", "Whole"]
+__all__ = ["Truth", "Whole", "flat"]
 
 
 class Truth(fields.Boolean):
     """true or false; 1 and "yes" are neither."""
 
-    def _deserialize(self, value, attr, data, **_):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bool:
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
@@ -20,8 +25,18 @@ class Truth(fields.Boolean):
 class Whole(fields.Integer):
     """A whole number, however JSON writes it."""
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         super().__init__(strict=True, **options)
 
-    def _validated(self, value):
+    def _validated(self, value: Any) -> int | None:
         return super()._validated(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def flat(messages: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """marshmallow's nested messages as (dotted place, sentence)."""
+    if isinstance(messages, dict):
+        for key, below in messages.items():
+            yield from flat(below, where if key == "_schema" else f"{where}.{key}" if where else str(key))
+    else:
+        for message in messages:
+            yield where or "body", message

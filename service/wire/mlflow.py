@@ -6,16 +6,22 @@ Protocol: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/ (`d
 `instances`, `inputs`; `params`). For tables `params` may hold `outputs` and `top_k`, for texts sampling parameters.
 """
 
-import re
-from typing import NamedTuple
+from __future__ import annotations
 
+from typing import Any
+
+from ..capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
 from ..errors import RequestError
-from .json_body import parse
+from . import table_formats
+from .adapter import Adapter, Decoded, Encoded, Request
+from .json_body import JSON, dump
+from .output_options import from_values
 from .table_formats.parts import check_names, fault, refuse
 
-__all__ = ["ROUTES", "VERSION", "Call", "decode", "encode", "encode_texts", "error_body", "prompts"]
+__all__ = ["ADAPTERS", "NAME", "PREFIX", "VERSION", "error_body"]
 
-ROUTES = re.compile(r"/(?:invocations|ping|health|version)$|/endpoints/")
+NAME = "mlflow"
+PREFIX = "/endpoints/"
 VERSION = "3.17.2"  # the release whose protocol this is, and whose clients the tests drive
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 CODES = {
@@ -28,17 +34,11 @@ CODES = {
 }
 
 
-class Call(NamedTuple):
-    """`instances`: rows, or an object of columns. `params`: {name: value}. `ignored`: a sentence a key of no use."""
+def envelope(value: Any) -> tuple[Any, dict[str, Any], list[str]]:
+    """A body's JSON value -> (rows or an object of columns, params, a sentence for each key without a meaning).
 
-    instances: object
-    params: dict
-    ignored: tuple = ()
-
-
-def decode(body):
-    """Bytes of JSON -> Call. Raises RequestError or InvalidInstances."""
-    value = parse(body)
+    Raises RequestError or InvalidInstances.
+    """
     if not isinstance(value, dict):
         raise RequestError(f"send an object with one of {', '.join(FORMS)}")
     forms = [form for form in FORMS if form in value]
@@ -48,16 +48,28 @@ def decode(body):
     params = value.get("params")
     if not isinstance(params, dict | None):
         raise RequestError("params: expected an object")
-    ignored = tuple(
-        f"key {key[:80]!r} means nothing here and was ignored" for key in value if key not in (form, "params")
-    )
+    ignored = [f"key {key[:80]!r} means nothing here and was ignored" for key in value if key not in (form, "params")]
     instances = split(value[form]) if form == "dataframe_split" else value[form]
     if form == "dataframe_records" and not isinstance(instances, list):
         raise RequestError("dataframe_records: expected a list of objects")
-    return Call(instances, params or {}, ignored[:10])
+    return instances, params or {}, ignored[:10]
 
 
-def split(value):
+def decode_table(request: Request, model: Any) -> Decoded:
+    """JSON in one of FORMS, or CSV -> a TableCall. Raises RequestError kinds."""
+    if request.media_type != JSON:
+        return Decoded(TableCall(table_formats.read(request, model)), note=[])
+    instances, params, ignored = envelope(request.json)
+    return Decoded(TableCall(instances, *from_values(params)), note=ignored)
+
+
+def decode_text(request: Request, _model: Any) -> Decoded:
+    """JSON in one of FORMS, of texts -> a TextCall. Raises RequestError kinds."""
+    instances, params, ignored = envelope(request.json)
+    return Decoded(TextCall(prompts(instances), params), note=ignored)
+
+
+def split(value: Any) -> Any:
     """{"columns", "data", "index"}, as `DataFrame.to_dict(orient="split")` gives it -> an object of columns.
 
     Without `columns` the rows are in the order the model was fitted on. `index` says nothing about the rows.
@@ -78,7 +90,7 @@ def split(value):
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def prompts(instances):
+def prompts(instances: Any) -> list[str]:
     """The texts of a call for a text model: one text, a list of them, or a table of one column."""
     if isinstance(instances, str):
         return [instances]
@@ -87,34 +99,42 @@ def prompts(instances):
         instances = [instances] if isinstance(instances, str) else instances
     if not isinstance(instances, list) or not instances:
         raise RequestError("send texts: a list of strings, or a table of one column")
-    found = [one_text(instance) for instance in instances]
-    refuse([fault("a text", "none", row=row) for row, text in enumerate(found) if text is None])
-    return found
+    texts = [text_of(instance) for instance in instances]
+    refuse([fault("a text", "none", row=row) for row, text in enumerate(texts) if text is None])
+    return [text for text in texts if text is not None]
 
 
-def one_text(instance):
+def text_of(instance: Any) -> str | None:
+    """The text of one row: bare, or the only cell of a row; None where there is no text."""
     while isinstance(instance, dict | list) and len(instance) == 1:
         (instance,) = instance.values() if isinstance(instance, dict) else instance
     return instance if isinstance(instance, str) else None
 
 
-def encode(answer, ignored=()):
+def encode_table(_model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:
     """A TabularAnswer -> `predictions`: a value a row, or an object a row where several outputs were asked for."""
     names, columns = list(answer.outputs), list(answer.outputs.values())
-    several = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)] if len(names) > 1 else None
-    body = {"predictions": several or answer.predictions}
-    warnings = [*answer.warnings, *ignored]
-    return body | {"warnings": warnings} if warnings else body
+    objects = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)] if len(names) > 1 else None
+    return encoded(objects or answer.predictions, [*answer.warnings, *decoded.note])
 
 
-def encode_texts(completions, ignored=()):
-    body = {"predictions": [one.text for one in completions]}
-    return body | {"warnings": list(ignored)} if ignored else body
+def encode_text(_model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    return encoded([completion.text for completion in answer.completions], decoded.note)
 
 
-def error_body(body, status):
+def encoded(predictions: list[Any], warnings: list[str]) -> Encoded:
+    return Encoded(dump({"predictions": predictions} | ({"warnings": warnings} if warnings else {})))
+
+
+def error_body(body: dict[str, Any], status: int) -> dict[str, Any]:
     """MLflow's `error_code` and `message`; details and request_id stand beside them."""
     fault = dict(body["error"])
     del fault["code"]
     code = CODES.get(status, "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR")
     return {"error_code": code, "message": fault.pop("message"), **fault}
+
+
+ADAPTERS = {
+    PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=(table_formats.CSV,)),
+    GENERATE_TEXT: Adapter(decode_text, encode_text),
+}

@@ -1,4 +1,4 @@
-"""The Accept header: which of the forms an answer can have the caller wants, best first.
+"""The Accept header: which of the forms an answer can have the client wants, best first.
 
     preferred("text/csv, */*;q=0.1", ("application/json", "text/csv"))   # ("text/csv", "application/json")
     preferred("text/html", ("application/json", "text/csv"))             # NotAcceptable names both
@@ -6,51 +6,36 @@
 RFC 9110, section 12.5.1: the most specific range decides a type's quality; 0 means no.
 """
 
+from __future__ import annotations
+
 import re
 from functools import lru_cache
+
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from ..errors import NotAcceptable
 
 __all__ = ["preferred"]
 
-QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+CHARSET = re.compile(r";\s*charset=[^,;]*", re.IGNORECASE)
 
 
-def preferred(accept, offered):
-    """The media types of `offered` that the header takes, as a tuple: best first, then in the order offered.
+def preferred(accept: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
+    """The media types of `offered` that the header takes: best first, then in the order offered.
 
-    accept: the header, None or "" where there is none. Raises NotAcceptable where nothing is left.
+    accept: the header, None or "" where there is none. Raises NotAcceptable where it takes none of them.
     """
     if not accept or accept == "*/*":
         return offered
-    return judged(accept, offered)
+    return ranked(accept, offered)
 
 
-@lru_cache(maxsize=128)  # few clients, each with one header; a header is at most what the server lets be one
-def judged(accept, offered):
-    ranges = list(read(accept))
-    qualities = {one: quality(one, ranges) for one in offered}
-    taken = tuple(sorted((one for one in offered if qualities[one] > 0), key=lambda one: -qualities[one]))
-    if not taken:
-        raise NotAcceptable(f"nothing that Accept names can be given here; there are {', '.join(offered)}")
-    return taken
-
-
-def read(accept):
-    """Yield (range, quality) for every element; what is not well formed asks for nothing."""
-    for element in accept.split(","):
-        media_range, *parameters = (part.strip().lower() for part in element.split(";"))
-        given = [value.strip() for name, _, value in (one.partition("=") for one in parameters) if name.strip() == "q"]
-        if not given:
-            yield media_range, 1.0
-        elif QUALITY.fullmatch(given[0]):
-            yield media_range, float(given[0])
-
-
-def quality(media_type, ranges):
-    group = media_type.partition("/")[0]
-    for wanted in (media_type, f"{group}/*", "*/*"):
-        found = [quality for media_range, quality in ranges if media_range == wanted]
-        if found:
-            return max(found)
-    return 0.0
+@lru_cache(maxsize=128)  # few clients, each with one header; the server bounds a header's length
+def ranked(accept: str, offered: tuple[str, ...]) -> tuple[str, ...]:
+    # All text is UTF-8 here: `text/csv; charset=utf-8` means `text/csv`, and werkzeug compares parameters, too.
+    ranges = parse_accept_header(CHARSET.sub("", accept), MIMEAccept)
+    accepted = [media_type for media_type in offered if ranges.quality(media_type) > 0]
+    if not accepted:
+        raise NotAcceptable(f"nothing that Accept names can be sent here; there are {', '.join(offered)}")
+    return tuple(sorted(accepted, key=lambda media_type: -ranges.quality(media_type)))

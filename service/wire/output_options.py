@@ -1,4 +1,4 @@
-"""What a caller may choose beside the rows of a table, where the body has no envelope to say it in.
+"""The options of a table call where the body has no envelope for them: which outputs, and top_k.
 
     from_query("outputs=predict,predict_proba&top_k=2")     # (["predict", "predict_proba"], 2)
     from_values({"outputs": ["predict"]})                   # (["predict"], None)

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from service.cli import main
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from service.batch import scoring
+from service.cli import main
 from service.packing import pack
 from service.wire.table_formats.csv_cells import typed
 

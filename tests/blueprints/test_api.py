@@ -201,7 +201,7 @@ def test_bare_nan_from_tf_serving_clients_is_a_missing_value(client):
 
 def test_what_the_store_lacks_is_said(client):
     assert client.post("/predict", json={"text": "hello"}).json["error"]["message"] == (
-        "no text_generation model is served here"
+        "no model that generates text is served here"
     )
     assert "POST a table" in client.get("/predict").json["error"]["message"]
     answer = predict(client, "/v1/models/absent:predict", instances=[ROW])
@@ -216,7 +216,7 @@ def test_several_models_of_a_kind_need_a_default(store, tmp_path_factory):
     answer = create_app(Settings(store=two)).test_client().post("/predict", json=ROW)
     assert answer.status_code == 400
     assert answer.json["error"]["message"] == (
-        "several tabular models are served (a, b) and none is the default; name one in the URL"
+        "several models serve predictions (a, b) and none is the default; name one in the URL"
     )
     chosen = create_app(Settings(store=two, default_tabular="b")).test_client()
     assert chosen.post("/predict", json=ROW).json == {"text": [0]}
@@ -237,7 +237,7 @@ def test_several_models_of_a_kind_need_a_default(store, tmp_path_factory):
 def test_a_store_that_cannot_be_served_answers_503_and_says_so(tmp_path, spoil, told):
     spoil(tmp_path)
     app = create_app(Settings(store=tmp_path))
-    assert told in str(app.extensions["daylight"].failure)
+    assert told in str(app.extensions["daylight"].predictor.failure)
     client = app.test_client()
     for answer in (client.get("/health/ready"), client.post("/predict", json=ROW), client.get("/v1/models/iris")):
         assert answer.status_code == 503

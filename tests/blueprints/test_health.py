@@ -29,10 +29,10 @@ def store(tmp_path):
 def test_liveness_asks_nobody(store):
     """Not even a predictor whose locks are all held."""
     app = create_app(Settings(store=store))
-    predictor = app.extensions["daylight"]
+    predictor = app.extensions["daylight"].predictor
     with predictor._loading:
         assert app.test_client().get("/health/live").json == {"status": "live"}
-    app.extensions["daylight"] = None
+    app.extensions["daylight"].predictor = None
     assert app.test_client().get("/health/live").json == {"status": "live"}
 
 

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from service.cli import main
 
 from benchmarks.support.serving import ROOT
 from client import Client
+from service.cli import main
 from service.store.versions import Store
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

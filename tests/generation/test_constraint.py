@@ -42,7 +42,9 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(store):
-    return models.load(create_app(Settings(store=store)).extensions["daylight"].store.open("tiny"), Settings(workers=1))
+    return models.load(
+        create_app(Settings(store=store)).extensions["daylight"].predictor.store.open("tiny"), Settings(workers=1)
+    )
 
 
 @pytest.fixture(scope="module")

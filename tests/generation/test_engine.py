@@ -415,7 +415,7 @@ class Lost:
 def test_a_worker_whose_engine_failed_says_that_it_is_not_ready(compiled):
     """The whole way: the failure, the answer of those who waited, the probe, whoever comes later."""
     app = create_app(Settings(store=compiled.folder.parents[1]))
-    model = app.extensions["daylight"].find("tiny")
+    model = app.extensions["daylight"].predictor.find("tiny")
     client = app.test_client()
     assert client.get("/health/ready").status_code == 200
     model.engine.runner = Broken(model.engine.runner)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from service.cli import main
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from service import models
+from service.cli import main
 from service.generation.onnx_runner import GraphRunner
 from service.generation.params import SamplingParams
 from service.generation.torch_runner import NetworkRunner

@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from benchmarks.support.serving import eventually, live_server
-from service.generation.request import Texts
+from service.generation.request import GenerationRequest
+from service.scheduling.cancellation import Cancellations
 from tests.support.tiny_text import pack_tiny
 
 ASKED = {"model": "tiny", "prompt": "abc", "max_tokens": 120, "temperature": 0}
@@ -90,11 +91,17 @@ def test_a_deadline_holds_in_every_dialect(url, path, body):
 # --- the frames, without a network
 
 
-class Caller:
+class Context:
     deadline = None
+    id = key = ""
 
     def gone(self):
         return False
+
+
+class Slot:
+    def release(self):
+        pass
 
 
 class Silent:
@@ -110,12 +117,15 @@ class Silent:
             self.finish_reason = "length"
         return item or ""
 
+    def close(self):
+        pass
+
 
 def test_something_is_said_while_nothing_comes():
     """Tokens that are no text yet (held back for a stop string, say) are nothing to whoever listens."""
     generation = Silent()
-    texts = Texts([generation], None, Caller())
-    pieces = texts.pieces()
+    request = GenerationRequest([generation], Slot(), Context(), Cancellations(""))
+    pieces = request.pieces()
     assert next(pieces) == (None, "")
     generation.outbox.put((0, ""))
     assert next(pieces) == (None, "")

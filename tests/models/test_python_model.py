@@ -7,13 +7,13 @@ import textwrap
 import joblib
 import pytest
 from click.testing import CliRunner
-from service.cli import main
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from service import models
 from service.app import create_app
+from service.cli import main
 from service.errors import DigestMismatch, InvalidInstances, StartupError
 from service.packing import pack, pack_file
 from service.packing.python_class import pack_class

@@ -13,8 +13,9 @@ from benchmarks.support.serving import eventually, live_server
 from service.app import create_app
 from service.observability.metrics import Meter, bury
 from service.settings import Settings
-from service.web.context import Exchange
+from service.web.context import RequestContext
 from tests.support.tiny_text import pack_tiny
+from tests.support.ways import WholeClient
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 TABLE = {"instances": [ROW]}
@@ -37,7 +38,9 @@ def total(found, name, **labels):
 
 @pytest.fixture
 def app(tabular_store):
-    return create_app(Settings(store=tabular_store))
+    app = create_app(Settings(store=tabular_store))
+    app.test_client_class = WholeClient
+    return app
 
 
 def scraped(client):
@@ -127,10 +130,10 @@ def test_threads_lose_no_count(tmp_path):
     meter = Meter(str(tmp_path))
 
     def answer(_):
-        exchange = Exchange()
-        exchange.model, exchange.seconds = "iris", {"predict": 0.25}
+        context = RequestContext()
+        context.model, context.seconds = "iris", {"predict": 0.25}
         meter.began()
-        meter.ended("POST", 200, exchange)
+        meter.ended("POST", 200, context)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(answer, range(4000)))
@@ -168,9 +171,9 @@ def test_files_of_the_dead_are_joined(tmp_path):
         if pid == 0:
             meter = Meter(str(tmp_path))
             meter.began()
-            exchange = Exchange()
-            exchange.refused = "overloaded"
-            meter.ended("POST", 429, exchange)
+            context = RequestContext()
+            context.refused = "overloaded"
+            meter.ended("POST", 429, context)
             os._exit(0)
         os.waitpid(pid, 0)
         if number:

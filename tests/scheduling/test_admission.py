@@ -14,104 +14,105 @@ import requests
 from benchmarks.arrivals import Call, post, run
 from benchmarks.support.serving import eventually, live_server
 from service.app import create_app
+from service.capabilities import GENERATE_TEXT, PREDICT_TABLE
 from service.errors import DeadlineExceeded, Overloaded
 from service.packing import pack
-from service.scheduling.admission import Admission, caller
+from service.scheduling.admission import Admission
 from service.scheduling.batching import Batched
 from service.settings import Settings
 from tests.support.estimators import Busy, Slow, sample
 
-TABLE = SimpleNamespace(name="tumour", kind="tabular")
-OTHER = SimpleNamespace(name="iris", kind="tabular")
-TEXT = SimpleNamespace(name="tiny", kind="text_generation")
+TABLE = SimpleNamespace(name="tumour"), PREDICT_TABLE
+OTHER = SimpleNamespace(name="iris"), PREDICT_TABLE
+TEXT = SimpleNamespace(name="tiny"), GENERATE_TEXT
 
 
 @contextmanager
-def inside(admission, *models):
-    turns = [admission.enter(model) for model in models]
+def held(admission, *models):
+    slots = [admission.enter(*model) for model in models]
     yield
-    for turn in turns:
-        turn.leave()
+    for slot in slots:
+        slot.release()
 
 
 def test_a_kind_leaves_two_threads_and_all_of_them_leave_one():
     admission = Admission(threads=8)
-    with inside(admission, *[TABLE] * 6):
+    with held(admission, *[TABLE] * 6):
         with pytest.raises(Overloaded, match="6 predictions run or wait"):
-            admission.enter(OTHER)
-        with inside(admission, TEXT), pytest.raises(Overloaded, match="6 predictions, 1 generations"):
-            admission.enter(TEXT)
-    with inside(admission, *[TABLE] * 6):  # they gave their places back
+            admission.enter(*OTHER)
+        with held(admission, TEXT), pytest.raises(Overloaded, match="6 predictions, 1 generations"):
+            admission.enter(*TEXT)
+    with held(admission, *[TABLE] * 6):  # they gave their places back
         pass
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_few_threads_still_take_one(threads):
     admission = Admission(threads)
-    with inside(admission, TABLE), pytest.raises(Overloaded):
-        admission.enter(TABLE)
+    with held(admission, TABLE), pytest.raises(Overloaded):
+        admission.enter(*TABLE)
 
 
 def paced(admission, model, seconds):
     """Let the admission see one answer of the model that took so long."""
-    turn = admission.enter(model)
-    turn.pace.last -= seconds
-    turn.leave()
+    slot = admission.enter(*model)
+    slot.service_time.last -= seconds
+    slot.release()
 
 
 def test_whoever_would_wait_too_long_is_told_when_to_come_back():
     admission = Admission(threads=8, max_wait=5)
     paced(admission, TABLE, 2)
-    with inside(admission, TABLE, TABLE, TABLE):
+    with held(admission, TABLE, TABLE, TABLE):
         with pytest.raises(Overloaded, match=r"the wait for tumour would be 6\.0 s") as refused:
-            admission.enter(TABLE)
+            admission.enter(*TABLE)
         assert refused.value.retry_after == 7  # 3 times a little more than 2
-        with inside(admission, OTHER):  # another model, another queue
+        with held(admission, OTHER):  # another model, another queue
             pass
 
 
 def test_the_pace_is_that_of_the_answers_not_of_one_request():
     """Four that run side by side for a second are four answers a second."""
     admission = Admission(threads=8)
-    turns = [admission.enter(TABLE) for _ in range(4)]
-    turns[0].pace.last -= 1
-    for turn in turns:
-        turn.leave()
-    assert 0.25 < turns[0].pace.seconds < 1.01
+    slots = [admission.enter(*TABLE) for _ in range(4)]
+    slots[0].service_time.last -= 1
+    for slot in slots:
+        slot.release()
+    assert 0.25 < slots[0].service_time.seconds < 1.01
     for _ in range(50):
-        turns = [admission.enter(TABLE) for _ in range(4)]
-        turns[0].pace.last -= 1
-        for turn in turns:
-            turn.leave()
-    assert turns[0].pace.seconds == pytest.approx(0.25, rel=0.2)
+        slots = [admission.enter(*TABLE) for _ in range(4)]
+        slots[0].service_time.last -= 1
+        for slot in slots:
+            slot.release()
+    assert slots[0].service_time.seconds == pytest.approx(0.25, rel=0.2)
 
 
 def test_a_retry_is_never_put_off_for_long():
     admission = Admission(threads=8, max_wait=1)
     paced(admission, TABLE, 1000)
-    with inside(admission, TABLE), pytest.raises(Overloaded) as refused:
-        admission.enter(TABLE)
+    with held(admission, TABLE), pytest.raises(Overloaded) as refused:
+        admission.enter(*TABLE)
     assert refused.value.retry_after == 60
 
 
 def test_a_deadline_shorter_than_the_wait_is_refused_at_once_and_one_that_is_over_is_too_late():
     admission = Admission(threads=8, max_wait=60)
     paced(admission, TABLE, 2)
-    with inside(admission, TABLE, TABLE):
+    with held(admission, TABLE, TABLE):
         with pytest.raises(Overloaded):
-            admission.enter(TABLE, perf_counter() + 1)
-        with inside(admission, TABLE):
+            admission.enter(*TABLE, perf_counter() + 1)
+        with held(admission, TABLE):
             pass
     with pytest.raises(DeadlineExceeded):
-        admission.enter(TABLE, perf_counter() - 1)
-    assert admission.inside == {"tabular": 0, "text_generation": 0}
+        admission.enter(*TABLE, perf_counter() - 1)
+    assert admission.held.total() == 0
 
 
 def test_a_slow_answer_does_not_keep_the_first_one_out():
     """Whatever was measured, an idle model is tried: else one slow call could shut the door for ever."""
     admission = Admission(threads=8, max_wait=1)
     paced(admission, TABLE, 1000)
-    with inside(admission, TABLE):
+    with held(admission, TABLE):
         pass
 
 
@@ -132,8 +133,7 @@ def test_what_is_too_late_in_the_queue_is_never_predicted():
     shared = Batched(held)
 
     def ask(number, deadline):
-        caller.deadline = deadline
-        return shared.run(np.array([[float(number)]]), ["predict"])["predict"].tolist()
+        return shared.run(np.array([[float(number)]]), ["predict"], deadline)["predict"].tolist()
 
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(ask, 1, None)

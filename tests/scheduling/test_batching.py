@@ -12,11 +12,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from benchmarks.support.serving import eventually
+from service.capabilities import TableCall
 from service.models.tables.output import dense
 from service.packing import pack
 from service.predictor import Predictor
 from service.scheduling.batching import LARGEST, SMALL, Batched, Results, batched
 from service.settings import Settings
+from service.web.context import RequestContext
 
 METHODS = ("predict",)
 HOLD = -1.0  # a row of this value waits in the runtime until the test lets it go
@@ -217,7 +219,7 @@ def test_a_loaded_model_shares_calls_and_says_how_long_they_waited(tmp_path):
     model.runtime = Batched(getattr(model.runtime, "runtime", model.runtime))
 
     def ask(place):
-        answer = predictor.predict(model, [table[place]], ["predict", "predict_proba"])
+        answer = predictor.run(model, TableCall([table[place]], ["predict", "predict_proba"]), RequestContext())
         assert answer.outputs["predict"] == [alone["predict"][place]]
         assert answer.outputs["predict_proba"] == [pytest.approx(alone["predict_proba"][place])]
         return answer.seconds["queue"]

@@ -9,13 +9,13 @@ import sklearn
 import skops.io
 import torch
 from click.testing import CliRunner
-from service.cli import main
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from service import models
+from service.cli import main
 from service.errors import BadSetting, DigestMismatch, StartupError, VersionMismatch
 from service.packing import pack, pack_file
 from service.settings import Settings

@@ -2,10 +2,10 @@
 
 import pytest
 from click.testing import CliRunner
-from service.cli import main
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
+from service.cli import main
 from service.errors import ArtifactMissing, StartupError
 from service.packing import pack
 from service.store.manifest import Manifest

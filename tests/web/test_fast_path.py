@@ -1,4 +1,4 @@
-"""The two ways in, the short one and Flask's, give the same answer to every request: status, headers and body."""
+"""The fast path and Flask give the same answer to every request: status, headers and body."""
 
 import gzip
 import json
@@ -13,8 +13,9 @@ from service.errors import DeadlineExceeded, ModelNotReady, Overloaded, Predicti
 from service.packing import pack
 from service.predictor import Predictor
 from service.settings import Settings
-from service.web.fast_path import ShortWay
+from service.web.middleware import Middleware
 from tests.support.tiny_text import pack_tiny
+from tests.support.ways import OnlyFastPath, OnlyFlask, rewired
 
 ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
 V1 = "/v1/models/iris:predict"
@@ -46,21 +47,6 @@ class MoodyPredictor(Predictor):
         return super().find(name, version)
 
 
-class OnlyFlask(ShortWay):
-    @staticmethod
-    def route(method, path, query):
-        return None
-
-
-class OnlyShort(ShortWay):
-    def __init__(self, flask, predictor, door):
-        super().__init__(self.never, predictor, door)
-
-    @staticmethod
-    def never(environ, start_response):
-        raise AssertionError(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']} went to Flask")
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
@@ -76,12 +62,11 @@ def ways(store):
     """{name: a test client}, three applications over one predictor."""
     predictor = MoodyPredictor(Settings(store=store, max_body_bytes=LIMIT, max_rows=20))
     predictor.load()
-    made = {}
-    for name, way in {"flask": OnlyFlask, "short": OnlyShort, "as served": ShortWay}.items():
-        app = create_app(predictor.settings, predictor)
-        app.wsgi_app = way(app.wsgi_app.flask, app.wsgi_app.predictor, app.wsgi_app.door)
-        made[name] = app.test_client()
-    return made
+    middlewares = {"flask": OnlyFlask, "fast": OnlyFastPath, "as served": Middleware}
+    return {
+        name: rewired(create_app(predictor.settings, predictor), middleware, predictor.settings).test_client()
+        for name, middleware in middlewares.items()
+    }
 
 
 def table(rows=1, **more):
@@ -202,8 +187,8 @@ def told(answer):
 
 @pytest.mark.parametrize(("path", "request_"), [case[1:] for case in HOT], ids=[case[0] for case in HOT])
 def test_both_ways_give_the_same_answer(ways, path, request_):
-    flask, short, served = (told(client.post(path, **request_)) for client in ways.values())
-    assert short == flask
+    flask, fast, served = (told(client.post(path, **request_)) for client in ways.values())
+    assert fast == flask
     assert served == flask
 
 
@@ -217,12 +202,12 @@ def test_whatever_else_is_flask_s(ways, method, path, request_):
 
 
 def test_the_cases_cover_every_status(ways):
-    seen = {ways["short"].post(path, **request_).status_code for _, path, request_ in HOT}
+    seen = {ways["fast"].post(path, **request_).status_code for _, path, request_ in HOT}
     assert seen == {200, 400, 404, 406, 413, 415, 422, 429, 500, 503, 504}
 
 
 def test_our_own_fault_is_told_to_the_log_alone(ways, caplog):
-    answer = ways["short"].post("/v1/models/broken:predict", **table())
+    answer = ways["fast"].post("/v1/models/broken:predict", **table())
     assert b"secret" not in answer.data
     assert "secret" in caplog.text
     assert answer.headers["X-Request-ID"] in caplog.text
@@ -238,7 +223,7 @@ def test_a_body_that_breaks_off_is_the_caller_s_fault(ways):
         assert (answer.status_code, answer.json["code"]) == (400, "bad_request")
 
 
-@pytest.mark.parametrize("way", ["flask", "short"])
+@pytest.mark.parametrize("way", ["flask", "fast"])
 def test_server_timing_tells_where_the_time_went(ways, way):
     answer = ways[way].post(V1, **table(20))
     stops = dict(re.findall(r"(\w+);dur=([0-9.]+)", answer.headers["Server-Timing"]))
@@ -248,7 +233,7 @@ def test_server_timing_tells_where_the_time_went(ways, way):
     assert "Server-Timing" not in ways[way].post(V1, data=b"{").headers
 
 
-@pytest.mark.parametrize("way", ["flask", "short"])
+@pytest.mark.parametrize("way", ["flask", "fast"])
 @pytest.mark.parametrize(
     ("path", "status", "model"), [(V1, 200, "iris"), ("/v1/models/absent:predict", 404, "-"), ("/predict", 200, "iris")]
 )

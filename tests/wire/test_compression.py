@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from service.app import create_app
 from service.packing import pack
 from service.settings import Settings
-from tests.web.test_fast_path import OnlyFlask, OnlyShort
+from tests.support.ways import OnlyFastPath, OnlyFlask, rewired
 
 LIMIT = 50_000
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -44,12 +44,8 @@ def ways(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
     X, y = load_iris(return_X_y=True)
     pack(DecisionTreeClassifier(max_depth=2).fit(X, y), X, y, name="iris", store=store)
-    made = []
-    for way in (OnlyFlask, OnlyShort):
-        app = create_app(Settings(store=store, max_body_bytes=LIMIT))
-        app.wsgi_app = way(app.wsgi_app.flask, app.wsgi_app.predictor, app.wsgi_app.door)
-        made.append(app.test_client())
-    return made
+    settings = Settings(store=store, max_body_bytes=LIMIT)
+    return [rewired(create_app(settings), way, settings).test_client() for way in (OnlyFlask, OnlyFastPath)]
 
 
 def post(client, path, body, coding, **more):

@@ -17,7 +17,7 @@ ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1
 VALUES, NAMES = list(ROW.values()), list(ROW)
 BY_NAME = "/endpoints/iris/invocations"
 TEXTS = "/endpoints/tiny/invocations"
-QUOTED = ("wire/mlflow.py", "answers.py", "blueprints/mlflow.py")
+QUOTED = ("wire/mlflow.py", "web/routes.py")
 
 
 @pytest.fixture(scope="module")

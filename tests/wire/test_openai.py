@@ -39,7 +39,7 @@ def ask(app):
 
 @pytest.fixture(scope="module")
 def model(app):
-    return app.extensions["daylight"].find("tiny")
+    return app.extensions["daylight"].predictor.find("tiny")
 
 
 def frames(answer):

@@ -171,13 +171,13 @@ def test_warnings_are_told(infer):
     answer = infer(**call(*columns(), tensor([1, 2, 3], "INT64", "extra"), parameters={"surprise": 1}))
     assert answer["parameters"]["warnings"] == (
         'column "extra" is not a column of this model and was ignored; '
-        "parameter 'surprise' is none of tables and was ignored"
+        "parameter 'surprise' means nothing for tables and was ignored"
     )
 
 
 def test_a_time_limit_in_microseconds(infer):
     infer(**call(tensor(), parameters={"timeout": 60_000_000}))
-    assert "the caller waits" in infer(status=504, **call(tensor(), parameters={"timeout": 1}))["error"]
+    assert "deadline passed" in infer(status=504, **call(tensor(), parameters={"timeout": 1}))["error"]
 
 
 def test_texts_are_continued(infer):
@@ -238,7 +238,13 @@ def test_metadata_tells_what_is_answered(app, infer):
     ],
 )
 def test_datatypes_of_columns(column, datatype):
-    entry = {"name": "m", "versions": ["1"], "kind": "tabular", "columns": [{"name": "c", **column}], "outputs": {}}
+    entry = {
+        "name": "m",
+        "versions": ["1"],
+        "capabilities": ["predict_table"],
+        "columns": [{"name": "c", **column}],
+        "outputs": {},
+    }
     assert metadata(entry)["inputs"] == [{"name": "c", "datatype": datatype, "shape": [-1, 1]}]
 
 

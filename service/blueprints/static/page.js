@@ -1,16 +1,17 @@
-// The entrance: bring each model's section to life, show one at a time, and wait for models that are not ready yet.
+// The front page: bring each model's section to life, show one at a time, and wait for models that are not ready yet.
 
+import { anyCapability } from "./any_capability.js";
 import { all, one } from "./dom.js";
-import { tabular } from "./tabular.js";
-import { textGeneration } from "./text_generation.js";
+import { generateText } from "./generate_text.js";
+import { predictTable } from "./predict_table.js";
 
-const KINDS = { tabular, text_generation: textGeneration };
+const SECTIONS = { predict_table: predictTable, generate_text: generateText, any: anyCapability };
 const ASK_AGAIN = 2000; // milliseconds
 
 const sections = all(document, "section.model");
 const cards = all(document, ".models .card");
 
-for (const section of sections) KINDS[section.dataset.kind](section);
+for (const section of sections) SECTIONS[section.dataset.capability](section);
 
 /** Show the model that the address names, or the first; without scripts all of them are there, one below the other. */
 function choose() {

@@ -45,7 +45,7 @@ class OnnxRuntime:
         with version.open(described["payload"]) as file:
             return cls(file.read(), described)
 
-    def run(self, X, methods):
+    def run(self, X, methods, deadline=None):
         """X: ndarray [rows, columns] of numbers -> {method: ndarray, or a list of them by target}.
 
         Raises ValueError for numbers beyond what the model can compute with.

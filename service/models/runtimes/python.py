@@ -17,7 +17,7 @@ class PythonRuntime:
     def __init__(self, instance):
         self.instance = instance
 
-    def run(self, rows, methods):
+    def run(self, rows, methods, deadline=None):
         """Call each method on the rows; returns {method: one JSON-ready value a row}."""
         return {method: answers(getattr(self.instance, method)(rows), method, len(rows)) for method in methods}
 

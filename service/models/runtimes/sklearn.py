@@ -39,7 +39,7 @@ class SklearnRuntime:
                 vars(part).pop("feature_names_in_", None)
         return cls(estimator)
 
-    def run(self, X, methods):
+    def run(self, X, methods, deadline=None):
         """Call each method on X; returns {method: ndarray, list of ndarray or DataFrame}."""
         with np.errstate(all="ignore"):
             return {method: getattr(self.estimator, method)(X) for method in methods}

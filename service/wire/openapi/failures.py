@@ -1,12 +1,12 @@
 """Refusals in the document: every status of the tree of errors, in the form of the path's own dialect.
 
-Examples and schemas come from service.wire.error_form, which shapes the real answers: a new dialect's errors are
+Examples and schemas come from the dialects' `error_body`, which shapes the real answers: a new dialect's errors are
 described without a line here.
 """
 
 from ... import errors
 from ...errors import RequestError, ServiceError, error_body
-from .. import DIALECTS, error_form
+from .. import error_dialect
 from .parts import json, ref
 
 __all__ = ["Refusals"]
@@ -44,16 +44,17 @@ class Refusals:
         self.kinds = by_status()
         self.made = set()
 
-    def of(self, path, operation):
-        """{status: reference} for the operation at this path."""
+    def of(self, dialect, path, operation):
+        """{status: reference} for the operation at this path. dialect: the route's own, or None."""
+        dialect = error_dialect(dialect, path)
         statuses = EVERYWHERE.union(operation.errors, KEYS if self.secured and not operation.open else ())
-        return {str(status): self.response(path, status) for status in sorted(statuses) if status in self.kinds}
+        return {str(status): self.response(dialect, status) for status in sorted(statuses) if status in self.kinds}
 
-    def response(self, path, status):
-        name = f"{dialect(path)}.{status}"
+    def response(self, dialect, status):
+        name = f"{dialect.NAME}.{status}"
         if name not in self.made:
             self.made.add(name)
-            told = {kind.code: error_form(path, sample(kind), status) for kind in self.kinds[status]}
+            told = {kind.code: dialect.error_body(sample(kind), status) for kind in self.kinds[status]}
             headers = {"X-Request-ID": ref("X-Request-ID", "headers")}
             if status in RETRIED:
                 headers["Retry-After"] = ref("Retry-After", "headers")
@@ -74,13 +75,6 @@ def by_status():
         if kind.__module__ == errors.__name__:
             found.setdefault(kind.status, []).append(kind)
     return found
-
-
-def dialect(path):
-    for one in DIALECTS:
-        if one.ROUTES.match(path):
-            return one.__name__.rpartition(".")[2]
-    return "daylight"
 
 
 def sample(kind):

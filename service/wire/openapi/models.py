@@ -3,6 +3,8 @@
 schemas(catalogue)["tumour.instances"]      # what every dialect's description refers to
 """
 
+from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ..adapter import by_capability
 from ..v1.json_schema import request_schema
 
 __all__ = ["schemas"]
@@ -10,10 +12,10 @@ __all__ = ["schemas"]
 
 def schemas(catalogue):
     """{component name: schema} for all models. Names begin with the model's."""
-    made = {}
+    components = {}
     for entry in catalogue:
-        made |= KINDS[entry["kind"]](entry)
-    return made
+        components |= by_capability(SCHEMAS, entry, generic)(entry)
+    return components
 
 
 def table(entry):
@@ -42,7 +44,12 @@ def text(entry):
     }
 
 
-KINDS = {"tabular": table, "text_generation": text}
+def generic(entry):
+    """Of a capability that this module does not know: the request's schema alone."""
+    return {f"{entry['name']}.request": request_schema(entry)}
+
+
+SCHEMAS = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
 TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
 
 

@@ -22,12 +22,13 @@ class Place(NamedTuple):
         """Whether the caller chooses among several versions, whose columns may differ."""
         return "{version}" in self.path and len(self.entry["versions"]) > 1
 
-    def of_kind(self, kind):
-        return [entry for entry in self.catalogue if entry["kind"] == kind]
+    def having(self, capability):
+        """The entries of the models with a capability."""
+        return [entry for entry in self.catalogue if capability.name in entry["capabilities"]]
 
-    def default(self, kind):
+    def default(self, capability):
         """The entry that answers where no model is named; None where there is none."""
-        return next((entry for entry in self.of_kind(kind) if entry["default"]), None)
+        return next((entry for entry in self.having(capability) if entry["default"]), None)
 
 
 def expanded(template, parameter, catalogue):
@@ -38,7 +39,7 @@ def expanded(template, parameter, catalogue):
     return [Place(template.replace(named, entry["name"], 1), entry, catalogue) for entry in catalogue]
 
 
-def operation_object(operation, place, method, refusals):
+def operation_object(operation, place, route, refusals):
     """An Operation as OpenAPI's operation object."""
     if operation is None:  # of a model, and there is none
         operation = Operation("No model is served now", json({}), errors=(404, 503))
@@ -48,10 +49,10 @@ def operation_object(operation, place, method, refusals):
         "content": operation.answer,
     }
     made = {
-        "operationId": operation_id(place.path, method),
+        "operationId": operation_id(place.path, route.method),
         "summary": operation.summary,
         "parameters": [*path_parameters(place, operation), *operation.parameters, *PARAMETERS],
-        "responses": {"200": answered, **refusals.of(place.path, operation), **operation.others},
+        "responses": {"200": answered, **refusals.of(route.dialect, place.path, operation), **operation.others},
     }
     if operation.open and refusals.secured:
         made["security"] = []

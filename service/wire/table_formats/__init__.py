@@ -9,7 +9,7 @@ is what JSON would have given, so one column plan judges all of them. Arrow's li
 
 from importlib import import_module
 
-__all__ = ["ARROW", "CSV", "FORMS", "NPY", "PARQUET", "decode", "encode"]
+__all__ = ["ARROW", "CSV", "FORMS", "NPY", "PARQUET", "decode", "encode", "read"]
 
 CSV = "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -32,6 +32,11 @@ def decode(media_type, body, columns, max_rows, max_bytes):
     cells. Raises RequestError, InvalidInstances or PayloadTooLarge.
     """
     return import_module(FORMS[media_type], __package__).decode(body, columns, max_rows, max_bytes)
+
+
+def read(request, model):
+    """The table in a request's body, for a model with a column plan -> instances. Raises as `decode`."""
+    return decode(request.media_type, request.content, model.plan.columns, request.max_rows, request.max_bytes)
 
 
 def encode(media_type, outputs):

@@ -8,27 +8,29 @@ https://www.tensorflow.org/tfx/serving/api_rest. Envelopes are marshmallow schem
 the column plan's business.
 """
 
-import re
+from __future__ import annotations
+
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from ...errors import RequestError
-from ..json_body import parse
-from ..marshmallow_fields import Whole
+from ...capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
+from ...errors import NotAcceptable, RequestError
+from .. import table_formats
+from ..adapter import Adapter, Decoded, Encoded, Request
+from ..json_body import JSON, dump, parse
+from ..marshmallow_fields import Whole, flat
+from ..output_options import from_query
 
-__all__ = [
-    "ROUTES",
-    "decode_table",
-    "decode_text",
-    "describe",
-    "encode_completions",
-    "encode_table",
-    "error_body",
-    "list_models",
-]
+__all__ = ["ADAPTERS", "NAME", "PREFIX", "describe", "error_body", "list_models"]
 
-ROUTES = re.compile(r"/v1/")
+NAME = "v1"
+PREFIX = "/v1/"
+TABLES = tuple(table_formats.FORMS)
+ANSWERS = (JSON, *TABLES)
+CONTENT_TYPES = {table_formats.CSV: f"{table_formats.CSV}; charset=utf-8"}  # without it many readers take Latin-1
 
 
 class TableEnvelope(Schema):
@@ -67,62 +69,78 @@ class TextEnvelope(Schema):
 TABLE, TEXT = TableEnvelope(), TextEnvelope()
 
 
-def decode_table(body):
-    """Bytes -> (instances, outputs or None, top_k or None). Raises RequestError."""
+def decode_table(request: Request, model: Any) -> Decoded:
+    """JSON, or one of the table formats with its options in the query -> a TableCall. Raises RequestError kinds."""
+    if request.media_type == JSON:
+        call = table_call(request.content)
+    else:
+        outputs, top_k = from_query(request.query)
+        call = TableCall(table_formats.read(request, model), outputs, top_k)
+    return Decoded(call)
+
+
+def table_call(body: bytes) -> TableCall:
+    """Bytes of JSON -> a TableCall. Raises RequestError."""
     value = parse(body)
-    # The commonest envelope has one key, and that is right whatever the rows are: the schema costs more than they do.
+    # Most envelopes have this one key, which is right whatever the rows are: the schema costs more than the rows do.
     if type(value) is dict and len(value) == 1 and type(value.get("instances")) is list:
-        return value["instances"], None, None
-    call = load(TABLE, value)
-    return call.get("instances", call.get("inputs")), call.get("outputs"), call.get("top_k")
+        return TableCall(value["instances"])
+    envelope = load(TABLE, value)
+    return TableCall(envelope.get("instances", envelope.get("inputs")), envelope.get("outputs"), envelope.get("top_k"))
 
 
-def decode_text(body):
-    """Bytes -> (prompts, parameters). Raises RequestError."""
-    call = load(TEXT, parse(body))
-    return call["instances"], call["parameters"]
+def decode_text(request: Request, _model: Any) -> Decoded:
+    """Bytes of JSON -> a TextCall. Raises RequestError."""
+    envelope = load(TEXT, request.json)
+    return Decoded(TextCall(envelope["instances"], envelope["parameters"]))
 
 
-def load(schema, value):
+def load(schema: Schema, value: Any) -> dict[str, Any]:
+    """The envelope as the schema reads it. Raises RequestError that names every fault."""
     try:
         return schema.load(value)
     except ValidationError as error:
         details = [{"field": where, "message": what} for where, what in flat(error.normalized_messages())]
-        told = "; ".join(f"{fault['field']}: {fault['message']}" for fault in details)
-        raise RequestError(f"the request is not of the V1 form: {told}", details=details) from None
+        sentences = "; ".join(f"{fault['field']}: {fault['message']}" for fault in details)
+        raise RequestError(f"the request is not of the V1 form: {sentences}", details=details) from None
 
 
-def flat(messages, where=""):
-    """marshmallow's nested messages as (dotted place, sentence)."""
-    if isinstance(messages, dict):
-        for key, below in messages.items():
-            yield from flat(below, where if key == "_schema" else f"{where}.{key}" if where else str(key))
-    else:
-        for message in messages:
-            yield where or "body", message
+def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """A TabularAnswer in the first of the accepted formats that can hold it. Raises NotAcceptable."""
+    for media_type in request.accepted:
+        if media_type == JSON:
+            return Encoded(dump(table_body(model, decoded.call, answer)))
+        content = table_formats.encode(media_type, answer.outputs)
+        if content is not None:
+            return Encoded(content, CONTENT_TYPES.get(media_type, media_type))
+    others = ", ".join(media_type for media_type in ANSWERS if media_type not in request.accepted)
+    raise NotAcceptable(f"{', '.join(request.accepted)} cannot hold these outputs; there are also {others}")
 
 
-def encode_table(model, answer, asked):
-    """A TabularAnswer as the V1 answer; `outputs` only where the caller chose them."""
+def table_body(model: Any, call: TableCall, answer: Any) -> dict[str, Any]:
+    """A TabularAnswer as the V1 answer; `outputs` only where the request chose them."""
     body = {"predictions": answer.predictions, "model_name": model.name, "model_version": model.version}
-    if asked:
+    if call.outputs:
         body["outputs"] = answer.outputs
     if answer.warnings:
         body["warnings"] = answer.warnings
     return body
 
 
-def encode_completions(model, completions):
-    predictions = [{"text": one.text, "finish_reason": one.finish_reason, "usage": usage(one)} for one in completions]
-    return {"predictions": predictions, "model_name": model.name, "model_version": model.version}
+def encode_text(model: Any, _request: Request, _decoded: Decoded, answer: Any) -> Encoded:
+    predictions = [
+        {"text": completion.text, "finish_reason": completion.finish_reason, "usage": usage(completion)}
+        for completion in answer.completions
+    ]
+    return Encoded(dump({"predictions": predictions, "model_name": model.name, "model_version": model.version}))
 
 
-def usage(completion):
+def usage(completion: Any) -> dict[str, int]:
     prompt, completed = completion.prompt_tokens, completion.completion_tokens
     return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
 
 
-def list_models(entries):
+def list_models(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The union of KServe's `models` and OpenAI's `data`; entries come from Predictor.catalogue()."""
     data = [
         {
@@ -130,20 +148,26 @@ def list_models(entries):
             "object": "model",
             "created": int(datetime.fromisoformat(entry["created"]).timestamp()),
             "owned_by": "daylight",
-            **{key: entry[key] for key in ("kind", "version", "ready", "default")},
+            **{key: entry[key] for key in ("kind", "capabilities", "version", "ready", "default")},
         }
         for entry in entries
     ]
-    return {"object": "list", "models": [entry["name"] for entry in entries], "data": data}
+    return {"object": "list", "models": [each["id"] for each in data], "data": data}
 
 
-def describe(entry):
+def describe(entry: dict[str, Any]) -> dict[str, Any]:
     """The union of KServe's `name`, `ready` and TF Serving's `model_version_status`, and all else known."""
     status = {"version": entry["version"], "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
     return {**entry, "model_version_status": [status]}
 
 
-def error_body(body, _status):
+def error_body(body: dict[str, Any], _status: int) -> dict[str, Any]:
     """V1's `error` is a string; code, details and request_id stand beside it."""
     fault = dict(body["error"])
     return {"error": fault.pop("message"), **fault}
+
+
+ADAPTERS = {
+    PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=TABLES, answers=ANSWERS),
+    GENERATE_TEXT: Adapter(decode_text, encode_text, answers=(JSON,)),
+}

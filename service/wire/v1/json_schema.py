@@ -6,6 +6,9 @@ What the schema says no to, the column plan refuses too; what only the estimator
 (a value it cannot compute with) no schema can say.
 """
 
+from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ..adapter import by_capability
+
 __all__ = ["SAMPLING", "request_schema", "row_schema"]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -70,7 +73,7 @@ SAMPLING = {
 def request_schema(entry):
     """A model's description -> the schema of the body of its `:predict`."""
     told = {"$schema": DRAFT, "title": f"{entry['name']} version {entry['version']}"}
-    return told | (text_schema(entry) if entry["kind"] == "text_generation" else table_schema(entry))
+    return told | by_capability(SCHEMAS, entry, generic_schema)(entry)
 
 
 def text_schema(entry):
@@ -151,3 +154,11 @@ def cell_schema(column):
 
 def examples(entry):
     return [entry["example"]["instances"]]
+
+
+def generic_schema(entry):
+    """Of a capability that this module does not know: what the model itself says of its requests."""
+    return entry.get("schema", {"type": "object"})
+
+
+SCHEMAS = {PREDICT_TABLE.name: table_schema, GENERATE_TEXT.name: text_schema}

@@ -9,57 +9,93 @@ always columns, one is where `content_type` is `pd`. A call may name its first o
 Sources: https://github.com/kserve/open-inference-protocol and Triton's extensions (binary_data, classification).
 """
 
-import re
+from __future__ import annotations
+
+from typing import Any
 
 import orjson
 
-from .answer import TEXT_OUTPUTS, encode, encode_texts
+from ...capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
+from ...errors import InvalidParameters
+from ..adapter import Adapter, Decoded, Encoded, Request
+from .answer import TEXT_OUTPUTS, encode
 from .metadata import index, metadata, server
-from .request import FIRST, LENGTH, Call, Wanted, decode
+from .request import FIRST, LENGTH, Wanted, decode
 
-__all__ = [
-    "FIRST",
-    "LENGTH",
-    "OCTETS",
-    "ROUTES",
-    "TEXT_OUTPUTS",
-    "Call",
-    "Wanted",
-    "decode",
-    "encode",
-    "encode_texts",
-    "error_body",
-    "index",
-    "metadata",
-    "server",
-]
+__all__ = ["ADAPTERS", "LENGTH", "NAME", "OCTETS", "PREFIX", "error_body", "index", "metadata", "server"]
 
-ROUTES = re.compile(r"/v2(?:/|$)")
+NAME = "v2"
+PREFIX = "/v2/"
 OCTETS = "application/octet-stream"  # how answers with raw tensors are announced, and requests may be
 
 
-def error_body(body, _status):
+def decode_table(request: Request, model: Any) -> Decoded:
+    """Tensors -> a TableCall. Raises RequestError."""
+    call = decode(request.content, request.json_length)
+    names = [model.primary if output.name == FIRST else output.name for output in call.outputs]
+    return Decoded(TableCall(call.instances(), names or None), note=call, timeout=call.timeout)
+
+
+def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """A TabularAnswer as tensors, in JSON or behind it as bytes."""
+    call, arrays = decoded.note, answer.arrays()
+    outputs = call.outputs or [Wanted(next(iter(arrays)), call.binary)]
+    names = decoded.call.outputs or arrays
+    ignored = [f"parameter {name[:80]!r} means nothing for tables and was ignored" for name in call.parameters]
+    parts = [(output, arrays[name]) for output, name in zip(outputs, names, strict=True)]
+    return encoded(*encode(model, call, request.id, parts, (*answer.warnings, *ignored[:10])))
+
+
+def decode_text(request: Request, _model: Any) -> Decoded:
+    """One tensor of texts -> a TextCall. Raises RequestError, or InvalidParameters for an unknown output."""
+    call = decode(request.content, request.json_length)
+    texts = call.texts()
+    unknown = [output.name for output in call.outputs if output.name not in TEXT_OUTPUTS]
+    if unknown:
+        expected = f"any of {', '.join(TEXT_OUTPUTS)}"
+        raise InvalidParameters(
+            f"outputs: expected {expected}, got {unknown[0]!r:.80}",
+            details=[{"parameter": "outputs", "expected": expected, "got": f"{name!r:.80}"} for name in unknown],
+        )
+    return Decoded(TextCall(texts, call.parameters), note=call, timeout=call.timeout)
+
+
+def encode_text(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """The outputs of TEXT_OUTPUTS that were asked for, or the text and why it ends."""
+    call = decoded.note
+    outputs = call.outputs or (Wanted("text", call.binary), Wanted("finish_reason", call.binary))
+    values = [[TEXT_OUTPUTS[output.name](completion) for completion in answer.completions] for output in outputs]
+    parts = [(output, [(None, column, None)]) for output, column in zip(outputs, values, strict=True)]
+    return encoded(*encode(model, call, request.id, parts))
+
+
+def encoded(content: bytes, json_length: int | None) -> Encoded:
+    """json_length: of the JSON before raw tensors; None where all is JSON."""
+    return Encoded(content) if json_length is None else Encoded(content, OCTETS, ((LENGTH, str(json_length)),))
+
+
+def error_body(body: dict[str, Any], _status: int) -> dict[str, Any]:
     """V2's `error` is a string that says all; code, details and request_id stand beside it."""
     fault = dict(body["error"])
     return {"error": sentence(fault.pop("message"), fault["details"], fault.get("total")), **fault}
 
 
-def sentence(message, details, total):
-    """The message, with every row and column that the details name: its clients show nothing else."""
-    placed = [one for one in details if "row" in one or "column" in one]
-    if len(placed) < 2:
+def sentence(message: str, details: list[dict[str, Any]], total: int | None) -> str:
+    """The message, with every row and column that the details name: V2's clients show nothing but this sentence."""
+    cells = [fault for fault in details if "row" in fault or "column" in fault]
+    if len(cells) < 2:
         return message
-    told = "; ".join(map(place, placed))
-    more = (total or len(placed)) - len(placed)
-    return told + (f"; and {more} more" if more > 0 else "")
+    more = (total or len(cells)) - len(cells)
+    return "; ".join(map(cell_sentence, cells)) + (f"; and {more} more" if more > 0 else "")
 
 
-def place(one):
-    where = ", ".join(
-        f"{what} {one[what] if what == 'row' else repr_of(one[what])}" for what in ("row", "column") if what in one
-    )
-    return f"{where}: expected {one['expected']}, got {one['got']}"
+def cell_sentence(fault: dict[str, Any]) -> str:
+    shown = {"row": str, "column": lambda name: orjson.dumps(name).decode()}
+    where = ", ".join(f"{key} {show(fault[key])}" for key, show in shown.items() if key in fault)
+    return f"{where}: expected {fault['expected']}, got {fault['got']}"
 
 
-def repr_of(name):
-    return orjson.dumps(name).decode()
+ADAPTERS = {
+    PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=(OCTETS,)),
+    GENERATE_TEXT: Adapter(decode_text, encode_text, media_types=(OCTETS,)),
+}

@@ -8,10 +8,10 @@ import numpy as np
 import orjson
 
 from ..json_body import dump
-from .request import FIRST, Wanted, refuse
+from .request import FIRST, refuse
 from .tensors import Tensor, write
 
-__all__ = ["TEXT_OUTPUTS", "encode", "encode_texts"]
+__all__ = ["TEXT_OUTPUTS", "encode"]
 
 # What a text model gives of each text, by the names that callers of V2 servers ask for.
 TEXT_OUTPUTS = {
@@ -65,10 +65,3 @@ def best(wanted, tensor, labels):
         for place in chosen
     ]
     return Tensor("BYTES", (len(rows), count), texts)
-
-
-def encode_texts(model, call, identity, completions):
-    """As `encode`: the outputs of TEXT_OUTPUTS that were asked for, or the text and why it ends."""
-    wanted = call.outputs or (Wanted("text", call.binary), Wanted("finish_reason", call.binary))
-    outputs = [(one, [(None, [TEXT_OUTPUTS[one.name](each) for each in completions], None)]) for one in wanted]
-    return encode(model, call, identity, outputs)

@@ -7,6 +7,9 @@ Inputs are told one per column; a table whose columns are of one datatype may co
 
 import orjson
 
+from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ..adapter import by_capability
+
 __all__ = ["VERSION", "index", "metadata", "server"]
 
 VERSION = "0.1.0"  # of Daylight, as pyproject.toml has it
@@ -24,13 +27,28 @@ def metadata(entry):
     """An entry of the catalogue -> the model's metadata; rows are -1 in every shape."""
     told = {"name": entry["name"], "versions": entry["versions"]}
     runtime = entry.get("runtime", {}).get("name", "sklearn")
-    if entry["kind"] == "text_generation":
-        inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
-        outputs = [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in TEXT]
-    else:
-        inputs = [{"name": one["name"], "datatype": datatype(one), "shape": [-1, 1]} for one in entry["columns"]]
-        outputs = [one for name, output in entry["outputs"].items() for one in described(name, output)]
+    inputs, outputs = by_capability(TENSORS, entry, no_tensors)(entry)
     return told | {"platform": runtime, "inputs": inputs, "outputs": outputs}
+
+
+def table_tensors(entry):
+    """(inputs, outputs) of a model that predicts tables: one input for each column."""
+    inputs = [{"name": column["name"], "datatype": datatype(column), "shape": [-1, 1]} for column in entry["columns"]]
+    return inputs, [tensor for name, output in entry["outputs"].items() for tensor in described(name, output)]
+
+
+def text_tensors(_entry):
+    """(inputs, outputs) of a model that generates text."""
+    inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    return inputs, [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in TEXT]
+
+
+def no_tensors(_entry):
+    """Of a capability that this dialect has no adapter for."""
+    return [], []
+
+
+TENSORS = {PREDICT_TABLE.name: table_tensors, GENERATE_TEXT.name: text_tensors}
 
 
 def datatype(column):

@@ -18,7 +18,6 @@ import sklearn
 from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
-from service.cli import main
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectKBest
@@ -30,6 +29,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from benchmarks.support.serving import ROOT
 from service import models
+from service.cli import main
 from service.errors import DigestMismatch, StartupError
 from service.models.runtimes import pickles
 from service.packing import pack, pack_file

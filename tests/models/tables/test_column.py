@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from service.capabilities import TableCall
 from service.errors import InvalidInstances, RequestError
 from service.models.tables.column import Column, shown
 from service.models.tables.plan import ColumnPlan
 from service.wire.json_body import dump, parse
-from service.wire.v1 import decode_table
+from service.wire.v1 import table_call
 
 
 def plan(*columns, container="frame"):
@@ -125,5 +126,5 @@ def test_a_number_beyond_every_float_reaches_its_cell():
 @pytest.mark.parametrize("body", [b'{"instances": null}', b'{"instances": [1], "more": 1}', b"{}", b"[]"])
 def test_the_short_way_through_the_envelope_takes_nothing_the_schema_refuses(body):
     with pytest.raises(RequestError, match="V1 form"):
-        decode_table(body)
-    assert decode_table(b'{"instances": [1]}') == ([1], None, None)
+        table_call(body)
+    assert table_call(b'{"instances": [1]}') == TableCall([1])

@@ -12,6 +12,7 @@ import pytest
 from sklearn.dummy import DummyRegressor
 
 from service.app import create_app
+from service.capabilities import TableCall
 from service.errors import ModelNotFound, ModelNotReady, StartupError
 from service.packing import pack
 from service.predictor import Predictor
@@ -20,6 +21,7 @@ from service.server.lifecycle.rollout import Swap
 from service.server.lifecycle.worker_registry import Instance, unready
 from service.settings import Settings
 from service.store.versions import Store
+from service.web.context import RequestContext
 from tests.support.tiny_text import pack_tiny
 
 X = np.array([[0.0], [1.0], [2.0]])
@@ -68,7 +70,7 @@ def turn(*swaps, times=4):
 
 
 def answer(swap, name="m", version=None):
-    return swap.predictor.predict(swap.predictor.find(name, version), [[0.0]]).predictions
+    return swap.predictor.run(swap.predictor.find(name, version), TableCall([[0.0]]), RequestContext()).predictions
 
 
 def entry(swap, name="m"):
@@ -164,7 +166,7 @@ def test_the_default_model_stays_though_it_is_removed(store, worker):
     (store.root / "m" / "current").unlink()
     turn(one)
     assert answer(one) == [1.0]
-    assert "default tabular model" in one.predictor.refused["m"]["reason"]
+    assert "DAYLIGHT_DEFAULT_TABULAR names 'm'" in one.predictor.refused["m"]["reason"]
 
 
 def test_a_store_that_vanishes_changes_nothing(store, two, tmp_path, caplog):
@@ -375,7 +377,7 @@ def test_an_old_model_lives_until_its_last_request_ends_and_then_is_gone(store, 
     try:
         store.promote("m", "2")
         turn(*two)
-        assert first.predictor.predict(running, [[0.0]]).predictions == [1.0]
+        assert first.predictor.run(running, TableCall([[0.0]]), RequestContext()).predictions == [1.0]
         assert first._replaced.living()
         del running
         assert gone() is None
@@ -444,7 +446,7 @@ def test_outside_of_a_server_nothing_is_loaded_or_unloaded(client):
 
 def test_over_http_loading_waits_for_the_workers_and_tells_what_became_of_it(store, tmp_path):
     app = create_app(Settings(store=store.root, run_folder=str(tmp_path / "run"), workers=1))
-    swap = app.extensions["daylight.swap"]
+    swap = app.extensions["daylight"].rollout
     asked = app.test_client().post
     waiting = asked("/v2/repository/models/m/unload")
     assert (waiting.status_code, waiting.json) == (202, {"name": "m", "version": "1", "state": "UNLOADING"})

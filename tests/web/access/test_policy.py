@@ -8,16 +8,16 @@ import stat
 import pytest
 import requests
 from click.testing import CliRunner
-from service.cli import main
 
 from benchmarks.support.serving import eventually, live_server, refusal
 from client import Client, InvalidRequest
 from service.app import create_app
+from service.cli import main
 from service.errors import BadSetting
 from service.settings import Settings
 from service.web.access import api_keys
-from service.web.access.policy import check_exposure, is_loopback
-from tests.web.test_fast_path import OnlyFlask, OnlyShort
+from service.web.access.exposure import check_exposure, is_loopback
+from tests.support.ways import OnlyFastPath, OnlyFlask, WholeClient, rewired
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 TABLE = {"instances": [ROW]}
@@ -43,13 +43,12 @@ def app(tabular_store, given):
 
 @pytest.fixture(scope="module")
 def ways(tabular_store, given):
-    """{name: a test client}: Flask's way, and the one before it, through one door."""
-    made = {}
-    for name, way in {"flask": OnlyFlask, "short": OnlyShort}.items():
-        app = create_app(Settings(store=tabular_store, keys_file=given["file"]))
-        app.wsgi_app = way(app.wsgi_app.flask, app.wsgi_app.predictor, app.wsgi_app.door)
-        made[name] = app.test_client()
-    return made
+    """{name: a test client}: Flask's way, and the fast path before it."""
+    settings = Settings(store=tabular_store, keys_file=given["file"])
+    return {
+        name: rewired(create_app(settings), middleware, settings).test_client()
+        for name, middleware in {"flask": OnlyFlask, "short": OnlyFastPath}.items()
+    }
 
 
 def bearer(key):
@@ -156,7 +155,7 @@ def test_without_keys_models_are_changed_from_this_machine_alone(tabular_store, 
 
 def test_the_log_names_the_key_and_never_the_contents(app, given, caplog):
     with caplog.at_level("INFO", "service.requests"):
-        app.test_client().post(V1, json={"instances": [[5.125, 3.5, 1.4, 0.2]]}, headers=bearer(given["shop"]))
+        WholeClient(app).post(V1, json={"instances": [[5.125, 3.5, 1.4, 0.2]]}, headers=bearer(given["shop"]))
     assert "model=iris" in caplog.text
     assert "key=shop" in caplog.text
     assert "5.125" not in caplog.text

@@ -1,5 +1,6 @@
 """The article's own contract, described: one path that takes a table or a text."""
 
+from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
 from ...v1.json_schema import SAMPLING
 from ..parts import PREDICTS, TIMED, Operation, json, query, ref
 
@@ -14,13 +15,13 @@ TEXT = {"type": "string", "minLength": 1}
 
 def predict(place):
     bodies, answers, examples = [], [], {}
-    if (entry := place.default("tabular")) is not None:
+    if (entry := place.default(PREDICT_TABLE)) is not None:
         table = {"anyOf": [ref(f"{entry['name']}.instances"), ref(f"{entry['name']}.inputs")]}
         data = {"type": "object", "properties": {"data": table}, "required": ["data"], "additionalProperties": False}
         bodies += [table, data]
         answers.append(PREDICTIONS)
         examples["table"] = {"data": entry["example"]["instances"]}
-    if (entry := place.default("text_generation")) is not None:
+    if (entry := place.default(GENERATE_TEXT)) is not None:
         properties = {"text": TEXT, **SAMPLING}
         bodies.append({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": False})
         answers.append(COMPLETION)

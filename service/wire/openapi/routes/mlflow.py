@@ -1,6 +1,8 @@
 """MLflow's scoring server, described."""
 
+from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
 from ... import mlflow
+from ...adapter import by_capability
 from ...table_formats import CSV
 from ...v1.json_schema import SAMPLING
 from ..parts import PREDICTS, TIMED, Operation, json, ref
@@ -21,13 +23,14 @@ def invocations(place):
     entry = place.entry or unnamed(place)
     if entry is None:
         return Operation("Predict with the default model", json(ANSWER), body=json({"type": "object"}), errors=PREDICTS)
-    body = KINDS[entry["kind"]](entry)
+    body = by_capability(BODIES, entry, generic)(entry)
     return Operation(f"Predict with {entry['name']}", json(ANSWER), body=body, errors=PREDICTS, headers=TIMED)
 
 
 def unnamed(place):
-    """The model that answers where none is named: of texts only where nothing else is served."""
-    return place.default("tabular" if place.of_kind("tabular") else "text_generation")
+    """The model that answers where none is named: the default of the first capability that any model has."""
+    capabilities = [capability for capability in mlflow.ADAPTERS if place.having(capability)]
+    return place.default(capabilities[0]) if capabilities else None
 
 
 def table(entry):
@@ -73,7 +76,12 @@ def text(entry):
     return json(one_of(forms, params), {"instances": [entry["example"]["prompt"]], "params": {"max_tokens": 16}})
 
 
-KINDS = {"tabular": table, "text_generation": text}
+def generic(_entry):
+    """Of a capability that this module does not know."""
+    return json({"type": "object"})
+
+
+BODIES = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
 
 
 def in_order(width):

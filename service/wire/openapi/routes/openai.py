@@ -1,6 +1,7 @@
 """OpenAI's completions and chat completions, described."""
 
-from ... import openai
+from ....capabilities import GENERATE_TEXT
+from ...openai import request as openai
 from ...openai import sse
 from ...v1.json_schema import SAMPLING
 from ..parts import PREDICTS, TIMED, Operation, json
@@ -75,7 +76,7 @@ def chat_completions(place):
 
 
 def described(place, summary, own, needed, example):
-    names = [entry["name"] for entry in place.of_kind("text_generation")]
+    names = [entry["name"] for entry in place.having(GENERATE_TEXT)]
     model = {"type": "string", "enum": names} if names else {"type": "string"}
     schema = {
         "type": "object",

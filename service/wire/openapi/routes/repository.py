@@ -27,4 +27,4 @@ def change(place):
     )
 
 
-OPERATIONS = {"POST change": change}
+OPERATIONS = {"POST load": change, "POST unload": change}

@@ -1,5 +1,7 @@
 """KServe V1 and TF Serving: the native dialect, described."""
 
+from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ...adapter import by_capability
 from ...table_formats import FORMS
 from ...v1.json_schema import request_schema
 from ..parts import PREDICTS, TIMED, Operation, json, ref
@@ -24,11 +26,12 @@ def list_models(place):
             "object": {"const": "model"},
             "created": {"type": "integer", "description": "seconds since 1970"},
             "kind": {"type": "string"},
+            "capabilities": {"type": "array", "items": {"type": "string"}},
             "version": {"type": "string"},
             "ready": {"type": "boolean"},
             "default": {"type": "boolean", "description": "whether it answers where no model is named"},
         },
-        "required": ["id", "object", "created", "kind", "version", "ready", "default"],
+        "required": ["id", "object", "created", "kind", "capabilities", "version", "ready", "default"],
     }
     schema = {
         "type": "object",
@@ -48,6 +51,7 @@ def describe(place):
         "name": {"const": name},
         "version": {"type": "string"},
         "kind": {"type": "string"},
+        "capabilities": {"type": "array", "items": {"type": "string"}},
         "ready": {"type": "boolean"},
         "default": {"type": "boolean"},
         "versions": {"type": "array", "items": {"type": "string"}},
@@ -57,7 +61,7 @@ def describe(place):
         "metrics": {"type": "object"},
         "provenance": {"type": "object"},
     }
-    required = ["name", "version", "kind", "ready", "default", "versions", "example"]
+    required = ["name", "version", "kind", "capabilities", "ready", "default", "versions", "example"]
     schema = {"type": "object", "properties": properties, "required": required}
     return Operation(f"All that is known of {name}", json(schema), errors=(404, 503))
 
@@ -73,7 +77,7 @@ def metadata(place):
 
 
 def predict(place):
-    return KINDS[place.entry["kind"]](place, place.entry)
+    return by_capability(PREDICTS_BY_CAPABILITY, place.entry, generic)(place, place.entry)
 
 
 def table(place, entry):
@@ -127,7 +131,15 @@ def text(place, entry):
     )
 
 
-KINDS = {"tabular": table, "text_generation": text}
+def generic(place, entry):
+    """Of a capability that this module does not know."""
+    asked = {"instances": entry["example"]["instances"]} if "instances" in entry["example"] else {}
+    return Operation(
+        f"Ask {entry['name']}", json({"type": "object"}), body=json(plain(entry), asked), errors=PREDICTS, headers=TIMED
+    )
+
+
+PREDICTS_BY_CAPABILITY = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
 
 
 def plain(entry):

@@ -1,6 +1,8 @@
 """The Open Inference Protocol, described."""
 
+from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
 from ... import v2
+from ...adapter import by_capability
 from ..parts import PREDICTS, TIMED, Operation, json
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
@@ -66,7 +68,7 @@ def infer(place):
         f"Predict with {entry['name']}",
         json(answer) | RAW,
         description="One tensor of two dimensions, its columns in the fitted order, or one input for each column.",
-        body=json(body, EXAMPLES[entry["kind"]](entry)) | RAW,
+        body=json(body, *by_capability(EXAMPLES, entry, generic)(entry)) | RAW,
         errors=PREDICTS,
         headers=TIMED,
     )
@@ -77,14 +79,19 @@ def table(entry):
     inputs = [tensor(name, [row[name] for row in rows]) for name in rows[0]]
     if len(inputs) == 1:  # several are always columns, one alone has to say so
         inputs[0]["parameters"] = {"content_type": "pd"}
-    return {"inputs": inputs}
+    return [{"inputs": inputs}]
 
 
 def text(entry):
-    return {"inputs": [tensor("text", [entry["example"]["prompt"]])], "parameters": {"max_tokens": 16}}
+    return [{"inputs": [tensor("text", [entry["example"]["prompt"]])], "parameters": {"max_tokens": 16}}]
 
 
-EXAMPLES = {"tabular": table, "text_generation": text}
+def generic(entry):
+    """Of a capability that this module does not know: no example."""
+    return []
+
+
+EXAMPLES = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
 DATATYPES = {bool: "BOOL", int: "INT64", str: "BYTES"}
 
 

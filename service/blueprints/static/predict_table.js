@@ -7,7 +7,7 @@ import { pretty } from "./literals.js";
 import { headline, section as output } from "./outputs.js";
 import { snippets } from "./snippets.js";
 
-export function tabular(section) {
+export function predictTable(section) {
   const form = one(section, "[data-form]");
   const fields = one(form, "[data-fields]");
   const json = one(form, "[data-json]");

@@ -12,7 +12,7 @@ const ENDED = {
   cancelled: "it was stopped",
 };
 
-export function textGeneration(section) {
+export function generateText(section) {
   const form = one(section, "[data-form]");
   const update = snippets(one(section, "[data-snippets]"));
   const where = (detail) => one(form, `[data-parameter="${CSS.escape(detail.parameter ?? "text")}"]`);

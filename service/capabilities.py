@@ -1,0 +1,77 @@
+"""What a model can do, and what it is asked to do: the words that dialects and models share.
+
+    PREDICT_TABLE in model.capabilities                    # True: it answers rows of a table
+    model.run(TableCall([{"age": 31}], outputs=["predict"]), deadline=None)
+
+A dialect decodes a body into a call, a model answers the call, the dialect encodes the answer. Neither knows the
+other: dispatch is on the capability alone. This module is a leaf; it imports nothing of Daylight's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+__all__ = ["CAPABILITIES", "GENERATE_TEXT", "PREDICT_TABLE", "Capability", "TableCall", "TextCall", "summary"]
+
+
+@dataclass(frozen=True, eq=False)  # compared and hashed by identity: it is the key of tables on the hot path
+class Capability:
+    """One thing that models can do.
+
+    name: in `/v1/models`, in the client, and of the page's template. noun: what its answers are called in messages.
+    verb: what a model with it does, in the third person. default_setting: the Settings field that names the model
+    which answers where a request names none; "" where there is no such setting. in_turn: True where a request is
+    answered by one call, so that admission can bound the expected wait; False where work is started, runs beside
+    other requests' work, and may be streamed and cancelled.
+    """
+
+    name: str
+    noun: str
+    verb: str
+    default_setting: str = ""
+    in_turn: bool = True
+
+
+PREDICT_TABLE = Capability("predict_table", "predictions", "predicts tables", "default_tabular")
+GENERATE_TEXT = Capability("generate_text", "generations", "generates text", "default_text", in_turn=False)
+
+CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT)
+
+
+@dataclass(slots=True)
+class TableCall:
+    """Rows to predict, in any form that the column plan reads.
+
+    instances: a list of rows (objects by column name, or lists in the fitted order), an object of columns, or an
+    array [rows, columns]. outputs: names of the model's outputs; None: its first. top_k: how many of the most
+    probable labels each row keeps; None: all.
+    """
+
+    instances: Any
+    outputs: list[str] | None = None
+    top_k: int | None = None
+
+    capability: ClassVar[Capability] = PREDICT_TABLE
+
+
+@dataclass(slots=True)
+class TextCall:
+    """Prompts to continue.
+
+    prompts: texts, lists of token ids, or lists of messages {"role", "content"}. parameters: sampling parameters by
+    their OpenAI names. n: completions of each prompt. logprobs: None, or how many alternatives each token lists.
+    """
+
+    prompts: Sequence[Any]
+    parameters: dict[str, Any] = field(default_factory=dict)
+    n: int = 1
+    logprobs: int | None = None
+
+    capability: ClassVar[Capability] = GENERATE_TEXT
+
+
+def summary(capabilities: Sequence[Capability]) -> str:
+    """What a model with these capabilities does, in words: "predicts tables and embeds text"."""
+    return " and ".join(capability.verb for capability in capabilities)

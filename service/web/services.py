@@ -1,0 +1,24 @@
+"""What one worker's application consists of, for its views and gunicorn's hooks: one object instead of globals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..observability.metrics import Meter
+    from ..predictor import Predictor
+    from ..server.lifecycle.rollout import Swap
+
+__all__ = ["EXTENSION", "Services"]
+
+EXTENSION = "daylight"  # its name in `app.extensions`
+
+
+@dataclass
+class Services:
+    """rollout: None where the process is no worker of a server that shares a run folder."""
+
+    predictor: Predictor
+    rollout: Swap | None
+    meter: Meter

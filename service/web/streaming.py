@@ -1,0 +1,80 @@
+"""A streamed answer: the server-sent events of one request, from its first to its last.
+
+stream = EventStream(context, dialect, predictor.start(model, call, context), form)
+for frame in stream: ...        # "data: {...}", ": ping", ..., "data: [DONE]", each as bytes with its empty line
+stream.close()                  # ends the work; also from another thread, and more than once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+from ..errors import ServiceError
+from ..wire.openai import sse
+from .context import RequestContext
+from .error_response import error_response, internal_error
+
+__all__ = ["EventStream"]
+
+PING_SECONDS = 10.0  # of silence; proxies and browsers give up after 30 or 60
+
+
+class EventStream:
+    """An iterable of frames.
+
+    dialect: whose form errors have. request: a GenerationRequest. form: writes the events (openai.response.Form).
+    """
+
+    headers = sse.HEADERS
+    media_type = sse.MEDIA_TYPE
+
+    def __init__(self, context: RequestContext, dialect: Any, request: Any, form: Any) -> None:
+        self.context, self.dialect, self.request, self.form = context, dialect, request, form
+        self._open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._frames()
+        except ServiceError as error:
+            yield self._failure(error)
+        except Exception:
+            yield self._failure(internal_error(self.context, "POST", self.context.route))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the work, and record what it counted."""
+        self.request.close()
+        if self._open:
+            self._open = False
+            usage = self.form.usage(self.request.generations)
+            self.context.tokens = usage["prompt_tokens"], usage["completion_tokens"]
+
+    def _frames(self) -> Iterator[bytes]:
+        generations = self.request.generations
+        shown = [0] * len(generations)  # tokens of each completion whose logprobs were sent
+        for place in range(len(generations)):
+            if opening := self.form.opening(place):
+                yield sse.data(opening)
+        last = perf_counter()
+        for place, piece in self.request.pieces():
+            if place is None:
+                if perf_counter() - last > PING_SECONDS:
+                    last = perf_counter()
+                    yield sse.PING
+                continue
+            generation = generations[place]
+            logprobs = generation.logprobs(shown[place])
+            shown[place] = generation.completion_tokens
+            yield sse.data(self.form.chunk(place, piece, logprobs, generation.finish_reason))
+            last = perf_counter()
+        if closing := self.form.closing(generations):
+            yield sse.data(closing)
+        yield sse.DONE
+
+    def _failure(self, error: ServiceError) -> bytes:
+        """The status has been sent: the error is the last event."""
+        _, _, body = error_response(error, self.context, self.dialect)
+        return b"data: " + body + b"\n\n"

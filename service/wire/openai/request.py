@@ -1,0 +1,243 @@
+"""OpenAI's completions and chat completions: what a request may say. Its answers are response.py's.
+
+    decoded = decode_chat(Request(body))    # Decoded(TextCall([[{"role": "user", ...}]], {"temperature": 0.6}), ...)
+    decoded.model, decoded.stream           # "smollm2", False
+
+Reference: https://platform.openai.com/docs/api-reference. A field that is not served is refused by name where it would
+change the answer; sampling parameters are checked where all dialects' are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from ...capabilities import TextCall
+from ...errors import RequestError
+from ..adapter import Decoded, Request
+from ..marshmallow_fields import Truth, Whole, flat
+
+__all__ = ["MOST_LOGPROBS", "MOST_TOP_LOGPROBS", "SAME", "Options", "decode_chat", "decode_completion"]
+
+MOST_CHOICES = 128
+MOST_LOGPROBS, MOST_TOP_LOGPROBS = 5, 20  # OpenAI's own
+# Fields that mean nothing for the text.
+IDLE = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
+# Fields that are not served -> the values that ask for nothing.
+NEUTRAL = {
+    "audio": (None,),
+    "best_of": (None, 1),
+    "echo": (None, False),
+    "function_call": (None, "none"),
+    "functions": (None, []),
+    "modalities": (None, ["text"]),
+    "moderation": (None,),
+    "parallel_tool_calls": (None, True, False),
+    "prediction": (None,),
+    "reasoning_effort": (None, "none"),
+    "suffix": (None, ""),
+    "tool_choice": (None, "none", "auto"),
+    "tools": (None, []),
+    "verbosity": (None, "medium"),
+    "web_search_options": (None,),
+}
+# Other names, or forms, of sampling parameters.
+SAME = {"max_completion_tokens": "max_tokens", "response_format": "constraint"}
+# The parameters of service.generation.params, by the names they have there.
+SAMPLING = (
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "seed",
+    "stop",
+    "stop_token_ids",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "logit_bias",
+    "ignore_eos",
+    "constraint",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the answer has to know of the request. include_usage: whether a stream ends with the usage."""
+
+    include_usage: bool = False
+
+
+class StreamOptions(Schema):
+    include_usage = Truth(allow_none=True)
+    include_obfuscation = Truth(allow_none=True)
+
+
+class ResponseFormat(fields.Field):
+    """OpenAI's response_format as a constraint of ours, or None."""
+
+    def _deserialize(self, value, attr, data, **_):
+        kind = value.get("type") if isinstance(value, dict) else None
+        if kind == "text":
+            return None
+        if kind == "json_object":
+            return {"type": "json_object"}
+        described = value.get("json_schema") if kind == "json_schema" else None
+        if isinstance(described, dict) and isinstance(described.get("schema"), dict):
+            return {"type": "json_schema", "schema": described["schema"]}
+        raise ValidationError('expected {"type": "text"}, "json_object", or "json_schema" with json_schema.schema')
+
+
+class Envelope(Schema):
+    """The members that both requests have."""
+
+    class Meta:
+        unknown = RAISE
+
+    model = fields.String(required=True)
+    n = Whole(allow_none=True, validate=validate.Range(min=1, max=MOST_CHOICES))
+    stream = Truth(allow_none=True)
+    stream_options = fields.Nested(StreamOptions, allow_none=True)
+    response_format = ResponseFormat(allow_none=True)
+    max_completion_tokens = fields.Raw(allow_none=True)
+
+    @validates_schema
+    def check_stream_options(self, data, **_):
+        if data.get("stream_options") and not data.get("stream"):
+            raise ValidationError("only where stream is true", "stream_options")
+
+
+class Prompts(fields.Field):
+    """A text, token ids, or a list of either -> a list of prompts."""
+
+    def _deserialize(self, value, attr, data, **_):
+        if isinstance(value, str):
+            return [value]
+        if token_ids := ids(value):
+            return [token_ids]
+        if isinstance(value, list) and 0 < len(value) <= MOST_CHOICES:
+            prompts = value if all(isinstance(prompt, str) for prompt in value) else list(map(ids, value))
+            if None not in prompts:
+                return prompts
+        raise ValidationError(f"expected a text, a list of token ids, or a list of at most {MOST_CHOICES} of them")
+
+
+class Content(fields.Field):
+    """A message's text; OpenAI's list of parts, all of them text, is their texts together."""
+
+    def _deserialize(self, value, attr, data, **_):
+        if isinstance(value, str):
+            return value
+        if isinstance(value, list) and all(map(is_text, value)):
+            return "".join(part["text"] for part in value)
+        raise ValidationError('expected a text, or a list of {"type": "text", "text": "..."}')
+
+
+class Message(Schema):
+    class Meta:
+        unknown = RAISE
+
+    role = fields.String(required=True, validate=validate.OneOf(["system", "developer", "user", "assistant"]))
+    content = Content(required=True)
+    name = fields.String(allow_none=True)
+
+
+class CompletionEnvelope(Envelope):
+    prompt = Prompts(required=True)
+    logprobs = Whole(allow_none=True, validate=validate.Range(min=0, max=MOST_LOGPROBS))
+
+
+class ChatEnvelope(Envelope):
+    messages = fields.List(fields.Nested(Message), required=True, validate=validate.Length(min=1))
+    logprobs = Truth(allow_none=True)
+    top_logprobs = Whole(allow_none=True, validate=validate.Range(min=0, max=MOST_TOP_LOGPROBS))
+
+    @validates_schema
+    def check_logprobs(self, data, **_):
+        if data.get("top_logprobs") is not None and not data.get("logprobs"):
+            raise ValidationError("only where logprobs is true", "top_logprobs")
+
+
+def is_text(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+
+
+def ids(value: Any) -> list[int] | None:
+    """A list of token ids, however JSON writes whole numbers; None where the value is not such a list."""
+    if not isinstance(value, list) or not value:
+        return None
+    numbers = [int(number) if isinstance(number, float) and number.is_integer() else number for number in value]
+    return numbers if all(type(number) is int and number >= 0 for number in numbers) else None
+
+
+COMPLETION, CHAT = CompletionEnvelope(), ChatEnvelope()
+
+
+def decode_completion(request: Request, _model: Any = None) -> Decoded:
+    """Raises RequestError with every fault of the envelope."""
+    envelope, parameters = load(COMPLETION, request.json)
+    return decoded(envelope, envelope["prompt"], parameters, envelope.get("logprobs"))
+
+
+def decode_chat(request: Request, _model: Any = None) -> Decoded:
+    """The call's one prompt is a list of messages {"role", "content"}. Raises as `decode_completion`."""
+    envelope, parameters = load(CHAT, request.json)
+    messages = [{key: message[key] for key in ("role", "content")} for message in envelope["messages"]]
+    logprobs = (envelope.get("top_logprobs") or 0) if envelope.get("logprobs") else None
+    return decoded(envelope, [messages], parameters, logprobs)
+
+
+def decoded(envelope: dict[str, Any], prompts: list[Any], parameters: dict[str, Any], logprobs: int | None) -> Decoded:
+    if envelope.get("max_completion_tokens") is not None:
+        parameters["max_tokens"] = envelope["max_completion_tokens"]
+    if envelope.get("response_format"):
+        parameters["constraint"] = envelope["response_format"]
+    count = envelope.get("n") or 1
+    if count * len(prompts) > MOST_CHOICES:
+        sentence = f"n: {count} of each of {len(prompts)} prompts; a request has at most {MOST_CHOICES} choices"
+        raise RequestError(sentence, details=[{"parameter": "n", "message": sentence}])
+    stream_options = envelope.get("stream_options") or {}
+    return Decoded(
+        TextCall(prompts, parameters, count, logprobs),
+        note=Options(bool(stream_options.get("include_usage"))),
+        model=envelope["model"],
+        stream=bool(envelope.get("stream")),
+    )
+
+
+def load(schema: Schema, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A body's JSON value -> (the envelope, {sampling parameter: JSON value}). Raises RequestError."""
+    if not isinstance(value, dict):
+        raise RequestError("expected an object")
+    parameters = {name: value[name] for name in SAMPLING if value.get(name) is not None}
+    faults = list(unserved(value))
+    known = IDLE | NEUTRAL.keys() | set(SAMPLING)
+    envelope = {}
+    try:
+        envelope = schema.load({name: member for name, member in value.items() if name not in known})
+    except ValidationError as error:
+        messages = flat(error.normalized_messages())
+        faults += [{"parameter": where, "message": message.rstrip(".")} for where, message in messages]
+    if faults:
+        sentences = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults[:5])
+        raise RequestError(sentences, details=faults, total=len(faults))
+    return envelope, parameters
+
+
+def unserved(value: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """A fault for each field that asks for what is not served, or that is given twice under two names."""
+    for name, neutral in NEUTRAL.items():
+        if name in value and not any(same(value[name], member) for member in neutral):
+            yield {"parameter": name, "message": "is not served here; leave it out"}
+    for name, other in SAME.items():
+        if value.get(name) is not None and value.get(other) is not None:
+            yield {"parameter": name, "message": f"{other} is the same; give one of them"}
+
+
+def same(value: Any, other: Any) -> bool:
+    """As JSON compares: 1 is 1.0, and true is not 1."""
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
