@@ -18,7 +18,7 @@ from service.errors import StartupError, UnknownKind
 from service.models import KINDS
 from service.observability.metrics import bury
 from service.server.keepalive_worker import KeepAliveWorker, choose, slowness
-from service.server.lifecycle.worker_registry import Instance
+from service.server.lifecycle.worker_registry import WorkerRegistry
 from service.server.rolling_reload import new_workers_first, worker_gone
 from service.settings import PREFIX, Settings
 from service.store.versions import Store
@@ -91,12 +91,12 @@ def make_run_folder():
     else:
         shutil.rmtree(run_folder, ignore_errors=True)
         os.mkdir(run_folder, mode=0o700)
-    Instance(run_folder, master=os.getpid()).wipe()  # in a container every master has the same number
+    WorkerRegistry(run_folder, master=os.getpid()).wipe()  # in a container every master has the same number
 
 
 def on_reload(server):
     """HUP: the new workers are ready before the old ones leave; where they do not get ready, the old ones stay."""
-    new_workers_first(server, Instance(run_folder, master=server.pid), seconds=settings.swap_seconds)
+    new_workers_first(server, WorkerRegistry(run_folder, master=server.pid), seconds=settings.swap_seconds)
 
 
 def pre_exec(server):
@@ -109,12 +109,12 @@ def pre_exec(server):
 def child_exit(server, worker):
     """A worker has ended, whatever way: the others count on it no more, and what it counted stays in the sums."""
     bury(run_folder)
-    worker_gone(worker.pid, Instance(run_folder, master=server.pid))
+    worker_gone(worker.pid, WorkerRegistry(run_folder, master=server.pid))
 
 
 def on_exit(server):
     """The master ends: what the workers shared goes, unless the operator named the folder."""
-    Instance(run_folder, master=server.pid).wipe()
+    WorkerRegistry(run_folder, master=server.pid).wipe()
     if not settings.run_folder:
         shutil.rmtree(run_folder, ignore_errors=True)
 
@@ -127,18 +127,18 @@ def post_worker_init(worker):
     One worker speaks for the first ones: gunicorn 27 trips over a second boot error while it halts.
     """
     services = worker.wsgi.extensions["daylight"]
-    predictor, swap = services.predictor, services.rollout
+    predictor, rollout = services.predictor, services.rollout
     if predictor.failure is not None and worker.age == 1:
         worker.log.error("daylight refuses to start: %s", predictor.failure)
         sys.exit(CANNOT_BOOT)
-    swap.grace, swap.workers = worker.cfg.graceful_timeout, worker.cfg.workers
+    rollout.grace, rollout.workers = worker.cfg.graceful_timeout, worker.cfg.workers
     if isinstance(worker, KeepAliveWorker) and not settings.worker_class:
         predictor.unfit = too_slow
-    on_term(swap.drain)
+    on_term(rollout.drain)
     end_with_what_hangs(worker, predictor.admission)
-    swap.start()
+    rollout.start()
     # Where others answer, one that cannot takes no requests; where nobody can, all say why.
-    while predictor.failure is not None and swap.others_serve() and worker.alive:
+    while predictor.failure is not None and rollout.others_serve() and worker.alive:
         worker.notify()
         time.sleep(0.1)
 

@@ -15,8 +15,8 @@ from .errors import StartupError
 from .observability import access_log
 from .observability.metrics import Meter
 from .predictor import Predictor
-from .server.lifecycle.rollout import Swap
-from .server.lifecycle.worker_registry import Instance
+from .server.lifecycle.rollout import Rollout
+from .server.lifecycle.worker_registry import WorkerRegistry
 from .settings import Settings
 from .web.middleware import Middleware
 from .web.services import EXTENSION, Services
@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
     if predictor is None:
         predictor = Predictor(settings)
         if settings.run_folder:  # one worker of several: together they decide which versions they serve
-            rollout = Swap(predictor, Instance(settings.run_folder), patience=settings.swap_seconds)
+            rollout = Rollout(predictor, WorkerRegistry(settings.run_folder), patience=settings.swap_seconds)
         try:
             (rollout or predictor).load()
         except StartupError as error:

@@ -1,7 +1,7 @@
 """SIGHUP without a gap: gunicorn's new workers are ready before its old ones are told to leave.
 
     def on_reload(server):
-        new_workers_first(server, Instance(run_folder, master=server.pid), seconds=120)
+        new_workers_first(server, WorkerRegistry(run_folder, master=server.pid), seconds=120)
 
 gunicorn itself forks the new workers and ends the old ones in one breath; while models load, nobody would answer, and
 where they do not load any more, nobody ever again. Here the old ones stay until the new ones are ready, and for good
@@ -15,7 +15,7 @@ from queue import Empty
 
 from gunicorn.errors import HaltServer
 
-from .lifecycle.rollout_state import again
+from .lifecycle.rollout_state import forget_refusals
 
 __all__ = ["new_workers_first", "worker_gone"]
 
@@ -24,14 +24,14 @@ STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 leaving = set()  # old workers that still finish what they have
 
 
-def new_workers_first(server, instance, *, seconds):
+def new_workers_first(server, registry, *, seconds):
     """To be called by the hook on_reload, which comes just before gunicorn forks its new workers."""
     before, age = set(server.WORKERS), server.worker_age
     count = server.cfg.workers
     for _ in range(count):
         server.spawn_worker()
     new = set(server.WORKERS) - before
-    why = trouble(server, instance, new, time.monotonic() + seconds)
+    why = trouble(server, registry, new, time.monotonic() + seconds)
     if why:
         server.log.error("the reload is given up, and the workers that ran stay: %s", why)
         end(server, new)
@@ -43,7 +43,7 @@ def new_workers_first(server, instance, *, seconds):
     server.worker_age = 0 if why else age
 
 
-def trouble(server, instance, new, deadline):
+def trouble(server, registry, new, deadline):
     """None as soon as all the new workers serve; else why they will not."""
     while time.monotonic() < deadline:
         try:
@@ -52,7 +52,7 @@ def trouble(server, instance, new, deadline):
             return f"a new worker ended: {error.reason}"
         if not new <= server.WORKERS.keys():
             return "a new worker ended"
-        told = [instance.workers().get(pid, {"state": "starting"}) for pid in new]
+        told = [registry.workers().get(pid, {"state": "starting"}) for pid in new]
         failed = [one["why"] for one in told if one["state"] == "failed"]
         if failed:
             return failed[0]
@@ -98,11 +98,11 @@ def skip_forks(server, count, *, then_age):
     server.spawn_worker = spawn_worker
 
 
-def worker_gone(pid, instance):
+def worker_gone(pid, registry):
     """For the hook child_exit. When the last of the old workers has left, what they refused is tried again."""
-    instance.forget(pid)
+    registry.forget(pid)
     if pid in leaving:
         leaving.discard(pid)
         if not leaving:
-            with suppress(OSError), instance.changing() as table:
-                again(table)
+            with suppress(OSError), registry.locked_versions() as table:
+                forget_refusals(table)

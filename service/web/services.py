@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..observability.metrics import Meter
     from ..predictor import Predictor
-    from ..server.lifecycle.rollout import Swap
+    from ..server.lifecycle.rollout import Rollout
 
 __all__ = ["EXTENSION", "Services"]
 
@@ -20,5 +20,5 @@ class Services:
     """rollout: None where the process is no worker of a server that shares a run folder."""
 
     predictor: Predictor
-    rollout: Swap | None
+    rollout: Rollout | None
     meter: Meter

@@ -14,7 +14,7 @@ class App:
         # What gunicorn.conf.py asks: are models loaded, what is predicted for how long; and whom it tells of the end.
         still = SimpleNamespace(start=lambda: None, drain=lambda: None, leave=lambda: None)
         idle = SimpleNamespace(failure=None, admission=SimpleNamespace(oldest=lambda: ("", 0.0)))
-        self.extensions = {"daylight": idle, "daylight.swap": still}
+        self.extensions = {"daylight": SimpleNamespace(predictor=idle, rollout=still)}
 
     def __call__(self, environ, start_response):
         name = environ["PATH_INFO"].strip("/").replace("/", "_")

@@ -1,6 +1,6 @@
 """Loading and letting go of models in a process that answers requests meanwhile.
 
-with briskly():
+with short_switch_interval():
     model = load()                  # those that answer get their turn sooner than usual
 replaced.add([old_model])
 replaced.let_go()                   # now and then: memory of those that are gone returns to the system
@@ -11,11 +11,11 @@ import sys
 import weakref
 from contextlib import contextmanager, suppress
 
-__all__ = ["Replaced", "briskly"]
+__all__ = ["RetiredModels", "short_switch_interval"]
 
 
 @contextmanager
-def briskly():
+def short_switch_interval():
     """While this thread loads, those that answer requests get their turn in a tenth of Python's usual five ms."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(before / 10)
@@ -25,7 +25,7 @@ def briskly():
         sys.setswitchinterval(before)
 
 
-class Replaced:
+class RetiredModels:
     """Models that serve no new request. Nothing here keeps them alive: their last request does."""
 
     def __init__(self):

@@ -1,8 +1,8 @@
 """A version takes another one's place while requests are answered: in every worker, or in none.
 
-    swap = Swap(predictor, instance)
-    swap.load()             # what this server serves already, or the store's current versions
-    swap.start()            # from now on a thread looks at the store, twice a second
+    rollout = Rollout(predictor, registry)
+    rollout.load()             # what this server serves already, or the store's current versions
+    rollout.start()            # from now on a thread looks at the store, twice a second
 
 Whatever should change (a `current` file was replaced, a model came or went, somebody asked over HTTP) goes through
 two phases in the table that the workers share (service.server.lifecycle.worker_registry):
@@ -26,11 +26,11 @@ from contextlib import suppress
 from time import monotonic
 
 from ...errors import ModelNotFound, StartupError, Unavailable
-from .hot_loading import Replaced, briskly
-from .rollout_state import entry_of, may_try, mine, propose, settle, trying
+from .hot_loading import RetiredModels, short_switch_interval
+from .rollout_state import decide, entry_of, is_vote_for, mark_preparing, may_prepare, propose
 from .worker_registry import unready
 
-__all__ = ["Swap"]
+__all__ = ["Rollout"]
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +41,19 @@ FARE_WELL = 5.0  # seconds before the grace ends in which texts that are still b
 UNREADABLE = (StartupError, OSError, ValueError)
 
 
-class Swap:
+class Rollout:
     """Keeps one worker's Predictor at what the workers of the server have agreed on."""
 
-    def __init__(self, predictor, instance, *, grace=60.0, patience=120.0):
+    def __init__(self, predictor, registry, *, grace=60.0, patience=120.0):
         """grace: seconds that a worker has for leaving. patience: seconds that all have for loading a version."""
-        self.predictor, self.instance = predictor, instance
+        self.predictor, self.registry = predictor, registry
         self.grace, self.patience = grace, patience
         self.workers = predictor.settings.workers
         self._prepared = {}  # model name -> (id of a proposal, Model or None), as long as it is not decided
         self._votes = {}  # model name -> [id of a proposal, None or why it is not prepared]
         self._next_trial = 0.0
         self._leaves = None  # the moment at which the grace ends
-        self._replaced = Replaced()
+        self._replaced = RetiredModels()
         self._told = None  # why the store cannot be looked at
 
     # --- for the worker's own thread
@@ -62,7 +62,7 @@ class Swap:
         """Load what the server serves; where nobody serves yet, what the store says. Raises StartupError."""
         if not self._next_trial:  # one that tries again takes requests meanwhile, and stays "failed" until it can
             self._tell(state="starting")
-        table = self.instance.table()
+        table = self.registry.versions()
         agreed = {name: entry["serving"] for name, entry in table.items() if entry["serving"]}
         try:
             stamps = self._stamps()
@@ -77,17 +77,17 @@ class Swap:
             self._tell(state="failed", why=str(error))
             self._next_trial = monotonic() + RETRY
             raise
-        with self.instance.changing() as shared:
+        with self.registry.locked_versions() as shared:
             if not table and not self.others_serve():
                 shared.clear()
             for name, model in self.predictor.serving().items():
                 shared.setdefault(name, entry_of(model.version, (stamps or {}).get(name)))
-        self._apply(self.instance.table())
+        self._apply(self.registry.versions())
         self._tell()
 
     def start(self):
         """The thread; it ends with the process."""
-        thread = threading.Thread(target=self._run, name="daylight-swap", daemon=True)
+        thread = threading.Thread(target=self._run, name="daylight-rollout", daemon=True)
         thread.start()
         return thread
 
@@ -99,24 +99,24 @@ class Swap:
         if self._leaves is None:
             self._leaves = monotonic() + self.grace - min(FARE_WELL, self.grace / 2)
             self.predictor.drain()
-            self.instance.drain()
+            self.registry.drain()
 
     def leave(self):
         """The worker has ended in order: nobody counts on it any more, nor takes its end for the fault of a version."""
-        with suppress(OSError), self.instance.changing() as table:
+        with suppress(OSError), self.registry.locked_versions() as table:
             for entry in table.values():
-                if entry["proposal"] and self.instance.pid in entry["proposal"]["trying"]:
-                    entry["proposal"]["trying"].remove(self.instance.pid)
-        self.instance.forget(self.instance.pid)
+                if entry["proposal"] and self.registry.pid in entry["proposal"]["trying"]:
+                    entry["proposal"]["trying"].remove(self.registry.pid)
+        self.registry.forget(self.registry.pid)
 
     # --- for requests
 
     def unready(self):
-        """Why the server as a whole is not ready: one dict for each worker that is not, or none. See Instance."""
+        """Why the server as a whole is not ready: one dict for each worker that is not, or none. See WorkerRegistry."""
         own = self.predictor.why_not
         if own and self._leaves is None:
-            return [{"worker": self.instance.pid, "state": "failed", "why": own}]
-        return unready(self.instance, self.workers)
+            return [{"worker": self.registry.pid, "state": "failed", "why": own}]
+        return unready(self.registry, self.workers)
 
     def ask(self, name, *, load):
         """Serve the model's current version, tried anew if it was refused, or do not serve it: until the server ends.
@@ -128,7 +128,7 @@ class Swap:
             raise Unavailable("the store cannot be read; the server's log says why")
         if name not in stamps:
             raise ModelNotFound(f"there is no model {name!r} in the store; there are {', '.join(stamps)}")
-        with self.instance.changing() as table:
+        with self.registry.locked_versions() as table:
             entry = table.setdefault(name, entry_of())
             entry["unloaded"] = not load
             self._propose(name, entry, stamps[name])
@@ -137,7 +137,7 @@ class Swap:
         """The model's entry in the table, as soon as nothing is about to change for it and this worker has followed."""
         ends, pause = monotonic() + seconds, threading.Event()
         while True:
-            entry = self.instance.table().get(name) or entry_of()
+            entry = self.registry.versions().get(name) or entry_of()
             if (entry["proposal"] is None and entry["serving"] == self._version(name)) or monotonic() >= ends:
                 return entry
             pause.wait(0.02)
@@ -166,18 +166,18 @@ class Swap:
             return True
         if self.predictor.failure is not None:
             return self._try_again()
-        self._apply(self.instance.table())  # before anything new is prepared in its place
+        self._apply(self.registry.versions())  # before anything new is prepared in its place
         self.predictor.forget_removed()
         self._replaced.let_go()
         stamps = self._stamps()
         if stamps is not None:
             self._look(stamps)
-        for name, entry in self.instance.table().items():
+        for name, entry in self.registry.versions().items():
             if entry["proposal"]:
                 self._vote(name, entry["proposal"])
-        if any(entry["proposal"] for entry in self.instance.table().values()):
-            self._settle()
-        table = self.instance.table()
+        if any(entry["proposal"] for entry in self.registry.versions().values()):
+            self._decide()
+        table = self.registry.versions()
         self._apply(table)
         return any(entry["proposal"] for entry in table.values())
 
@@ -202,11 +202,11 @@ class Swap:
 
     def _look(self, stamps):
         """Propose what the store says anew."""
-        seen = self.instance.table()
+        seen = self.registry.versions()
         names = stamps.keys() | seen.keys()
         if all(name in seen and seen[name]["stamp"] == stamps.get(name) for name in names):
             return
-        with self.instance.changing() as table:
+        with self.registry.locked_versions() as table:
             for name in sorted(names):
                 entry = table.setdefault(name, entry_of())
                 if entry["stamp"] != stamps.get(name):
@@ -218,12 +218,14 @@ class Swap:
         except UNREADABLE as error:
             entry |= {"stamp": stamp, "proposal": None, "refused": {"version": None, "reason": str(error)}}
         else:
-            propose(entry, version, stamp, by=self.instance.pid)
+            propose(entry, version, stamp, by=self.registry.pid)
 
     def _vote(self, name, proposal):
         """Prepare what is proposed, once, and say how that went."""
-        workers, pid = self.instance.workers(), self.instance.pid
-        if mine(self._votes, name, proposal) or not may_try(name, proposal, workers, pid=pid, full=self.workers):
+        workers, pid = self.registry.workers(), self.registry.pid
+        if is_vote_for(self._votes, name, proposal) or not may_prepare(
+            name, proposal, workers, pid=pid, full=self.workers
+        ):
             return
         self._trying(name, proposal, True)
         self._tell(busy=True)
@@ -232,7 +234,7 @@ class Swap:
             if proposal["version"] is None:
                 self.predictor.without(name)
             else:
-                with briskly():
+                with short_switch_interval():
                     model = self.predictor.prepare(name, proposal["version"])
         except Exception as error:  # whatever a version does while it is loaded, it is a reason to refuse it
             reason = str(error) if isinstance(error, StartupError) else f"{type(error).__name__}: {error}"
@@ -242,12 +244,12 @@ class Swap:
         self._trying(name, proposal, False)
 
     def _trying(self, name, proposal, begins):
-        with self.instance.changing() as table:
-            trying(table, name, proposal, self.instance.pid, begins)
+        with self.registry.locked_versions() as table:
+            mark_preparing(table, name, proposal, self.registry.pid, begins)
 
-    def _settle(self):
-        with self.instance.changing() as table:
-            late = settle(table, self.instance.workers(), patience=self.patience)
+    def _decide(self):
+        with self.registry.locked_versions() as table:
+            late = decide(table, self.registry.workers(), patience=self.patience)
         for pid in late:
             log.error("worker %d hangs while it loads a version and is asked to leave", pid)
             with suppress(ProcessLookupError):
@@ -295,11 +297,11 @@ class Swap:
 
     def others_serve(self):
         """Whether another worker of the server answers."""
-        found = self.instance.workers()
-        return any(said["state"] in ("ready", "idle") for pid, said in found.items() if pid != self.instance.pid)
+        found = self.registry.workers()
+        return any(said["state"] in ("ready", "idle") for pid, said in found.items() if pid != self.registry.pid)
 
     def _tell(self, **news):
         if "state" not in news:
             why, failed = self.predictor.why_not, self.predictor.failure is not None
             news |= {"state": "failed" if failed else "idle" if why else "ready", "why": why or ""}
-        self.instance.tell(votes=self._votes, **news)
+        self.registry.heartbeat(votes=self._votes, **news)

@@ -1,7 +1,7 @@
 """The table of versions that the workers of a server share: how a change is proposed and decided. Plain dicts.
 
     propose(entry, "2", stamp, by=43)
-    settle(table, workers, patience=120)        # {44}: those that hang
+    decide(table, workers, patience=120)        # {44}: those that hang
     entry["serving"], entry["refused"]
 
 It touches no file and loads no model: worker_registry keeps the table, rollout does what it says.
@@ -9,7 +9,17 @@ It touches no file and loads no model: worker_registry keeps the table, rollout 
 
 from time import monotonic
 
-__all__ = ["AHEAD", "DEATHS", "again", "entry_of", "may_try", "mine", "propose", "settle", "trying"]
+__all__ = [
+    "AHEAD",
+    "DEATHS",
+    "decide",
+    "entry_of",
+    "forget_refusals",
+    "is_vote_for",
+    "mark_preparing",
+    "may_prepare",
+    "propose",
+]
 
 AHEAD = 1.0  # seconds by which the worker that proposed goes ahead; a version that kills mostly does so at once
 DEATHS = 2  # workers that may die while they load a version: one may have been killed for another reason
@@ -40,12 +50,12 @@ def propose(entry, version, stamp, *, by):
         }
 
 
-def mine(votes, name, proposal):
+def is_vote_for(votes, name, proposal):
     """Whether `votes`, {model: [id of a proposal, None or a reason]}, has one for this proposal."""
     return votes.get(name, [None])[0] == proposal["id"]
 
 
-def may_try(name, proposal, workers, *, pid, full):
+def may_prepare(name, proposal, workers, *, pid, full):
     """Whether worker `pid` may load the proposed version now: who proposed goes ahead. After a death they go one by
     one, and only while the server is at its full number: a version that kills must never kill the last."""
     if proposal["died"]:
@@ -53,10 +63,10 @@ def may_try(name, proposal, workers, *, pid, full):
         return not set(proposal["trying"]) & workers.keys() - {pid} and len(ready) >= full
     if proposal["by"] == pid or monotonic() >= proposal["since"] + AHEAD:
         return True
-    return mine(workers.get(proposal["by"], {}).get("votes", {}), name, proposal)
+    return is_vote_for(workers.get(proposal["by"], {}).get("votes", {}), name, proposal)
 
 
-def trying(table, name, proposal, pid, begins):
+def mark_preparing(table, name, proposal, pid, begins):
     """Note that a worker begins to load what is proposed, or has ended it."""
     found = table.get(name, {}).get("proposal")
     if found and found["id"] == proposal["id"]:
@@ -64,10 +74,10 @@ def trying(table, name, proposal, pid, begins):
         found["trying"] = [*others, pid] if begins else others
 
 
-def settle(table, workers, *, patience):
+def decide(table, workers, *, patience):
     """Decide what can be decided; returns the pids of those that hang while they load something.
 
-    workers: what Instance.workers() says, of those alive. Those that serve have a vote each.
+    workers: what WorkerRegistry.workers() says, of those alive. Those that serve have a vote each.
     """
     late = set()
     voters = {pid: said["votes"] for pid, said in workers.items() if said["state"] in ("ready", "idle")}
@@ -77,8 +87,8 @@ def settle(table, workers, *, patience):
             continue
         proposal["died"] += sum(pid not in workers for pid in proposal["trying"])
         proposal["trying"] = [pid for pid in proposal["trying"] if pid in workers]
-        waiting = [pid for pid, votes in voters.items() if not mine(votes, name, proposal)]
-        reasons = [votes[name][1] for votes in voters.values() if mine(votes, name, proposal) and votes[name][1]]
+        waiting = [pid for pid, votes in voters.items() if not is_vote_for(votes, name, proposal)]
+        reasons = [votes[name][1] for votes in voters.values() if is_vote_for(votes, name, proposal) and votes[name][1]]
         if proposal["died"] >= DEATHS:
             reasons.append(f"{proposal['died']} workers died while they loaded it")
         elif waiting and monotonic() > proposal["since"] + patience:
@@ -91,7 +101,7 @@ def settle(table, workers, *, patience):
     return late
 
 
-def again(table):
+def forget_refusals(table):
     """Let what was refused be proposed once more at the next look."""
     for entry in table.values():
         if entry["refused"]:

@@ -1,9 +1,9 @@
 """What the workers of one server tell each other, as small files in the folder they share.
 
-    instance = Instance("/dev/shm/daylight-0-41")
-    instance.tell(state="ready", votes={})
-    instance.workers()                      # {43: {"state": "ready", ...}, 44: {...}}: those that are alive
-    with instance.changing() as table: table["tumour"] = {"serving": "2"}
+    registry = WorkerRegistry("/dev/shm/daylight-0-41")
+    registry.heartbeat(state="ready", votes={})
+    registry.workers()                      # {43: {"state": "ready", ...}, 44: {...}}: those that are alive
+    with registry.locked_versions() as table: table["tumour"] = {"serving": "2"}
 
 It knows no models. Every file is replaced whole, so reading takes no lock; the table of versions is changed under
 one, which the system takes from a process that dies. When a worker was last heard of is its file's time of change,
@@ -19,12 +19,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic_ns
 
-__all__ = ["Instance", "unready"]
+__all__ = ["WorkerRegistry", "unready"]
 
 SILENT = 10.0  # seconds: the beat comes twice a second, and more rarely only from a worker that hangs
 
 
-class Instance:
+class WorkerRegistry:
     """One server's workers, seen from process `pid`; `master` keeps two servers in one folder apart."""
 
     def __init__(self, folder, *, master=None, pid=None):
@@ -34,7 +34,7 @@ class Instance:
         self._said = {}
         self._table_seen, self._table = None, {}
 
-    def tell(self, **news):
+    def heartbeat(self, **news):
         """Say how this worker is; what was said before and is not named stays. Also the beat, which takes no room."""
         said = self._said | copy.deepcopy(news)
         path = self.folder / f"{self.pid}.worker"
@@ -77,7 +77,7 @@ class Instance:
             found[pid] = said
         return found
 
-    def table(self):
+    def versions(self):
         """{model: what was decided of its versions}; to be read only. See service.server.lifecycle.rollout."""
         path = self.folder / "versions"
         try:
@@ -90,7 +90,7 @@ class Instance:
         return self._table
 
     @contextmanager
-    def changing(self):
+    def locked_versions(self):
         """The table, for one process at a time; written when the block ends, unless it raises."""
         with open(self.folder / "versions.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -100,7 +100,7 @@ class Instance:
             if json.dumps(table) != before:
                 self._replace("versions", table)
 
-    def begun(self, workers):
+    def was_ready(self, workers):
         """Whether the server has once been ready as a whole, with this many workers."""
         mark = self.folder / "begun"
         if mark.exists():
@@ -117,19 +117,19 @@ class Instance:
         draft.replace(self.folder / name)
 
 
-def unready(instance, workers):
+def unready(registry, workers):
     """Why a server of so many workers is not ready, one dict for each that is not; empty where it is.
 
     While the server starts, all of them must be ready. Later those that take requests must be, and one at least:
     a worker that replaces another loads its models before it takes any, and one that leaves takes no new ones.
     """
-    found = instance.workers()
+    found = registry.workers()
     told = [
         {"worker": pid, "state": said["state"], "why": said.get("why", "")}
         for pid, said in found.items()
         if said["state"] != "ready"
     ]
-    if not instance.begun(workers):
+    if not registry.was_ready(workers):
         return told or [{"state": "starting", "why": f"{len(found)} of {workers} workers are there"}]
     if len(told) == len(found):
         return told or [{"state": "starting", "why": "no worker is there"}]

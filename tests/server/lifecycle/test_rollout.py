@@ -17,8 +17,8 @@ from service.errors import ModelNotFound, ModelNotReady, StartupError
 from service.packing import pack
 from service.predictor import Predictor
 from service.server.lifecycle import rollout_state
-from service.server.lifecycle.rollout import Swap
-from service.server.lifecycle.worker_registry import Instance, unready
+from service.server.lifecycle.rollout import Rollout
+from service.server.lifecycle.worker_registry import WorkerRegistry, unready
 from service.settings import Settings
 from service.store.versions import Store
 from service.web.context import RequestContext
@@ -50,10 +50,10 @@ def worker(store, tmp_path):
 
     def make(pid=FIRST, load=True, patience=60.0, **settings):
         predictor = Predictor(Settings(store=store.root, workers=2, **settings))
-        swap = Swap(predictor, Instance(tmp_path / "run", master=1, pid=pid), patience=patience)
+        rollout = Rollout(predictor, WorkerRegistry(tmp_path / "run", master=1, pid=pid), patience=patience)
         if load:
-            swap.load()
-        return swap
+            rollout.load()
+        return rollout
 
     return make
 
@@ -63,18 +63,20 @@ def two(worker):
     return worker(FIRST), worker(SECOND)
 
 
-def turn(*swaps, times=4):
+def turn(*rollouts, times=4):
     for _ in range(times):
-        for swap in swaps:
-            swap.turn()
+        for rollout in rollouts:
+            rollout.turn()
 
 
-def answer(swap, name="m", version=None):
-    return swap.predictor.run(swap.predictor.find(name, version), TableCall([[0.0]]), RequestContext()).predictions
+def answer(rollout, name="m", version=None):
+    return rollout.predictor.run(
+        rollout.predictor.find(name, version), TableCall([[0.0]]), RequestContext()
+    ).predictions
 
 
-def entry(swap, name="m"):
-    return swap.instance.table()[name]
+def entry(rollout, name="m"):
+    return rollout.registry.versions()[name]
 
 
 def break_payload(store, version, name="m"):
@@ -101,9 +103,9 @@ def test_a_version_that_one_worker_cannot_load_is_refused_by_all(store, two, cap
     first.turn()
     break_payload(store, "2")
     turn(second, first)
-    for swap in two:
-        assert answer(swap) == [1.0]
-        told = swap.predictor.entry(swap.predictor.find("m"))
+    for rollout in two:
+        assert answer(rollout) == [1.0]
+        told = rollout.predictor.entry(rollout.predictor.find("m"))
         assert told["version"] == "1"
         assert told["refused"]["version"] == "2"
         assert "has sha256" in told["refused"]["reason"]
@@ -143,12 +145,12 @@ def test_an_example_that_is_answered_otherwise_is_a_reason_too(store, two):
 def test_models_come_and_go(store, two):
     add(store.root, 3.0, name="n")
     turn(*two)
-    assert [answer(swap, "n") for swap in two] == [[3.0], [3.0]]
+    assert [answer(rollout, "n") for rollout in two] == [[3.0], [3.0]]
     (store.root / "m" / "current").unlink()
     turn(*two)
-    for swap in two:
+    for rollout in two:
         with pytest.raises(ModelNotFound):
-            swap.predictor.find("m")
+            rollout.predictor.find("m")
 
 
 def test_a_new_model_that_is_refused_says_why(store, two):
@@ -206,7 +208,7 @@ def test_a_worker_that_starts_in_the_middle_of_a_swap_follows(store, worker):
     first, second = worker(FIRST), worker(SECOND)
     store.promote("m", "2")
     first.turn()
-    second.instance.forget(SECOND)  # killed
+    second.registry.forget(SECOND)  # killed
     late = worker(SECOND)
     assert answer(late) == [1.0]
     turn(late, first)
@@ -218,7 +220,7 @@ def test_the_vote_of_the_dead_is_not_waited_for(store, worker):
     store.promote("m", "2")
     first.turn()
     assert answer(first) == [1.0]
-    second.instance.forget(SECOND)
+    second.registry.forget(SECOND)
     first.turn()
     assert answer(first) == [2.0]
 
@@ -240,17 +242,17 @@ def test_a_version_that_kills_those_who_load_it_never_kills_the_last():
     rollout_state.propose(entry, "2", [0], by=11)
     table, proposal = {"m": entry}, entry["proposal"]
     alive = {"state": "ready", "votes": {}}
-    assert rollout_state.may_try("m", proposal, {11: alive, 12: alive}, pid=11, full=2)
-    assert not rollout_state.may_try("m", proposal, {11: alive, 12: alive}, pid=12, full=2)  # 11 goes ahead
-    rollout_state.trying(table, "m", proposal, 11, True)
-    rollout_state.settle(table, {12: alive}, patience=60)
+    assert rollout_state.may_prepare("m", proposal, {11: alive, 12: alive}, pid=11, full=2)
+    assert not rollout_state.may_prepare("m", proposal, {11: alive, 12: alive}, pid=12, full=2)  # 11 goes ahead
+    rollout_state.mark_preparing(table, "m", proposal, 11, True)
+    rollout_state.decide(table, {12: alive}, patience=60)
     assert proposal["died"] == 1
     proposal["since"] -= 10
-    assert not rollout_state.may_try("m", proposal, {12: alive}, pid=12, full=2)
-    assert rollout_state.may_try("m", proposal, {12: alive, 13: alive}, pid=13, full=2)
-    rollout_state.trying(table, "m", proposal, 13, True)
-    assert not rollout_state.may_try("m", proposal, {12: alive, 13: alive}, pid=12, full=2)
-    rollout_state.settle(table, {12: alive}, patience=60)
+    assert not rollout_state.may_prepare("m", proposal, {12: alive}, pid=12, full=2)
+    assert rollout_state.may_prepare("m", proposal, {12: alive, 13: alive}, pid=13, full=2)
+    rollout_state.mark_preparing(table, "m", proposal, 13, True)
+    assert not rollout_state.may_prepare("m", proposal, {12: alive, 13: alive}, pid=12, full=2)
+    rollout_state.decide(table, {12: alive}, patience=60)
     assert entry["proposal"] is None
     assert entry["refused"] == {"version": "2", "reason": "2 workers died while they loaded it"}
 
@@ -268,7 +270,7 @@ def test_who_hangs_is_named():
     rollout_state.propose(entry, "2", [0], by=11)
     voted = {"m": [entry["proposal"]["id"], None]}
     workers = {11: {"state": "ready", "votes": voted}, 12: {"state": "ready", "votes": {}, "busy": True}}
-    assert rollout_state.settle({"m": entry}, workers, patience=0.0) == {12}
+    assert rollout_state.decide({"m": entry}, workers, patience=0.0) == {12}
 
 
 def test_two_swaps_in_a_row_end_at_the_last(store, two):
@@ -285,9 +287,9 @@ def test_unloading_and_loading_go_the_same_way(store, two):
     first, second = two
     first.ask("m", load=False)
     turn(*two)
-    for swap in two:
+    for rollout in two:
         with pytest.raises(ModelNotFound):
-            swap.predictor.find("m")
+            rollout.predictor.find("m")
     assert second.unready()[0]["why"] == "no model is loaded"
     store.promote("m", "2")  # promoting is no loading
     turn(*two)
@@ -306,8 +308,8 @@ def test_a_version_unfit_for_the_worker_class_is_refused(store, two):
     turn(*two)
     assert two[0].predictor.refused["m"]["reason"] == "m version 2 is slow"
     two[1].predictor.unfit = lambda stored: None
-    with two[0].instance.changing() as table:
-        rollout_state.again(table)  # as the master does when other workers have taken over
+    with two[0].registry.locked_versions() as table:
+        rollout_state.forget_refusals(table)  # as the master does when other workers have taken over
     turn(*two)
     assert answer(two[0]) == [2.0]
 
@@ -324,7 +326,7 @@ def test_readiness_speaks_for_all_workers(store, worker):
     assert first.unready() == []
     second._tell(state="failed", why="broken")
     assert first.unready() == [{"worker": SECOND, "state": "failed", "why": "broken"}]
-    second.instance.forget(SECOND)
+    second.registry.forget(SECOND)
     assert first.unready() == []
     first.drain()
     assert [one["state"] for one in first.unready()] == ["draining"]
@@ -333,13 +335,13 @@ def test_readiness_speaks_for_all_workers(store, worker):
 def test_a_worker_whose_thread_is_silent_is_not_ready(store, two):
     first, second = two
     assert first.unready() == []
-    path = second.instance.folder / f"{SECOND}.worker"
+    path = second.registry.folder / f"{SECOND}.worker"
     said = json.loads(path.read_text())
     os.utime(path, ns=(0, monotonic_ns() - 60 * 10**9))
-    assert [one["state"] for one in unready(first.instance, 2)] == ["silent"]
+    assert [one["state"] for one in unready(first.registry, 2)] == ["silent"]
     path.write_text(json.dumps(said | {"busy": True}))  # it loads a model
     os.utime(path, ns=(0, monotonic_ns() - 60 * 10**9))
-    assert unready(first.instance, 2) == []
+    assert unready(first.registry, 2) == []
 
 
 def test_a_worker_that_cannot_load_tries_again_by_itself(store, worker, monkeypatch):
@@ -360,7 +362,7 @@ def test_a_worker_that_cannot_load_tries_again_by_itself(store, worker, monkeypa
 
 
 def test_where_all_workers_died_a_promoted_version_cures_a_broken_one(store, worker):
-    worker(SECOND).instance.forget(SECOND)
+    worker(SECOND).registry.forget(SECOND)
     break_payload(store, "1")
     store.promote("m", "2")
     one = worker(FIRST)
@@ -389,20 +391,20 @@ def test_a_replaced_text_model_writes_its_last_text_to_the_end(tmp_path):
     store = tmp_path / "store"
     pack_tiny(store)
     predictor = Predictor(Settings(store=store, workers=1))
-    swap = Swap(predictor, Instance(tmp_path / "run", master=1))
-    swap.load()
+    rollout = Rollout(predictor, WorkerRegistry(tmp_path / "run", master=1))
+    rollout.load()
     old = predictor.find("tiny")
     text = old.stream("hello", old.parameters({"max_tokens": 40, "temperature": 0}))
     pieces = [next(text)]
     pack_tiny(store)
-    turn(swap)
+    turn(rollout)
     assert predictor.find("tiny").version == "2"
     pieces += text
     assert text.finish_reason == "length"
     assert text.completion_tokens == 40
     gone = weakref.ref(old.engine)
     del old, text
-    turn(swap)
+    turn(rollout)
     gc.collect()
     assert gone() is None
     assert not [one for one in threading.enumerate() if one.name == "daylight-engine"]
@@ -411,13 +413,13 @@ def test_a_replaced_text_model_writes_its_last_text_to_the_end(tmp_path):
 def test_texts_are_ended_as_cancelled_when_the_grace_is_over(tmp_path):
     pack_tiny(tmp_path / "store")
     predictor = Predictor(Settings(store=tmp_path / "store", workers=1))
-    swap = Swap(predictor, Instance(tmp_path / "run", master=1), grace=0.0)
-    swap.load()
+    rollout = Rollout(predictor, WorkerRegistry(tmp_path / "run", master=1), grace=0.0)
+    rollout.load()
     model = predictor.find("tiny")
     text = model.stream("hello", model.parameters({"max_tokens": 100, "temperature": 0}))
     next(text)
-    swap.drain()
-    assert swap.turn()
+    rollout.drain()
+    assert rollout.turn()
     list(text)
     assert text.finish_reason in ("cancelled", "length")
     with pytest.raises(ModelNotReady):
@@ -446,20 +448,20 @@ def test_outside_of_a_server_nothing_is_loaded_or_unloaded(client):
 
 def test_over_http_loading_waits_for_the_workers_and_tells_what_became_of_it(store, tmp_path):
     app = create_app(Settings(store=store.root, run_folder=str(tmp_path / "run"), workers=1))
-    swap = app.extensions["daylight"].rollout
+    rollout = app.extensions["daylight"].rollout
     asked = app.test_client().post
     waiting = asked("/v2/repository/models/m/unload")
     assert (waiting.status_code, waiting.json) == (202, {"name": "m", "version": "1", "state": "UNLOADING"})
-    turn(swap)
+    turn(rollout)
     assert app.test_client().get("/v1/models/m").status_code == 404
     waiting = asked("/v2/repository/models/m/load")
     assert (waiting.status_code, waiting.json["state"]) == (202, "LOADING")
-    turn(swap)
+    turn(rollout)
     done = asked("/v2/repository/models/m/load")
     assert (done.status_code, done.json) == (200, {"name": "m", "version": "1", "state": "READY"})
     assert asked("/v2/repository/models/n/load").status_code == 404
     break_payload(store, "2")
     store.promote("m", "2")
-    turn(swap)
+    turn(rollout)
     shown = app.test_client().get("/v1/models/m").json
     assert (shown["version"], shown["refused"]["version"]) == ("1", "2")
