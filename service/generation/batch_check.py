@@ -1,17 +1,17 @@
 """Before a runner serves: do rows that are written together get what each gets alone?
 
-try_rows(runner, alone=other)      # raises RuntimeError where they do not
+check_batching(runner, alone=other)      # raises RuntimeError where they do not
 """
 
 import numpy as np
 
-__all__ = ["try_rows"]
+__all__ = ["check_batching"]
 
 PROMPT = (1, 2, 3, 4)
 ROUNDING = 1e-3  # of the largest logit: what another order of the same additions may change
 
 
-def try_rows(runner, alone=None):
+def check_batching(runner, alone=None):
     """Three rows of different lengths, and one token more for each: in one step, and one by one.
 
     alone: another runner of the same model, whose logits are right; by default, the same one. What was in the

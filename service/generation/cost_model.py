@@ -1,13 +1,13 @@
 """How long the engine's work takes, and so how much of a prompt to read before the next step.
 
-pace = Pace()
+pace = StepCostModel()
 pace.stepped(0.05, rows=4), pace.read(0.4, tokens=184)     # seconds, as they were measured
 pace.chunk(500, 0, writing=4, joining=1)                   # 21 of 500 tokens, which take about 1.5 steps
 """
 
 import math
 
-__all__ = ["Pace"]
+__all__ = ["StepCostModel"]
 
 FIRST_CHUNK, LARGEST_CHUNK = 64, 512  # tokens
 OVERHEAD = 16  # a chunk takes the time of so many tokens besides its own: that of reading the weights
@@ -18,7 +18,7 @@ STALL = 1.0  # seconds that they wait at most for many, where a step takes less
 EASE = 0.2  # of a new measurement, in the running means
 
 
-class Pace:
+class StepCostModel:
     """Running means of a step, for each number of rows, and of a token of a prompt; seconds, 0 before the first."""
 
     def __init__(self):

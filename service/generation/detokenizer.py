@@ -1,17 +1,17 @@
 """From token ids to text, piece by piece: no half character, no part of a stop string.
 
-text = Detokeniser(decode, prompt_ids=[504], stop=("\\n",))
+text = Detokenizer(decode, prompt_ids=[504], stop=("\\n",))
 text.push(1418), text.push(216)      # " there", "" ...
 text.stopped, text.flush()           # whether a stop string came; what was still held back
 """
 
-__all__ = ["Detokeniser"]
+__all__ = ["Detokenizer"]
 
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"  # what a decoder writes for bytes that are no character (yet)
 CONTEXT = 6  # tokens of the prompt decoded along: many decoders drop a space at the start of a text
 
 
-class Detokeniser:
+class Detokenizer:
     """The text of one growing completion.
 
     `decode` turns a list of ids into text. Characters are given out once they are whole,

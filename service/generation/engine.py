@@ -1,6 +1,6 @@
 """The engine: many completions written together, a token of each at every step. It knows nothing about text.
 
-engine = Engine(runner)                            # a GraphRunner, or a NetworkRunner
+engine = Engine(runner)                            # a OnnxRunner, or a TorchRunner
 for token in engine.generate([504, 1418], SamplingParams(max_tokens=8), eos_ids={2}):
     ...                                            # ids as they come; close() ends the work
 
@@ -14,10 +14,10 @@ import weakref
 from time import perf_counter
 
 from ..errors import ModelNotReady, PredictionFailed, ServiceError
-from .cost_model import Pace
-from .prefix_cache import Prefixes, shared
+from .cost_model import StepCostModel
+from .prefix_cache import PrefixCache, common_prefix
 from .sequence import Sequence
-from .waiting_queue import Line
+from .waiting_queue import WaitingQueue
 
 __all__ = ["Engine"]
 
@@ -39,11 +39,11 @@ class Engine:
         self.failure = None  # why it serves no more: a message
         self.capacity = min(runner.slots.length, kv_bytes // runner.slots.bytes_per_token)  # tokens of one row
         self._budget = kv_bytes // runner.slots.bytes_per_token  # tokens of all rows
-        self._prefixes = Prefixes(prefix_bytes)
-        self._line = Line(slots=runner.slots.count, max_waiting=max_waiting, max_tokens=max_waiting_tokens)
+        self._prefixes = PrefixCache(prefix_bytes)
+        self._line = WaitingQueue(slots=runner.slots.count, max_waiting=max_waiting, max_tokens=max_waiting_tokens)
         self._joining = None  # the one row whose prompt is being read
         self._rows = []  # a row's place here is its slot
-        self._pace = Pace()
+        self._pace = StepCostModel()
         self._lock = threading.Lock()  # over _line, _thread and _stopping; never held while the runner works
         self._thread, self._stopping = None, False
         ENGINES.add(self)
@@ -155,8 +155,8 @@ class Engine:
         if not self.runner.slots.divisible:
             return
         length, kept = self._prefixes.find(joining.ids)
-        neighbour = max(self._rows, key=lambda row: shared(joining.ids, row.ids[: row.held]), default=None)
-        beside = shared(joining.ids, neighbour.ids[: neighbour.held]) if neighbour else 0
+        neighbour = max(self._rows, key=lambda row: common_prefix(joining.ids, row.ids[: row.held]), default=None)
+        beside = common_prefix(joining.ids, neighbour.ids[: neighbour.held]) if neighbour else 0
         usable = min(max(length, beside), joining.prompt_tokens - 1)  # the last token's logits are needed
         if usable < SHORTEST_PREFIX:
             return

@@ -1,6 +1,6 @@
 """Runs a compiled decoder: token ids in, logits out, by ONNX Runtime alone.
 
-runner = GraphRunner("model.onnx", shapes=[(3, 64)] * 60, rows=16, length=8192, threads=2)
+runner = OnnxRunner("model.onnx", shapes=[(3, 64)] * 60, rows=16, length=8192, threads=2)
 runner.extend(0, [504, 1418, 253], 0)    # the first three tokens of slot 0 -> logits [vocabulary]
 runner.step([655], [3])                  # one more token for slot 0, which holds 3 -> logits [1, vocabulary]
 
@@ -12,13 +12,13 @@ import onnxruntime
 
 from .kv_cache import Slots
 
-__all__ = ["GraphRunner"]
+__all__ = ["OnnxRunner"]
 
 PAST, PRESENT = "past_key_values.", "present."
 IDS = {"input_ids", "attention_mask", "position_ids"}
 
 
-class GraphRunner:
+class OnnxRunner:
     """A session, its slots, and the two calls an engine needs. For one thread at a time."""
 
     def __init__(self, path, *, shapes, rows, length, threads, kv_bytes=2**30):

@@ -1,6 +1,6 @@
 """Keys and values of texts that were finished, for prompts that begin with the same tokens.
 
-prefixes = Prefixes(limit_bytes=2**28)
+prefixes = PrefixCache(limit_bytes=2**28)
 prefixes.keep(ids, size, lambda: slots.read(0, len(ids)))
 prefixes.find(prompt_ids)       # (how many tokens are shared, what was kept), or (0, None)
 """
@@ -9,10 +9,10 @@ from collections import OrderedDict
 
 import numpy as np
 
-__all__ = ["Prefixes", "shared"]
+__all__ = ["PrefixCache", "common_prefix"]
 
 
-class Prefixes:
+class PrefixCache:
     """At most `limit_bytes` of them; the ones unused for longest go first."""
 
     def __init__(self, limit_bytes):
@@ -25,7 +25,7 @@ class Prefixes:
 
     def find(self, ids):
         """(tokens shared with the one that shares most, its keys and values); marks it as used."""
-        lengths = {key: shared(ids, kept_ids) for key, (kept_ids, _, _) in self._kept.items()}
+        lengths = {key: common_prefix(ids, kept_ids) for key, (kept_ids, _, _) in self._kept.items()}
         best = max(lengths, key=lengths.get, default=None)
         if best is None or lengths[best] == 0:
             return 0, None
@@ -36,7 +36,7 @@ class Prefixes:
         """ids: int array. size: bytes of their keys and values, which `read()` gives if they are worth keeping."""
         if size > self.limit_bytes:
             return
-        lengths = {key: shared(ids, kept_ids) for key, (kept_ids, _, _) in self._kept.items()}
+        lengths = {key: common_prefix(ids, kept_ids) for key, (kept_ids, _, _) in self._kept.items()}
         if len(ids) in lengths.values():
             return  # one that is kept begins with all of it
         for key, length in lengths.items():
@@ -51,7 +51,7 @@ class Prefixes:
         self.bytes -= self._kept.pop(key)[2]
 
 
-def shared(first, second):
+def common_prefix(first, second):
     """How many leading ids are the same in two int arrays."""
     size = min(len(first), len(second))
     different = np.flatnonzero(first[:size] != second[:size])

@@ -1,52 +1,73 @@
-"""All completions of one request, from its start until the last one ends or the client has gone.
+"""All completions of one request, from their start until the last one ends or the client disconnects.
 
     with GenerationRequest(generations, slot, context, cancellations) as request:
-        for place, piece in request.pieces(): ...        # (0, " there"), (1, "was"), ... (None, "") while nothing comes
+        for index, piece in request.pieces(): ...        # (0, " there"), (1, "was"), ... (None, "") in silence
     request.close()                                      # from any thread, and more than once
 
-One thread waits for all completions. It notices within a tenth of a second that the client hung up, or that the
-deadline has passed; the engine drops the rows within one step.
+One thread waits for all completions. It notices within a tenth of a second that the client has disconnected or that
+the deadline has passed; the engine then drops the rows within one step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from queue import Empty, SimpleQueue
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DeadlineExceeded
 
+if TYPE_CHECKING:
+    from .completion import Completion, Generation
+
 __all__ = ["GenerationRequest"]
 
-LOOK = 0.1  # seconds between two looks whether the client is still there
+CHECK_SECONDS = 0.1  # between two checks whether the client is still connected
+
+
+class Slot(Protocol):
+    """A held concurrency slot (scheduling.admission)."""
+
+    def release(self) -> None: ...
+
+
+class Context(Protocol):
+    """What is read of a request's context (web.context). deadline: a `perf_counter()` moment, or None."""
+
+    id: str
+    key: str
+    deadline: float | None
+
+    def gone(self) -> bool: ...
+
+
+class Cancellations(Protocol):
+    """Where a running request is listed, so that it can be cancelled by its id (scheduling.cancellation)."""
+
+    def listed(self, request_id: str, key: str, cancel: Callable[[], object], /) -> AbstractContextManager[None]: ...
 
 
 class GenerationRequest:
-    """An open one holds a slot of the worker, rows of the engine, and its place in the list of what can be cancelled.
+    """Holds a concurrency slot, the engine's rows, and an entry among the cancellable requests, until close()."""
 
-    close() gives all three back.
-    """
-
-    def __init__(self, generations: Sequence[Any], slot: Any, context: Any, cancellations: Any) -> None:
-        """Start the generations together.
-
-        slot: of scheduling.admission. context: the RequestContext: its `deadline`, `gone()`, `id` and `key` are read.
-        cancellations: of scheduling.cancellation. Raises Overloaded or ModelNotReady where they cannot be started;
-        then nothing is held.
-        """
+    def __init__(
+        self, generations: Sequence[Generation], slot: Slot, context: Context, cancellations: Cancellations
+    ) -> None:
+        """Start the generations together. Raises Overloaded or ModelNotReady; then nothing is held."""
         self.generations, self._context = generations, context
-        self._arrived: SimpleQueue = SimpleQueue()
-        self._next_look = 0.0
-        self._held = ExitStack()
-        self._held.callback(slot.release)
-        for generation in generations:
-            self._held.callback(generation.close)
+        self._outbox: SimpleQueue = SimpleQueue()  # of (index, token id, or None at the end, or an exception)
+        self._next_check = 0.0
+        self._closing = threading.Lock()
+        self._resources = ExitStack()
+        self._resources.callback(slot.release)
         try:
-            self._held.enter_context(cancellations.listed(context.id, context.key, self.cancel))
-            for place, generation in enumerate(generations):
-                generation.start(self._arrived, place)
+            for index, generation in enumerate(generations):
+                self._resources.callback(generation.close)
+                generation.start(self._outbox, index)
+            # Only now: a sequence that is cancelled before it has started never reports its end.
+            self._resources.enter_context(cancellations.listed(context.id, context.key, self.cancel))
         except BaseException:
             self.close()
             raise
@@ -58,52 +79,55 @@ class GenerationRequest:
         self.close()
 
     def pieces(self) -> Iterator[tuple[int | None, str]]:
-        """(place, text) as it comes, the text of the last one of a place perhaps empty; (None, "") in between.
+        """Yield (index of a completion, text) as it comes; (None, "") at least every tenth of a second without text.
 
-        Raises DeadlineExceeded, and what the model raises; all other completions end with it.
+        The last piece of a completion may be empty. Raises DeadlineExceeded, and what the engine raises for any of
+        the completions.
         """
-        running = {place for place, generation in enumerate(self.generations) if generation.finish_reason is None}
+        running = {index for index, generation in enumerate(self.generations) if generation.finish_reason is None}
         while running:
-            self._look()
+            self._check_client()
             try:
-                place, item = self._arrived.get(timeout=LOOK)
+                index, item = self._outbox.get(timeout=CHECK_SECONDS)
             except Empty:
                 yield None, ""
                 continue
             if isinstance(item, Exception):
                 raise item
-            if place not in running:
-                continue  # it stopped by itself, and the engine has reported that as well
-            generation = self.generations[place]
+            if index not in running:
+                continue  # it ended at a stop string, and the engine has reported the end as well
+            generation = self.generations[index]
             piece = generation.take(item)
             ended = generation.finish_reason is not None
             if ended:
-                running.remove(place)
-            yield (place, piece) if piece or ended else (None, "")
+                running.remove(index)
+            yield (index, piece) if piece or ended else (None, "")
 
-    def collect(self) -> list[Any]:
-        """Wait for all completions to end: a list of Completion. Raises as pieces()."""
+    def collect(self) -> list[Completion]:
+        """Wait for all completions, and close. Raises as pieces()."""
         texts: list[list[str]] = [[] for _ in self.generations]
         with self:
-            for place, piece in self.pieces():
-                if place is not None and piece:
-                    texts[place].append(piece)
+            for index, piece in self.pieces():
+                if index is not None:
+                    texts[index].append(piece)
         return [generation.completion("".join(text)) for generation, text in zip(self.generations, texts, strict=True)]
 
     def cancel(self) -> None:
-        """End all completions from any thread; the thread that waits for their pieces sees their ends."""
+        """End all completions, from any thread; pieces() then yields their ends."""
         for generation in self.generations:
             generation.cancel()
 
     def close(self) -> None:
-        """Give back what is held; only the first call does."""
-        self._held.pop_all().close()
+        """Release everything held. The first call does; later calls, from any thread, do nothing."""
+        with self._closing:
+            resources = self._resources.pop_all()
+        resources.close()
 
-    def _look(self) -> None:
+    def _check_client(self) -> None:
         now = perf_counter()
         if self._context.deadline is not None and now >= self._context.deadline:
             raise DeadlineExceeded("the request's deadline passed before the text was complete")
-        if now >= self._next_look:
-            self._next_look = now + LOOK
+        if now >= self._next_check:
+            self._next_check = now + CHECK_SECONDS
             if self._context.gone():
                 self.cancel()

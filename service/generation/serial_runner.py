@@ -16,7 +16,7 @@ __all__ = ["SerialRunner"]
 
 
 class SerialRunner:
-    """The same two calls as a GraphRunner's, over caches instead of slots of memory. For one thread at a time."""
+    """The same two calls as a OnnxRunner's, over caches instead of slots of memory. For one thread at a time."""
 
     def __init__(self, network, *, rows, length):
         """rows: how many may be written at once; length: tokens of each, at most."""

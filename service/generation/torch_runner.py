@@ -1,6 +1,6 @@
 """Runs a torch network, all rows at once: for models that have no graph, where ONNX Runtime cannot run it, on a GPU.
 
-runner = NetworkRunner(network, rows=16, length=8192)    # a transformers causal language model
+runner = TorchRunner(network, rows=16, length=8192)    # a transformers causal language model
 runner.extend(0, [504, 1418, 253], 0)    # the first three tokens of slot 0 -> logits [vocabulary]
 runner.step([655], [3])                  # one more token for slot 0, which holds 3 -> logits [1, vocabulary]
 
@@ -14,11 +14,11 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 from .kv_cache import Slots
 
-__all__ = ["NetworkRunner"]
+__all__ = ["TorchRunner"]
 
 
-class NetworkRunner:
-    """The same two calls as a GraphRunner's. For one thread at a time."""
+class TorchRunner:
+    """The same two calls as a OnnxRunner's. For one thread at a time."""
 
     def __init__(self, network, *, rows, length, kv_bytes=2**30):
         """rows: how many may be written at once; length: tokens of each, at most, and fewer where kv_bytes

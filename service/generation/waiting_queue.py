@@ -1,6 +1,6 @@
 """Who waits to be written: first come, first served, within bounds.
 
-line = Line(slots=16, max_waiting=64, max_tokens=65_536)
+line = WaitingQueue(slots=16, max_waiting=64, max_tokens=65_536)
 line.add(sequence, running=16, seconds=3)      # raises Overloaded where too much waits already
 line.first, line.pop()                         # the sequence whose turn it is
 """
@@ -9,10 +9,10 @@ from collections import deque
 
 from ..errors import Overloaded
 
-__all__ = ["Line"]
+__all__ = ["WaitingQueue"]
 
 
-class Line:
+class WaitingQueue:
     """Sequences that wait. For one thread at a time: its owner holds a lock."""
 
     def __init__(self, *, slots, max_waiting, max_tokens):

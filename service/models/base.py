@@ -103,7 +103,7 @@ class StreamingModel(Model):
 
     @abstractmethod
     def generations(self, call: Any) -> list[Any]:
-        """The work of one call, checked and not yet started: one generation.stream.Generation for each completion.
+        """The work of one call, checked and not yet started: one generation.completion.Generation for each completion.
 
         Raises InvalidParameters where any of them is wrong.
         """

@@ -15,12 +15,12 @@ from tokenizers import Tokenizer
 
 from ..capabilities import GENERATE_TEXT
 from ..errors import InvalidParameters, RequestError, ServiceError, StartupError
-from ..generation.batch_check import try_rows
+from ..generation.batch_check import check_batching
+from ..generation.completion import Generation
 from ..generation.constraint import Constraints
-from ..generation.detokenizer import Detokeniser
+from ..generation.detokenizer import Detokenizer
 from ..generation.engine import Engine
 from ..generation.params import SamplingParams
-from ..generation.stream import Generation
 from ..scheduling.admission import RESERVED_THREADS
 from .base import StreamingModel
 from .chat import ChatTemplate
@@ -127,7 +127,7 @@ class TextGenerationModel(StreamingModel):
         guide = None if params.constraint is None else self._guide(params)
         sequence = self.engine.generate(ids, params, self.eos_ids, guide)
         return Generation(
-            sequence, Detokeniser(self._decode, ids, params.stop), prompt_tokens=len(ids), eos_ids=sequence.ends
+            sequence, Detokenizer(self._decode, ids, params.stop), prompt_tokens=len(ids), eos_ids=sequence.ends
         )
 
     def generate(self, prompt, params, *, add_special_tokens=False):
@@ -233,15 +233,15 @@ def load_runner(version, settings):
 
 
 def tested_network(version, network, settings):
-    """A NetworkRunner that gives rows together what it gives them alone; or a SerialRunner, and the log says why."""
+    """A TorchRunner that gives rows together what it gives them alone; or a SerialRunner, and the log says why."""
     from ..generation.serial_runner import SerialRunner
-    from ..generation.torch_runner import NetworkRunner
+    from ..generation.torch_runner import TorchRunner
 
     size = {"rows": settings.slots, "length": version.manifest.spec["context_length"]}
     serial = SerialRunner(network, **size)
     try:
-        runner = NetworkRunner(network, **size, kv_bytes=settings.kv_bytes)
-        try_rows(runner, serial)
+        runner = TorchRunner(network, **size, kv_bytes=settings.kv_bytes)
+        check_batching(runner, serial)
     except Exception as error:  # what a network makes of a cache that is not its own, nobody knows
         log.warning("%s: its rows are written one by one: %s: %s", version, type(error).__name__, error)
         return serial
@@ -249,12 +249,12 @@ def tested_network(version, network, settings):
 
 
 def tested_graph(version, settings):
-    """A GraphRunner that gives rows together what it gives them alone; otherwise None, and the log says why."""
-    from ..generation.onnx_runner import GraphRunner
+    """A OnnxRunner that gives rows together what it gives them alone; otherwise None, and the log says why."""
+    from ..generation.onnx_runner import OnnxRunner
 
     spec = version.manifest.spec
     try:
-        runner = GraphRunner(
+        runner = OnnxRunner(
             version.folder / spec["runtime"]["payload"],
             shapes=[(spec["runtime"]["heads"], spec["runtime"]["head_size"])] * (2 * spec["runtime"]["layers"]),
             rows=settings.slots,
@@ -262,7 +262,7 @@ def tested_graph(version, settings):
             kv_bytes=settings.kv_bytes,
             threads=settings.compute_threads,
         )
-        try_rows(runner)
+        check_batching(runner)
     except Exception:
         log.exception("%s: its graph cannot be run here; torch runs it instead, slower", version)
         return None

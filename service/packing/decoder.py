@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..generation.batch_check import try_rows
-from ..generation.onnx_runner import GraphRunner
+from ..generation.batch_check import check_batching
+from ..generation.onnx_runner import OnnxRunner
 
 __all__ = ["PRECISIONS", "Uncompilable", "compile_decoder", "discard"]
 
@@ -80,6 +80,6 @@ def try_out(path, described):
     """Raises Uncompilable for a graph that the engine cannot feed, or that mixes rows up."""
     shapes = [(described["heads"], described["head_size"])] * (2 * described["layers"])
     try:
-        try_rows(GraphRunner(path, shapes=shapes, rows=3, length=TRIAL_LENGTH, threads=1))
+        check_batching(OnnxRunner(path, shapes=shapes, rows=3, length=TRIAL_LENGTH, threads=1))
     except Exception as error:
         raise Uncompilable(f"its graph cannot be run: {str(error).splitlines()[0]}") from error

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.support.serving import ROOT
 from service import models
-from service.generation.onnx_runner import GraphRunner
+from service.generation.onnx_runner import OnnxRunner
 from service.settings import Settings
 from service.store.versions import Store
 
@@ -64,7 +64,7 @@ def test_smollm2_talks_sense_and_splits_digits(demo_store):
     """The converted model as it is served: what build.py asked it, and its tokenizer's digits one by one."""
     model = models.load(Store(demo_store).open("smollm2"), Settings())
     model.warm_up()
-    assert isinstance(model.engine.runner, GraphRunner)
+    assert isinstance(model.engine.runner, OnnxRunner)
     assert "Paris" in model.generate("The capital of France is", model.parameters({"temperature": 0})).text
     text = "a  12"
     pieces = [model.tokenizer.decode([one]) for one in model.tokenizer.encode(text, add_special_tokens=False).ids]

@@ -12,13 +12,13 @@ import torch
 from service import models
 from service.app import create_app
 from service.errors import ModelNotReady, Overloaded, PredictionFailed
-from service.generation.cost_model import Pace
+from service.generation.cost_model import StepCostModel
 from service.generation.engine import Engine
 from service.generation.kv_cache import Slots
 from service.generation.params import SamplingParams
-from service.generation.prefix_cache import Prefixes, shared
+from service.generation.prefix_cache import PrefixCache, common_prefix
 from service.generation.serial_runner import SerialRunner
-from service.generation.torch_runner import NetworkRunner
+from service.generation.torch_runner import TorchRunner
 from service.settings import Settings
 from tests.support.tiny_text import CONTEXT_LENGTH, byte_tokenizer, network, pack_tiny
 
@@ -42,7 +42,7 @@ def compiled(tmp_path_factory):
 @pytest.fixture(scope="module", params=["graph", "torch", "serial"])
 def runner(request, tiny):
     if request.param != "graph":
-        kind = NetworkRunner if request.param == "torch" else SerialRunner
+        kind = TorchRunner if request.param == "torch" else SerialRunner
         return kind(tiny, rows=ROWS, length=CONTEXT_LENGTH)
     version = request.getfixturevalue("compiled")
     return models.load(version, Settings(workers=1, slots=ROWS)).engine.runner
@@ -202,7 +202,7 @@ def test_a_beginning_that_is_known_is_not_read_again(runner):
 
 
 def test_prefixes_keep_within_their_memory():
-    prefixes = Prefixes(100)
+    prefixes = PrefixCache(100)
     ids = [np.array(one) for one in ([1, 2, 3], [1, 2, 3, 4], [9, 9], [5, 5, 5])]
     read = []
     for one in ids:
@@ -216,7 +216,7 @@ def test_prefixes_keep_within_their_memory():
     assert prefixes.find(np.array([5, 5])) == (0, None)
     prefixes.keep(np.array([9]), 40, lambda: pytest.fail("it is known already"))
     prefixes.keep(np.array([6]), 101, lambda: pytest.fail("it is too large"))
-    assert shared(np.array([], int), np.array([1])) == 0
+    assert common_prefix(np.array([], int), np.array([1])) == 0
 
 
 # --- bounds and cancelling
@@ -455,7 +455,7 @@ def test_slots_smaller_than_a_page_leave_their_neighbours_alone():
 
 
 def test_prompts_are_read_for_as_long_as_those_who_write_will_wait():
-    pace = Pace()
+    pace = StepCostModel()
     one = {"writing": 4, "joining": 1}
     assert pace.chunk(500, 0, **one) == pace.chunk(500, 9, writing=0, joining=1) == 64
     pace.stepped(0.05, rows=4)
@@ -472,7 +472,7 @@ def test_prompts_are_read_for_as_long_as_those_who_write_will_wait():
 
 
 def test_the_time_is_divided_between_those_who_write_and_those_who_join():
-    pace = Pace()
+    pace = StepCostModel()
     pace.stepped(0.05, rows=4)
     pace.read(0.2, tokens=184)  # 1 ms each
     assert [pace.chunk(500, 0, writing=16, joining=joining) for joining in (1, 5, 9)] == [59, 77, 96]
@@ -483,7 +483,7 @@ def test_the_time_is_divided_between_those_who_write_and_those_who_join():
 
 def test_the_fewer_who_write_wait_a_quarter_of_a_second_for_the_many():
     """Of 16 texts that came together, the first once wrote eight tokens by itself before the last was read."""
-    pace = Pace()
+    pace = StepCostModel()
     pace.stepped(0.02, rows=8)
     pace.read(0.2, tokens=184)  # 1 ms each
     assert [pace.chunk(100, 0.1, writing=8, joining=joining) for joining in (1, 7, 8)] == [0, 0, 100]
@@ -491,7 +491,7 @@ def test_the_fewer_who_write_wait_a_quarter_of_a_second_for_the_many():
 
 
 def test_a_step_takes_as_long_as_one_of_so_many_rows_did():
-    pace = Pace()
+    pace = StepCostModel()
     assert pace.step(4) == 0
     pace.stepped(0.02, rows=1)
     pace.stepped(0.05, rows=16)
@@ -499,7 +499,7 @@ def test_a_step_takes_as_long_as_one_of_so_many_rows_did():
 
 
 def test_whoever_writes_waits_a_second_at_most_for_however_many():
-    pace = Pace()
+    pace = StepCostModel()
     pace.stepped(0.2, rows=1)
     pace.read(2.0, tokens=184)  # 10 ms each
     assert [pace.chunk(500, spent, writing=1, joining=15) for spent in (0, 0.3, 0.6, 0.9)] == [16, 16, 16, 0]
@@ -509,7 +509,7 @@ def test_whoever_writes_waits_a_second_at_most_for_however_many():
 
 def test_no_crumb_of_a_prompt_is_left_for_a_chunk_of_its_own():
     """Prompts of 18 tokens were read in chunks of 16 and 2, of which the second took as long as the first."""
-    pace = Pace()
+    pace = StepCostModel()
     pace.stepped(0.05, rows=4)
     pace.read(0.4, tokens=184)
     assert [pace.chunk(left, 0, writing=4, joining=1) for left in (18, 21, 36, 37)] == [18, 21, 36, 21]

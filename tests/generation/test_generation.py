@@ -20,10 +20,10 @@ from transformers import (
 
 from service.errors import InvalidParameters, PredictionFailed
 from service.generation import params as params_module
-from service.generation.detokenizer import Detokeniser
+from service.generation.completion import Generation
+from service.generation.detokenizer import Detokenizer
 from service.generation.params import SamplingParams
 from service.generation.sampling import Sampler, token_logprobs
-from service.generation.stream import Generation
 
 # --- parameters
 
@@ -305,7 +305,7 @@ def decode_bytes(ids):
 
 
 def pieces(text, stop=(), prompt=b"", decode=decode_bytes):
-    detokeniser = Detokeniser(decode, list(prompt), stop)
+    detokeniser = Detokenizer(decode, list(prompt), stop)
     found = []
     for byte in text:
         found.append(detokeniser.push(byte))
@@ -344,14 +344,14 @@ def test_only_what_may_begin_a_stop_string_is_held_back():
 
 def test_a_stop_string_inside_one_token():
     words = {0: "Hello", 1: " there\nfriend"}
-    detokeniser = Detokeniser(lambda ids: "".join(words[one] for one in ids), stop=("\n",))
+    detokeniser = Detokenizer(lambda ids: "".join(words[one] for one in ids), stop=("\n",))
     assert [detokeniser.push(0), detokeniser.push(1)] == ["Hello", " there"]
     assert detokeniser.stopped
     assert detokeniser.flush() == ""
 
 
 def test_a_stop_string_before_an_unfinished_character():
-    detokeniser = Detokeniser(
+    detokeniser = Detokenizer(
         lambda ids: b"".join([b"ab\n\xe6"][one] for one in ids).decode(errors="replace"), stop=("\n",)
     )
     assert detokeniser.push(0) == ""
@@ -366,7 +366,7 @@ def test_a_space_that_decoders_drop_at_the_start_of_a_text_is_kept():
     def decode(ids):
         return "".join(words[one] for one in ids).replace("▁", " ").removeprefix(" ")
 
-    detokeniser = Detokeniser(decode, prompt_ids=[0])
+    detokeniser = Detokenizer(decode, prompt_ids=[0])
     assert detokeniser.push(1) == " cat"
 
 
@@ -390,7 +390,7 @@ class Bytes:
 
 def running(text, stop=(), eos_ids=()):
     tokens = Bytes(text)
-    return Generation(tokens, Detokeniser(decode_bytes, stop=stop), prompt_tokens=3, eos_ids=eos_ids), tokens
+    return Generation(tokens, Detokenizer(decode_bytes, stop=stop), prompt_tokens=3, eos_ids=eos_ids), tokens
 
 
 def test_a_completion_that_reached_its_length():

@@ -12,9 +12,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from service import models
 from service.cli import main
-from service.generation.onnx_runner import GraphRunner
+from service.generation.onnx_runner import OnnxRunner
 from service.generation.params import SamplingParams
-from service.generation.torch_runner import NetworkRunner
+from service.generation.torch_runner import TorchRunner
 from service.packing import checkpoint
 from service.packing.checkpoint import pack_checkpoint
 from service.settings import Settings
@@ -53,8 +53,8 @@ def test_the_graph_is_proven_and_the_manifest_tells(store):
 
 def test_the_graph_writes_what_torch_writes(store):
     graph, network = (models.load(store.open(name), SETTINGS) for name in ("graph", "torch"))
-    assert isinstance(graph.engine.runner, GraphRunner)
-    assert isinstance(network.engine.runner, NetworkRunner)
+    assert isinstance(graph.engine.runner, OnnxRunner)
+    assert isinstance(network.engine.runner, TorchRunner)
     sampled = SamplingParams(max_tokens=40, temperature=1.5, top_p=0.9, seed=4)
     for prompt in ("a", "Once upon a time", "naïve 日本", "x" * 80):
         assert graph.generate(prompt, GREEDY) == network.generate(prompt, GREEDY)
@@ -162,7 +162,7 @@ def test_a_graph_that_does_not_run_here_makes_room_for_torch(store, tmp_path, ca
     manifest["spec"]["runtime"] = described
     path.write_text(json.dumps(manifest))
     model = models.load(Store(tmp_path).open("tiny"), SETTINGS)
-    assert isinstance(model.engine.runner, NetworkRunner)
+    assert isinstance(model.engine.runner, TorchRunner)
     assert "its graph cannot be run here" in caplog.text
     model.warm_up()
 
@@ -171,9 +171,9 @@ def test_graphs_of_another_shape_are_refused(store):
     path = store.open("graph").folder / "model.onnx"
     common = {"rows": 1, "length": 8, "threads": 1}
     with pytest.raises(ValueError, match=r"\[2, 2, 2, 2\] heads"):
-        GraphRunner(path, shapes=[(3, 16)] * 4, **common)
+        OnnxRunner(path, shapes=[(3, 16)] * 4, **common)
     with pytest.raises(ValueError, match="heads"):
-        GraphRunner(path, shapes=[(2, 16)] * 2, **common)
+        OnnxRunner(path, shapes=[(2, 16)] * 2, **common)
 
 
 def test_memory_for_keys_and_values_bounds_a_text(store):

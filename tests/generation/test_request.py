@@ -1,6 +1,7 @@
 """Streams over real connections: pieces at once, ends from any worker, deadlines in every dialect."""
 
 import json
+import threading
 from contextlib import contextmanager
 from http.client import HTTPConnection
 
@@ -8,6 +9,7 @@ import pytest
 import requests
 
 from benchmarks.support.serving import eventually, live_server
+from service.errors import Overloaded
 from service.generation.request import GenerationRequest
 from service.scheduling.cancellation import Cancellations
 from tests.support.tiny_text import pack_tiny
@@ -88,41 +90,52 @@ def test_a_deadline_holds_in_every_dialect(url, path, body):
     assert "deadline_exceeded" in answer.text
 
 
-# --- the frames, without a network
+# --- without a network
 
 
 class Context:
+    id, key = "mine", "key"
     deadline = None
-    id = key = ""
 
     def gone(self):
         return False
 
 
 class Slot:
+    released = 0
+
     def release(self):
-        pass
+        self.released += 1
 
 
 class Silent:
-    """A generation that writes what it is told to, when it is told to."""
+    """A generation that yields what the test puts into its outbox."""
 
     finish_reason = None
+    cancelled = 0
 
-    def start(self, outbox, place):
-        self.outbox, self.place = outbox, place
+    def start(self, outbox, index):
+        self.outbox, self.index = outbox, index
 
     def take(self, item):
         if item is None:
             self.finish_reason = "length"
         return item or ""
 
+    def cancel(self):
+        self.cancelled += 1
+
     def close(self):
-        pass
+        self.finish_reason = self.finish_reason or "cancelled"
 
 
-def test_something_is_said_while_nothing_comes():
-    """Tokens that are no text yet (held back for a stop string, say) are nothing to whoever listens."""
+class Refused(Silent):
+    def start(self, outbox, index):
+        raise Overloaded("full")
+
+
+def test_pieces_yields_a_sign_of_life_in_silence():
+    """Tokens that are no text yet (held back for a stop string, say) are silence for the client."""
     generation = Silent()
     request = GenerationRequest([generation], Slot(), Context(), Cancellations(""))
     pieces = request.pieces()
@@ -133,3 +146,34 @@ def test_something_is_said_while_nothing_comes():
     assert next(pieces) == (0, "a")
     generation.outbox.put((0, None))
     assert list(pieces) == [(0, "")]
+
+
+def test_a_request_can_be_cancelled_by_its_id_until_it_is_closed():
+    generations, cancellations = [Silent(), Silent()], Cancellations("")
+    request = GenerationRequest(generations, Slot(), Context(), cancellations)
+    assert cancellations.cancel("mine", "key")
+    assert not cancellations.cancel("mine", "another key")
+    request.close()
+    assert not cancellations.cancel("mine", "key")
+    assert [generation.cancelled for generation in generations] == [1, 1]
+
+
+def test_close_releases_the_slot_once_from_many_threads():
+    generation, slot = Silent(), Slot()
+    request = GenerationRequest([generation], slot, Context(), Cancellations(""))
+    threads = [threading.Thread(target=request.close) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert slot.released == 1
+    assert generation.finish_reason == "cancelled"
+
+
+def test_a_request_that_cannot_start_holds_nothing():
+    started, slot, cancellations = Silent(), Slot(), Cancellations("")
+    with pytest.raises(Overloaded):
+        GenerationRequest([started, Refused()], slot, Context(), cancellations)
+    assert slot.released == 1
+    assert started.finish_reason == "cancelled"
+    assert not cancellations.cancel("mine", "key")

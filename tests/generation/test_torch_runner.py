@@ -16,12 +16,12 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from service.generation.batch_check import try_rows
+from service.generation.batch_check import check_batching
 from service.generation.engine import Engine
 from service.generation.kv_cache import Slots
 from service.generation.params import SamplingParams
 from service.generation.serial_runner import SerialRunner
-from service.generation.torch_runner import DeviceSlots, NetworkRunner
+from service.generation.torch_runner import DeviceSlots, TorchRunner
 from service.models import text_generation
 from service.settings import Settings
 from tests.support.tiny_text import CONTEXT_LENGTH, byte_tokenizer, network, pack_tiny
@@ -76,7 +76,7 @@ MANY = [llama, gpt2, qwen3, eager]
 
 def runners(taken):
     size = {"rows": ROWS, "length": CONTEXT_LENGTH}
-    return NetworkRunner(taken, **size), SerialRunner(taken, **size)
+    return TorchRunner(taken, **size), SerialRunner(taken, **size)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_rows_of_any_length_get_what_each_gets_alone(make):
 
 @pytest.mark.parametrize("make", MANY)
 def test_networks_with_a_plain_cache_are_written_at_once(make, version):
-    assert isinstance(text_generation.tested_network(version, make(), Settings(workers=1)), NetworkRunner)
+    assert isinstance(text_generation.tested_network(version, make(), Settings(workers=1)), TorchRunner)
 
 
 @pytest.mark.parametrize(("make", "told"), [(windowed, "its cache has a DynamicSlidingWindowLayer"), (bloom, "")])
@@ -146,21 +146,21 @@ def test_a_runner_that_mixes_up_its_rows_is_found_out():
     taken = qwen3()
     size = {"rows": ROWS, "length": CONTEXT_LENGTH}
     with pytest.raises(RuntimeError, match="rows written together differ by"):
-        try_rows(Mixed(taken, **size))
+        check_batching(Mixed(taken, **size))
     with pytest.raises(RuntimeError, match="rows written together differ by"):
-        try_rows(NetworkRunner(gpt2(), **size), SerialRunner(taken, **size))
-    try_rows(NetworkRunner(taken, **size), SerialRunner(taken, **size))
+        check_batching(TorchRunner(gpt2(), **size), SerialRunner(taken, **size))
+    check_batching(TorchRunner(taken, **size), SerialRunner(taken, **size))
 
 
 def test_on_a_device_the_memory_is_shared_out_at_once():
     """Any other number than float32 on the CPU is kept as on a device: in tensors."""
     taken = llama(torch.float64)
-    runner = NetworkRunner(taken, rows=ROWS, length=CONTEXT_LENGTH)
+    runner = TorchRunner(taken, rows=ROWS, length=CONTEXT_LENGTH)
     assert isinstance(runner.slots, DeviceSlots)
-    try_rows(runner, SerialRunner(taken, rows=ROWS, length=CONTEXT_LENGTH))
+    check_batching(runner, SerialRunner(taken, rows=ROWS, length=CONTEXT_LENGTH))
     one = runner.slots.bytes_per_token
     assert one == 2 * 2 * 2 * 16 * 8
-    narrow = NetworkRunner(taken, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=40 * one)
+    narrow = TorchRunner(taken, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=40 * one)
     assert narrow.slots.length == 10
     assert sum(buffer.nbytes for buffer in narrow.slots.buffers) == 40 * one
     params = SamplingParams(max_tokens=12, temperature=0)
@@ -175,7 +175,7 @@ def test_on_a_device_the_memory_is_shared_out_at_once():
 
 def test_memory_bounds_the_length_of_a_row():
     taken = llama()
-    runner = NetworkRunner(taken, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=50 * 512)
+    runner = TorchRunner(taken, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=50 * 512)
     assert isinstance(runner.slots, Slots)
     assert runner.slots.length == 50
 
