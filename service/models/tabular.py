@@ -9,7 +9,6 @@ import json
 import logging
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from time import perf_counter
 
 import numpy as np
@@ -36,23 +35,27 @@ __all__ = ["TabularAnswer", "TabularModel"]
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class TabularAnswer:
     """`raw`: {name: (its Output, what the method returned)}, in the order asked for; the first is the prediction.
 
-    `seconds`: where the time went, {"check", "queue", "predict"}.
+    `seconds`: where the time went, {"check", "queue", "predict"}. `tokens`: a table has none.
     """
 
     raw: dict
     warnings: tuple = ()
     seconds: dict = field(default_factory=dict)
     top_k: int | None = None
-    tokens = None  # a table has none
+    tokens: None = None
+    _outputs: dict | None = None
 
-    @cached_property
+    @property
     def outputs(self):
         """{name: one plain value a row}; scores keyed by label."""
-        return {name: output.plain(raw, self.top_k) for name, (output, raw) in self.raw.items()}
+        # Kept by hand: functools.cached_property takes a lock, in Python 3.11.
+        if self._outputs is None:
+            self._outputs = {name: output.plain(raw, self.top_k) for name, (output, raw) in self.raw.items()}
+        return self._outputs
 
     def arrays(self):
         """{name: a list of (target or None, values, labels or None)}, as Output.arrays says."""
@@ -107,8 +110,8 @@ class TabularModel(TurnModel):
         """
         began = perf_counter()
         names = self._chosen(outputs, top_k)
-        if rows_of(instances) > self.max_rows:
-            raise PayloadTooLarge(f"{rows_of(instances)} rows in one request; at most {self.max_rows} are taken")
+        if (rows := rows_of(instances)) > self.max_rows:
+            raise PayloadTooLarge(f"{rows} rows in one request; at most {self.max_rows} are taken")
         table = self.plan.read(instances)
         checked = perf_counter()
         try:

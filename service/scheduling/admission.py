@@ -69,7 +69,7 @@ class Slot:
             service_time.last = now
             service_time.held -= 1
             admission.held[self.capability] -= 1
-            admission.slots.discard(self)
+            admission.slots.remove(self)
 
 
 class Admission:
@@ -101,7 +101,7 @@ class Admission:
             if service_time.held == 0:
                 service_time.last = now
             held = self.held[capability]
-            if held >= self.limit_per_capability or self.held.total() >= self.limit:
+            if held >= self.limit_per_capability or len(self.slots) >= self.limit:
                 counts = ", ".join(f"{count} {each.noun}" for each, count in self.held.items() if count)
                 raise Overloaded(f"this worker is full: {counts} run or wait", retry_after=retry_after(service_time))
             if deadline is not None and now >= deadline:

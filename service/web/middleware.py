@@ -124,7 +124,7 @@ class Sent:
     A WSGI server asks for the next piece when it has sent one, and calls close() however an answer ends.
     """
 
-    __slots__ = ("arguments", "middleware", "open", "pieces", "status")
+    __slots__ = ("closed", "context", "method", "middleware", "path", "pieces", "status")
 
     def __init__(
         self,
@@ -135,9 +135,9 @@ class Sent:
         path: str,
         status: int,
     ) -> None:
-        self.pieces, self.middleware, self.status = pieces, middleware, status
-        self.arguments = context, method, path
-        self.open = True
+        self.pieces, self.context, self.middleware = pieces, context, middleware
+        self.method, self.path, self.status = method, path, status
+        self.closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self.pieces
@@ -145,10 +145,11 @@ class Sent:
 
     def close(self) -> None:
         """The answer has ended: it was sent, or the connection broke. Only the first call counts."""
-        if self.open:
-            self.open = False
-            try:
-                if hasattr(self.pieces, "close"):
-                    self.pieces.close()
-            finally:
-                self.middleware.close(*self.arguments, self.status)
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            if hasattr(self.pieces, "close"):
+                self.pieces.close()
+        finally:
+            self.middleware.close(self.context, self.method, self.path, self.status)
