@@ -16,7 +16,7 @@ import time
 
 from service.errors import StartupError, UnknownKind
 from service.models import KINDS
-from service.observability.metrics import bury
+from service.observability.metrics import merge_ended
 from service.server.keepalive_worker import KeepAliveWorker, choose, slowness
 from service.server.lifecycle.worker_registry import WorkerRegistry
 from service.server.rolling_reload import new_workers_first, worker_gone
@@ -108,7 +108,7 @@ def pre_exec(server):
 
 def child_exit(server, worker):
     """A worker has ended, whatever way: the others count on it no more, and what it counted stays in the sums."""
-    bury(run_folder)
+    merge_ended(run_folder)
     worker_gone(worker.pid, WorkerRegistry(run_folder, master=server.pid))
 
 

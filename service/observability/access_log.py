@@ -1,11 +1,19 @@
-"""One line per request, on stderr: method, path, status, milliseconds, model, request id, and whose key it was.
+"""The access log: one line per request, on stderr, and how Daylight's own log is set up.
 
-Never what was asked or answered.
+    POST /v1/models/tumour:predict 200 0.8ms model=tumour id=6f1d2c3b... key=shop
+
+It never holds a request's or an answer's contents.
 """
+
+from __future__ import annotations
 
 import logging
 import os
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..web.context import RequestContext
 
 __all__ = ["configure", "line"]
 
@@ -13,21 +21,22 @@ PACKAGE = __name__.partition(".")[0]  # `service` in the checkout, `daylight` on
 log = logging.getLogger(f"{PACKAGE}.requests")
 FORMAT = "%(asctime)s %(process)d %(levelname)s %(message)s"
 LINE = "%s %s %s %.1fms model=%s id=%s"
-KEYED = LINE + " key=%s"
+LINE_WITH_KEY = LINE + " key=%s"
 
 
 class Stderr(logging.StreamHandler):
-    """Daylight's own handler. It writes a request's line itself, for a tenth of what a log record costs.
+    """Daylight's own handler. It writes the line of a request itself, for a tenth of what a log record costs.
 
-    That is a tenth of a whole answer. One write of one line: lines of several threads and workers do not mix.
+    A log record would cost a tenth of a whole answer. Each line is one write: lines of several threads and workers
+    do not mix.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter(FORMAT))
-        self.second, self.shown = 0, ""
+        self.second, self.shown = 0, ""  # the current second, and how it is written
 
-    def write(self, message):
+    def write(self, message: str) -> None:
         now = time.time()
         second = int(now)
         if second != self.second:
@@ -36,31 +45,30 @@ class Stderr(logging.StreamHandler):
         text = f"{self.shown},{int((now - second) * 1000):03d} {os.getpid()} INFO {message}\n"
         try:
             os.write(self.stream.fileno(), text.encode("ascii", "backslashreplace"))
-        except OSError:  # nobody reads the log any more; requests are answered all the same
+        except OSError:  # stderr is closed; requests are answered all the same
             return
 
 
-def configure():
-    """Send Daylight's own log to stderr, unless the program around it has set logging up."""
+def configure() -> None:
+    """Send Daylight's own log to stderr, unless the program around it has set up logging."""
     root = logging.getLogger(PACKAGE)
     if not root.handlers and not logging.getLogger().handlers:
         root.addHandler(Stderr())
         root.setLevel(logging.INFO)
 
 
-def line(method, path, status, context):
+def line(method: str, path: str, status: int, context: RequestContext) -> None:
     """Write the line of one request; `path` is WSGI's, decoded as latin-1."""
     if not log.isEnabledFor(logging.INFO):
         return
     milliseconds = (time.perf_counter() - context.began) * 1000
-    # What a caller puts into a URL must not write log lines of its own, nor colours into a terminal.
+    # Escaped: a URL must not write log lines of its own, nor colors into a terminal.
     shown = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
-    told = (method, shown, status, milliseconds, context.model, context.id)
-    form = LINE
+    form, values = LINE, (method, shown, status, milliseconds, context.model, context.id)
     if context.key:
-        form, told = KEYED, (*told, context.key)
-    handlers = log.parent.handlers
-    if handlers and type(handlers[0]) is Stderr and len(handlers) == 1:
-        handlers[0].write(form % told)
+        form, values = LINE_WITH_KEY, (*values, context.key)
+    handlers = log.parent.handlers if log.parent else []
+    if len(handlers) == 1 and type(handlers[0]) is Stderr:
+        handlers[0].write(form % values)
     else:
-        log.info(form, *told)
+        log.info(form, *values)

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.support.serving import eventually, live_server
 from service.app import create_app
-from service.observability.metrics import Meter, bury
+from service.observability.metrics import Meter, merge_ended
 from service.settings import Settings
 from service.web.context import RequestContext
 from tests.support.tiny_text import pack_tiny
@@ -177,8 +177,8 @@ def test_files_of_the_dead_are_joined(tmp_path):
             os._exit(0)
         os.waitpid(pid, 0)
         if number:
-            bury(str(tmp_path))
-    bury(str(tmp_path))
+            merge_ended(str(tmp_path))
+    merge_ended(str(tmp_path))
     meter = Meter(str(tmp_path))
     found = samples(meter.exposition().decode())
     assert total(found, "daylight_refusals_total", code="overloaded") == 3

@@ -1,11 +1,13 @@
-"""The file of API keys: names, scopes, limits, and of each key only its sha256.
+"""The file of API keys: names, scopes, rate limits, and of each key only its sha256.
 
-    added = add("keys.json", "shop", ["predict"])    # "dl_Zm9v...", shown once and kept nowhere
-    KeyFile("keys.json").find(added).name            # "shop"
+    key = add("keys.json", "shop", ["predict"])     # "dl_Zm9v...", shown once and stored nowhere
+    KeyFile("keys.json").find(key).name             # "shop"
 
-A key is 32 bytes from the system's generator, so a plain sha256 is enough: there is nothing to guess. The file
-is replaced whole, and read again by every worker within a second of that; one that cannot be read changes nothing.
+A key is 32 bytes from the system's generator, so a plain sha256 is enough: a key cannot be guessed. The file is
+replaced whole, and every worker reads it again within a second of that; a file that cannot be read changes nothing.
 """
+
+from __future__ import annotations
 
 import hashlib
 import hmac
@@ -15,6 +17,7 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -26,10 +29,10 @@ __all__ = ["SCOPES", "Key", "KeyFile", "add", "read", "remove"]
 log = logging.getLogger(__name__)
 
 SCOPES = ("predict", "admin")
-PREFIX = "dl_"  # so that scanners of repositories and logs can know a key when they see one
+PREFIX = "dl_"  # lets scanners of repositories and logs recognize a key
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
-LOOK = 1.0  # seconds between two looks at whether the file has changed
+LOOK = 1.0  # seconds between two checks whether the file has changed
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,14 @@ class Key:
 
     name: str
     sha256: str
-    scopes: tuple
+    scopes: tuple[str, ...]
     rate: float = 0.0
     burst: int = 1
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "scopes", tuple(self.scopes))
-        sound = (
+        valid = (
             NAME.fullmatch(self.name)
             and DIGEST.fullmatch(self.sha256)
             and self.scopes
@@ -53,33 +56,33 @@ class Key:
             and 0 <= self.rate < float("inf")
             and self.burst >= 1
         )
-        if not sound:
+        if not valid:
             raise ValueError(
                 f"key {self.name!r}: expected a name of letters, digits and ._-, a sha256, scopes among "
                 f"{', '.join(SCOPES)}, a rate of 0 or more and a burst of 1 or more"
             )
 
 
-def digest(key):
+def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def read(path):
-    """The keys of a file, as a list. Raises ValueError or OSError."""
+def read(path: str) -> list[Key]:
+    """The keys of a file. Raises ValueError or OSError."""
     with open(path, encoding="utf-8") as file:
         try:
-            found = [Key(**entry) for entry in json.load(file)["keys"]]
+            keys = [Key(**entry) for entry in json.load(file)["keys"]]
         except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{path} is no file of keys: {error}") from None
-    if len({key.name for key in found}) < len(found):
+            raise ValueError(f"{path} is not a file of keys: {error}") from None
+    if len({key.name for key in keys}) < len(keys):
         raise ValueError(f"{path} has two keys of one name")
-    return found
+    return keys
 
 
-def write(path, keys):
-    """Replace the file whole; its owner and nobody else may read it."""
+def write(path: str, keys: Iterable[Key]) -> None:
+    """Replace the file whole; only its owner may read it, unless its mode says otherwise already."""
     folder = os.path.dirname(os.path.abspath(path))
-    descriptor, made = tempfile.mkstemp(dir=folder, prefix=".keys-")
+    descriptor, draft = tempfile.mkstemp(dir=folder, prefix=".keys-")
     try:
         if os.path.exists(path):
             os.fchmod(descriptor, os.stat(path).st_mode & 0o777)  # a server of the same group goes on reading it
@@ -88,27 +91,27 @@ def write(path, keys):
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(made, path)
+        os.replace(draft, path)
     except BaseException:
-        os.unlink(made)
+        os.unlink(draft)
         raise
 
 
-def add(path, name, scopes, rate=0.0, burst=1):
-    """Make a key and put it into the file, which is made if it is missing; returns the key itself.
+def add(path: str, name: str, scopes: Sequence[str], rate: float = 0.0, burst: int = 1) -> str:
+    """Make a key and add it to the file, which is made if it is missing; returns the key itself.
 
     Raises ValueError where the name is taken or a value is impossible, OSError where the file cannot be written.
     """
     keys = read(path) if os.path.exists(path) else []
     if any(key.name == name for key in keys):
-        raise ValueError(f"there is a key named {name} already; remove it first, or take another name")
-    made = PREFIX + secrets.token_urlsafe(32)
-    write(path, [*keys, Key(name, digest(made), tuple(scopes), rate, burst)])
-    return made
+        raise ValueError(f"there is a key named {name} already; remove it first, or choose another name")
+    text = PREFIX + secrets.token_urlsafe(32)
+    write(path, [*keys, Key(name, digest(text), tuple(scopes), rate, burst)])
+    return text
 
 
-def remove(path, name):
-    """Take a key out of the file. Raises ValueError where it is not there."""
+def remove(path: str, name: str) -> None:
+    """Remove a key from the file. Raises ValueError where the file has no such key."""
     keys = read(path)
     if all(key.name != name for key in keys):
         raise ValueError(f"there is no key named {name}")
@@ -116,42 +119,43 @@ def remove(path, name):
 
 
 class KeyFile:
-    """The keys as they are now. Raises BadSetting where the file cannot be read at the start."""
+    """The keys of a file, read again when it changes. Raises BadSetting where it cannot be read at the start."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = path
         try:
-            self._seen = self._stamp()
-            self._take(read(path))
+            self._stamp = self._read_stamp()
+            self._replace(read(path))
         except (ValueError, OSError) as error:
             raise BadSetting(f"the keys cannot be read: {error}") from None
 
-    def find(self, given):
-        """The Key of what a caller presents, or None. All are compared, each in constant time."""
+    def find(self, text: str) -> Key | None:
+        """The Key of the text that a caller presents, or None. All are compared, each in constant time."""
         now = monotonic()
-        if now >= self._look_at:
-            self._look_at = now + LOOK
+        if now >= self._next_look:
+            self._next_look = now + LOOK
             self._look()
-        wanted, found = digest(given), None
-        for sha256, key in self._keys:
-            if hmac.compare_digest(sha256, wanted):
-                found = key
-        return found
+        sha256, match = digest(text), None
+        for known, key in self._keys:
+            if hmac.compare_digest(known, sha256):
+                match = key
+        return match
 
-    def _take(self, keys):
+    def _replace(self, keys: Iterable[Key]) -> None:
         self._keys = tuple((key.sha256, key) for key in keys)
-        self._look_at = monotonic() + LOOK
+        self._next_look = monotonic() + LOOK
 
-    def _stamp(self):
-        found = os.stat(self.path)
-        return found.st_ino, found.st_mtime_ns, found.st_size
+    def _read_stamp(self) -> tuple[int, int, int]:
+        """What changes whenever the file is replaced."""
+        status = os.stat(self.path)
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
-    def _look(self):
+    def _look(self) -> None:
         try:
-            stamp = self._stamp()
-            if stamp != self._seen:
-                self._seen = stamp
-                self._take(read(self.path))
+            stamp = self._read_stamp()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._replace(read(self.path))
                 log.info("the keys have changed: %s", ", ".join(key.name for _, key in self._keys) or "there are none")
         except (ValueError, OSError) as error:
             log.error("the keys stay as they were, for their file cannot be read: %s", error)

@@ -1,4 +1,4 @@
-"""Pages of other origins: none may call this server, but those that the operator names.
+"""CORS: pages of other origins may call this server only where the operator names their origin.
 
     cors = Cors(("https://shop.example",))
     cors.headers("https://shop.example")     # [("Access-Control-Allow-Origin", "https://shop.example"), ...]
@@ -6,36 +6,46 @@
 The Fetch standard, section 3.2: https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 __all__ = ["Cors"]
 
-SENT = "Authorization, Content-Type, X-API-Key, X-Request-ID, X-Request-Timeout"
-READ = "Retry-After, Server-Timing, X-Request-ID"
-MINUTES = 10  # a browser need not ask again for so long
+REQUEST_HEADERS = "Authorization, Content-Type, X-API-Key, X-Request-ID, X-Request-Timeout"
+ANSWER_HEADERS = "Retry-After, Server-Timing, X-Request-ID"
+MAX_AGE = 600  # seconds for which a browser need not ask again
+
+Headers = list[tuple[str, str]]
 
 
 class Cors:
-    """origins: scheme://host[:port] each; "*" stands for any. Keys are headers, so cookies are never allowed."""
+    """origins: scheme://host[:port] each; "*" stands for any. API keys are headers, so cookies are never allowed."""
 
-    def __init__(self, origins=()):
+    def __init__(self, origins: Iterable[str] = ()) -> None:
         self.origins = frozenset(origins)
 
-    def headers(self, origin):
-        """What every answer to a page of this origin says; caches are told that it depends on the origin."""
-        vary = ("Vary", "Origin")
-        if origin not in self.origins and "*" not in self.origins:
-            return [vary]
-        return [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", READ), vary]
+    def allows(self, origin: str) -> bool:
+        return origin in self.origins or "*" in self.origins
 
-    def preflight(self, method, environ):
-        """The headers that answer a browser's question before the call itself; None where this is no such question."""
+    def headers(self, origin: str) -> Headers:
+        """The headers of every answer to a page of this origin; Vary tells caches that they depend on the origin."""
+        vary = ("Vary", "Origin")
+        if not self.allows(origin):
+            return [vary]
+        return [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", ANSWER_HEADERS), vary]
+
+    def preflight(self, method: str, environ: dict[str, Any]) -> Headers | None:
+        """The headers that answer a browser's preflight request; None where this is no preflight."""
         origin = environ.get("HTTP_ORIGIN")
         if method != "OPTIONS" or not origin or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
             return None
-        told = self.headers(origin)
-        if len(told) > 1:
-            told += [
+        headers = self.headers(origin)
+        if self.allows(origin):
+            headers += [
                 ("Access-Control-Allow-Methods", "GET, POST"),
-                ("Access-Control-Allow-Headers", SENT),
-                ("Access-Control-Max-Age", str(MINUTES * 60)),
+                ("Access-Control-Allow-Headers", REQUEST_HEADERS),
+                ("Access-Control-Max-Age", str(MAX_AGE)),
             ]
-        return told
+        return headers

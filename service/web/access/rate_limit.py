@@ -1,13 +1,15 @@
-"""How many requests a second a key is for, counted by all workers of one server together.
+"""Rate limits of API keys, counted by all workers of one server together.
 
     buckets = Buckets("/dev/shm/daylight-0-4711")
-    buckets.take("shop", rate=10, burst=20)     # 0.0, or the seconds after which one more would be taken
+    buckets.take("shop", rate=10, burst=20)     # 0.0, or the seconds after which one more request would be taken
 
-One number a key is enough (the generic cell rate algorithm, ATM Forum TM 4.0, the same rule as a token bucket):
-the moment at which the bucket will be full again. It lies in a file of 8 bytes that every worker maps, and is
-changed under a lock on that file, which the kernel takes back from a worker that dies. Dividing the rate by the
-number of workers would refuse a caller whose one connection stays with one worker.
+One number a key is enough (the generic cell rate algorithm, ATM Forum TM 4.0, the same rule as a token bucket): the
+moment at which the bucket will be full again. It lies in a file of 8 bytes that every worker maps, and is changed
+under a lock on that file, which the kernel takes back from a worker that dies. Dividing the rate by the number of
+workers would refuse a client whose one connection stays with one worker.
 """
+
+from __future__ import annotations
 
 import fcntl
 import hashlib
@@ -24,17 +26,17 @@ ROUNDING = 1e-6  # seconds that sums of floats may be off
 
 
 class Buckets:
-    """`folder`: what the workers of one server share; "" where this process is alone."""
+    """folder: the run folder that the workers of one server share; "" where this process is alone."""
 
-    def __init__(self, folder=""):
+    def __init__(self, folder: str = "") -> None:
         self.folder = folder and os.path.join(folder, "limits")
         if self.folder:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        self._shared = {}  # name -> (descriptor or None, map)
-        self._guard = threading.Lock()  # locks on files hold between processes only
+        self._shared: dict[str, tuple[int | None, mmap.mmap]] = {}  # name -> (descriptor or None, map)
+        self._guard = threading.Lock()  # a lock on a file holds between processes only
 
-    def take(self, name, rate, burst):
-        """Take one request of `name` now: 0.0 where it may pass, else seconds until one may.
+    def take(self, name: str, rate: float, burst: int) -> float:
+        """Take one request of `name` now: 0.0 where it may pass, else the seconds until one may.
 
         rate: requests a second, > 0. burst: requests taken at once after a pause, >= 1.
         """
@@ -43,7 +45,7 @@ class Buckets:
             if descriptor is not None:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX)
             try:
-                now = monotonic()  # one clock for all processes of the machine, and nobody sets it
+                now = monotonic()  # one clock for all processes of the machine, which nobody can set
                 full = max(MOMENT.unpack_from(shared)[0], now)
                 wait = full - now - (burst - 1) / rate
                 if wait > ROUNDING:
@@ -54,13 +56,12 @@ class Buckets:
                 if descriptor is not None:
                     fcntl.lockf(descriptor, fcntl.LOCK_UN)
 
-    def _open(self, name):
-        if not self.folder:
-            found = None, mmap.mmap(-1, MOMENT.size)
-        else:
+    def _open(self, name: str) -> tuple[int | None, mmap.mmap]:
+        descriptor = None
+        if self.folder:
             path = os.path.join(self.folder, hashlib.sha256(name.encode()).hexdigest())
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             os.ftruncate(descriptor, MOMENT.size)
-            found = descriptor, mmap.mmap(descriptor, MOMENT.size)
-        self._shared[name] = found
-        return found
+        bucket = descriptor, mmap.mmap(-1 if descriptor is None else descriptor, MOMENT.size)
+        self._shared[name] = bucket
+        return bucket
