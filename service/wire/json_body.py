@@ -1,7 +1,14 @@
-"""Bodies of JSON: bytes -> plain values, and back; every fault in the caller's words."""
+"""JSON bodies: bytes -> plain values, and back.
+
+parse(b'{"a": 1}')      # {"a": 1}; RequestError says where the JSON is broken
+dump({"a": 1})          # b'{"a":1}'
+"""
+
+from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import orjson
 
@@ -14,12 +21,12 @@ JSON = "application/json"
 CHARSET = re.compile(r"charset=\"?([^;\" ]*)")
 UTF8 = ("utf-8", "utf8", "us-ascii", "ascii")
 
-# curl -d sends this type unless told otherwise; the body is what counts.
-TAKEN = (JSON, "application/x-www-form-urlencoded")
+# curl -d announces a form unless -H says otherwise, whatever the body is: it is read as JSON.
+JSON_TYPES = (JSON, "application/x-www-form-urlencoded")
 
 
-def check_media_type(content_type, others=()):
-    """What a body is announced as: JSON, or one of the media types `others`; JSON where nothing is announced.
+def check_media_type(content_type: str | None, others: tuple[str, ...] = ()) -> str:
+    """The media type that Content-Type announces: JSON, or one of `others`; JSON without the header.
 
     Raises UnsupportedMediaType.
     """
@@ -27,7 +34,7 @@ def check_media_type(content_type, others=()):
         return JSON
     media_type, _, parameters = content_type.lower().partition(";")
     media_type = media_type.strip()
-    if media_type in TAKEN or media_type.endswith("+json"):
+    if media_type in JSON_TYPES or media_type.endswith("+json"):
         return JSON
     if media_type not in others:
         raise UnsupportedMediaType(f"the body is announced as {media_type}; send {', '.join((JSON, *others))}")
@@ -37,8 +44,8 @@ def check_media_type(content_type, others=()):
     return media_type
 
 
-def parse(body):
-    """Bytes -> the JSON value. Raises RequestError saying where it is broken."""
+def parse(body: bytes) -> Any:
+    """Bytes -> the JSON value. Raises RequestError that says where the JSON is broken."""
     if not body.strip():
         raise RequestError("the body is empty; send JSON")
     try:
@@ -47,13 +54,15 @@ def parse(body):
         return parse_lenient(body, error)
 
 
-def parse_lenient(body, error):
-    """Some clients write NaN and Infinity bare, or numbers beyond every float, and the cell they stand in
-    is to be named; anything else is broken."""
+def parse_lenient(body: bytes, error: ValueError) -> Any:
+    """Accept bare NaN and Infinity, and numbers beyond every float: some clients write them.
+
+    They are refused later, where their cell can be named. Raises RequestError for all other broken JSON.
+    """
     if b"NaN" in body or b"Infinity" in body or "infinity" in str(error):
         try:
             value = json.loads(body)
-            # Half of a surrogate pair is no text: no answer could repeat it, and the strict parser refuses it too.
+            # Half of a surrogate pair is not text: no answer could repeat it, and the strict parser refuses it, too.
             json.dumps(value, ensure_ascii=False).encode()
             return value
         except (ValueError, RecursionError):
@@ -61,6 +70,6 @@ def parse_lenient(body, error):
     raise RequestError(f"the body is not JSON: {error}") from None
 
 
-def dump(value):
-    """A JSON-ready value -> bytes. NaN and infinities become null; numpy scalars are taken."""
+def dump(value: Any) -> bytes:
+    """A JSON-ready value -> bytes. NaN and infinities become null; numpy scalars are accepted."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)

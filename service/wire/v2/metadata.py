@@ -1,9 +1,14 @@
-"""What V2 tells of the server, of a model's tensors, and of what is in the repository.
+"""What V2 says of the server, of a model's tensors, and of what is in the repository.
 
     metadata(predictor.entry(model))    # {"name": "iris", "versions": ["1"], "inputs": [...], "outputs": [...]}
 
-Inputs are told one per column; a table whose columns are of one datatype may come as one tensor as well.
+Inputs are described one per column; a table whose columns are of one datatype may come as one tensor as well.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import orjson
 
@@ -15,35 +20,43 @@ __all__ = ["VERSION", "index", "metadata", "server"]
 VERSION = "0.1.0"  # of Daylight, as pyproject.toml has it
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 FLOATS = {"float32": "FP32", "float16": "FP16"}
+CATEGORIES = {str: "text", bool: "boolean", int: "integer"}
 OUTPUTS = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES"}
 TEXT = (("text", "BYTES"), ("finish_reason", "BYTES"), ("prompt_tokens", "INT64"), ("completion_tokens", "INT64"))
 
+Entry = dict[str, Any]
+Tensor = dict[str, Any]
 
-def server():
+
+def server() -> dict[str, Any]:
     return {"name": "daylight", "version": VERSION, "extensions": EXTENSIONS}
 
 
-def metadata(entry):
-    """An entry of the catalogue -> the model's metadata; rows are -1 in every shape."""
-    told = {"name": entry["name"], "versions": entry["versions"]}
-    runtime = entry.get("runtime", {}).get("name", "sklearn")
+def metadata(entry: Entry) -> dict[str, Any]:
+    """An entry of the catalogue -> the model's metadata; the number of rows is -1 in every shape."""
     inputs, outputs = by_capability(TENSORS, entry, no_tensors)(entry)
-    return told | {"platform": runtime, "inputs": inputs, "outputs": outputs}
+    return {
+        "name": entry["name"],
+        "versions": entry["versions"],
+        "platform": entry.get("runtime", {}).get("name", "sklearn"),
+        "inputs": inputs,
+        "outputs": outputs,
+    }
 
 
-def table_tensors(entry):
+def table_tensors(entry: Entry) -> tuple[list[Tensor], list[Tensor]]:
     """(inputs, outputs) of a model that predicts tables: one input for each column."""
     inputs = [{"name": column["name"], "datatype": datatype(column), "shape": [-1, 1]} for column in entry["columns"]]
-    return inputs, [tensor for name, output in entry["outputs"].items() for tensor in described(name, output)]
+    return inputs, [tensor for name, output in entry["outputs"].items() for tensor in output_tensors(name, output)]
 
 
-def text_tensors(_entry):
+def text_tensors(_: Entry) -> tuple[list[Tensor], list[Tensor]]:
     """(inputs, outputs) of a model that generates text."""
     inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     return inputs, [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in TEXT]
 
 
-def no_tensors(_entry):
+def no_tensors(_: Entry) -> tuple[list[Tensor], list[Tensor]]:
     """Of a capability that this dialect has no adapter for."""
     return [], []
 
@@ -51,45 +64,53 @@ def no_tensors(_entry):
 TENSORS = {PREDICT_TABLE.name: table_tensors, GENERATE_TEXT.name: text_tensors}
 
 
-def datatype(column):
+def datatype(column: dict[str, Any]) -> str:
     """The datatype that holds every cell of a column; where cells may be missing, one that has a NaN or is text."""
-    kind = column["kind"]
-    if kind == "category":
-        types = set(map(type, column["categories"]))
-        kind = (
-            {str: "text", bool: "boolean", int: "integer"}.get(types.pop(), "number") if len(types) == 1 else "number"
-        )
-        whole = "int64"
+    if column["kind"] == "category":
+        kind, integer = category_kind(column["categories"]), "int64"
     else:
-        whole = column["dtype"].lower().partition("[")[0]
+        kind, integer = column["kind"], column["dtype"].lower().partition("[")[0]
     if kind == "integer" and not column["nullable"]:
-        return whole.upper() if whole.startswith(("int", "uint")) else "INT64"
+        return integer.upper() if integer.startswith(("int", "uint")) else "INT64"
     if kind in ("number", "integer"):
         return FLOATS.get(column["dtype"], "FP64")
     return "BOOL" if kind == "boolean" else "BYTES"
 
 
-def described(name, output):
+def category_kind(categories: list[Any]) -> str:
+    """The kind of column that would hold these categories."""
+    types = set(map(type, categories))
+    return CATEGORIES.get(types.pop(), "number") if len(types) == 1 else "number"
+
+
+def output_tensors(name: str, output: dict[str, Any]) -> Iterator[Tensor]:
     """The tensors of one output: one, or one for each target where every target has labels of its own."""
-    labels, shape = output.get("labels"), [-1 if one is None else one for one in output["shape"]]
+    labels, shape = output.get("labels"), [-1 if size is None else size for size in output["shape"]]
     if output.get("targets") is not None:
-        pairs = [(f"{name}:{target}", of_target) for target, of_target in zip(output["targets"], labels, strict=True)]
+        named = [(f"{name}:{target}", keys) for target, keys in zip(output["targets"], labels, strict=True)]
     else:
-        pairs = [(name, labels)]
-    for called, keys in pairs:
-        told = {"name": called, "datatype": OUTPUTS.get(output["dtype"], "BYTES"), "shape": shape}
+        named = [(name, labels)]
+    for tensor_name, keys in named:
+        tensor = {"name": tensor_name, "datatype": OUTPUTS.get(output["dtype"], "BYTES"), "shape": shape}
         if keys is not None:
-            told |= {"shape": [-1, len(keys)], "parameters": {"labels": orjson.dumps(keys).decode()}}
-        yield told
+            tensor |= {"shape": [-1, len(keys)], "parameters": {"labels": orjson.dumps(keys).decode()}}
+        yield tensor
 
 
-def index(entries, others, *, ready_only=False):
-    """The repository: entries of the catalogue, and {name: why} of models that are there and not served."""
-    told = []
-    for entry in entries:
-        refused = entry.get("refused")
-        reason = "version {version} is refused: {reason}".format(**refused) if refused else ""
-        state = "READY" if entry["ready"] else "UNAVAILABLE"
-        told.append({"name": entry["name"], "version": entry["version"], "state": state, "reason": reason})
-    told += [{"name": name, "version": "", "state": "UNAVAILABLE", "reason": why} for name, why in others.items()]
-    return [one for one in told if one["state"] == "READY" or not ready_only]
+def index(entries: Iterable[Entry], others: dict[str, str], *, ready_only: bool = False) -> list[dict[str, Any]]:
+    """The repository: entries of the catalogue, and {name: reason} of models of the store that are not served."""
+    models = [
+        {
+            "name": entry["name"],
+            "version": entry["version"],
+            "state": "READY" if entry["ready"] else "UNAVAILABLE",
+            "reason": "version {version} is refused: {reason}".format(**refused)
+            if (refused := entry.get("refused"))
+            else "",
+        }
+        for entry in entries
+    ]
+    models += [
+        {"name": name, "version": "", "state": "UNAVAILABLE", "reason": reason} for name, reason in others.items()
+    ]
+    return [model for model in models if model["state"] == "READY" or not ready_only]
