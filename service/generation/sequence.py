@@ -1,60 +1,79 @@
-"""One completion on its way through the engine: token ids, where its keys and values are, what comes out.
+"""One completion as token ids: its consumer iterates it, the engine appends to it.
 
 sequence = engine.generate([504, 1418], SamplingParams(max_tokens=8), eos_ids={2})
 sequence.start()                      # now, or at its first token; raises Overloaded
-for token in sequence: ...            # as they are written; an end token is the last
+for token in sequence: ...            # each as soon as it is generated; an end token is the last
 sequence.close()                      # from any thread: the engine drops it within one step
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .sampling import Sampler, token_logprobs
+from .sampling import Sampler, TokenLogprobs, token_logprobs
+
+if TYPE_CHECKING:
+    from .constraint import Guide
+    from .engine import Engine
+    from .params import SamplingParams
 
 __all__ = ["Sequence"]
 
-ENDED = None
+END = None  # what a consumer gets after the last token
 
 
 class Sequence:
-    """An iterator of token ids for its one consumer; for the engine, the state of one row."""
+    """An iterator of token ids, for one consumer.
 
-    def __init__(self, engine, prompt_ids, params, ends, guide=None):
-        """prompt_ids: at least one id. ends: ids that end it; the one that did is its last. guide: a Guide, or None."""
+    logprobs: a TokenLogprobs for each generated token, if params.logprobs asks for them. reserved: tokens that the
+    prompt and the completion may take together.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        prompt_ids: list[int],
+        params: SamplingParams,
+        end_ids: Collection[int],
+        guide: Guide | None = None,
+    ) -> None:
+        """prompt_ids: at least one id. end_ids: the first of these that is generated ends the sequence."""
         self.params = params
-        self.logprobs = []  # a TokenLogprobs for each token given so far, where params.logprobs asks for them
+        self.end_ids = end_ids
+        self.logprobs: list[TokenLogprobs] = []
         self.cancelled = False
         self.started = False
+        self.prompt_tokens = self.length = len(prompt_ids)
+        self.reserved = len(prompt_ids) + params.max_tokens
         self._engine = engine
-        self.ends = ends
-        self._outbox = SimpleQueue()
-        self._put = self._outbox.put
+        self._outbox: SimpleQueue = SimpleQueue()
+        self._put: Callable[[int | Exception | None], None] = self._outbox.put
         self._open = True
         self._sampler = Sampler(params, prompt_ids, guide)
-        self._ids = np.empty(len(prompt_ids) + params.max_tokens, np.int32)
+        self._ids = np.empty(self.reserved, np.int32)
         self._ids[: len(prompt_ids)] = prompt_ids
-        self.prompt_tokens = self.length = len(prompt_ids)
-        # Of its `length` tokens, the first `held` have keys and values in `slot`.
-        self.slot, self.held = None, 0
 
-    # --- the consumer's side
+    # --- for the consumer
 
-    def start(self):
-        """Hand it to the engine. Raises Overloaded or ModelNotReady."""
+    def start(self) -> None:
+        """Submit it to the engine. Raises Overloaded or ModelNotReady."""
         if not (self.started or self.cancelled):
             self._engine.submit(self)
             self.started = True
 
-    def send_to(self, outbox, place):
-        """Put (place, item) into this queue instead of being iterated: token ids, and at the end None or an error."""
-        self._put = lambda item: outbox.put((place, item))
+    def send_to(self, outbox: SimpleQueue, index: int) -> None:
+        """Put (index, item) into this queue instead of being iterated: token ids, then None or an exception."""
+        self._put = lambda item: outbox.put((index, item))
 
-    def __iter__(self):
+    def __iter__(self) -> Sequence:
         return self
 
-    def __next__(self):
-        """The next token id, as soon as there is one. Raises what start() and a Sampler do."""
+    def __next__(self) -> int:
+        """Wait for the next token id. Raises what start() and a Sampler do."""
         if self.cancelled or not self._open:
             raise StopIteration
         self.start()
@@ -66,38 +85,32 @@ class Sequence:
             raise item
         raise StopIteration
 
-    def close(self):
-        """No more of it is wanted. Harmless after the end."""
+    def close(self) -> None:
+        """Cancel it, from any thread; harmless after the end."""
         if not self.cancelled:
             self.cancelled = True
             self._engine.withdraw(self)
 
-    # --- the engine's side
+    # --- for the engine
 
     @property
-    def reserved(self):
-        """Tokens it may come to hold."""
-        return len(self._ids)
-
-    @property
-    def ids(self):
-        """The prompt and what was written after it: int32 array."""
+    def ids(self) -> np.ndarray:
+        """The prompt and the tokens generated so far: int32 array."""
         return self._ids[: self.length]
 
-    def unread(self, limit):
-        """Ids that have no keys and values yet, at most `limit` of them."""
-        return self._ids[self.held : min(self.length, self.held + limit)]
+    def advance(self, logits: np.ndarray) -> bool:
+        """Sample the next token from its logits [vocabulary]. Returns whether it is the last.
 
-    def advance(self, logits):
-        """Draw the next token by its logits [vocabulary]; True if it is the last. Raises what a Sampler does."""
+        Raises what a Sampler does.
+        """
         token = self._sampler(logits)
         if self.params.logprobs is not None:
             self.logprobs.append(token_logprobs(logits, token, self.params.logprobs))
         self._ids[self.length] = token
         self.length += 1
         self._put(token)
-        return token in self.ends or self.length == self.reserved
+        return token in self.end_ids or self.length == self.reserved
 
-    def finish(self, error=None):
-        """Tell the consumer that nothing more comes, or why."""
-        self._put(ENDED if error is None else error)
+    def finish(self, error: Exception | None = None) -> None:
+        """Tell the consumer that it has ended, and why, if it failed."""
+        self._put(END if error is None else error)

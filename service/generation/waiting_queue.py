@@ -1,60 +1,64 @@
-"""Who waits to be written: first come, first served, within bounds.
+"""Bounded FIFO queue of sequences that wait for a slot.
 
-line = WaitingQueue(slots=16, max_waiting=64, max_tokens=65_536)
-line.add(sequence, running=16, seconds=3)      # raises Overloaded where too much waits already
-line.first, line.pop()                         # the sequence whose turn it is
+queue = WaitingQueue(slots=16, max_waiting=64, max_tokens=65_536)
+queue.add(sequence, running=16, seconds=3)      # raises Overloaded beyond the bounds
+queue.head, queue.pop()                         # the sequence that is next
 """
 
+from __future__ import annotations
+
 from collections import deque
+from collections.abc import Iterator
 
 from ..errors import Overloaded
+from .sequence import Sequence
 
 __all__ = ["WaitingQueue"]
 
 
 class WaitingQueue:
-    """Sequences that wait. For one thread at a time: its owner holds a lock."""
+    """Not thread-safe: the engine holds a lock."""
 
-    def __init__(self, *, slots, max_waiting, max_tokens):
-        """slots: rows written at once. max_tokens: of the prompts that wait, where there is more than one."""
+    def __init__(self, *, slots: int, max_waiting: int, max_tokens: int) -> None:
+        """slots: sequences that can run at once. max_tokens: of all waiting prompts; a single prompt may be longer."""
         self._slots, self._max_waiting, self._max_tokens = slots, max_waiting, max_tokens
-        self._waiting = deque()
+        self._waiting: deque[Sequence] = deque()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._waiting)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Sequence]:
         return iter(self._waiting)
 
     @property
-    def first(self):
+    def head(self) -> Sequence:
         return self._waiting[0]
 
     @property
-    def tokens(self):
-        """Of all prompts that wait."""
-        return sum(one.prompt_tokens for one in self._waiting)
+    def tokens(self) -> int:
+        """Prompt tokens of all waiting sequences."""
+        return sum(sequence.prompt_tokens for sequence in self._waiting)
 
-    def add(self, sequence, *, running, seconds):
-        """running: rows that are being written; seconds: what an Overloaded tells to wait."""
+    def add(self, sequence: Sequence, *, running: int, seconds: int) -> None:
+        """running: sequences that hold a slot. seconds: Retry-After of an Overloaded. Raises Overloaded."""
         too_many = running + len(self) >= self._slots + self._max_waiting
         too_long = self._waiting and self.tokens + sequence.prompt_tokens > self._max_tokens
         if too_many or too_long:
             raise Overloaded(
-                f"{running} texts are being written and {len(self)} wait, with {self.tokens} prompt tokens",
+                f"{running} completions are running and {len(self)} wait, with {self.tokens} prompt tokens",
                 retry_after=seconds,
             )
         self._waiting.append(sequence)
 
-    def pop(self):
+    def pop(self) -> Sequence:
         return self._waiting.popleft()
 
-    def remove(self, sequence):
-        """Take one out of the line; False if it is not in it."""
+    def remove(self, sequence: Sequence) -> bool:
+        """Take a sequence out of the queue. Returns whether it was in it."""
         if sequence not in self._waiting:
             return False
         self._waiting.remove(sequence)
         return True
 
-    def clear(self):
+    def clear(self) -> None:
         self._waiting.clear()

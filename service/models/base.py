@@ -38,17 +38,21 @@ class Model(ABC):
     """One loaded version of a model.
 
     capabilities: what it can do; dialects, the page and the command line dispatch on these alone. min_threads: of a
-    worker that serves it. failure: why it can serve no more, a sentence; None while it can.
+    worker that serves it.
     """
 
     capabilities: ClassVar[tuple[Capability, ...]] = ()
     min_threads: ClassVar[int] = 1
-    failure: str | None = None
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
         self.name: str = manifest.model
         self.version: str = manifest.version
+
+    @property
+    def failure(self) -> str | None:
+        """Why it can serve no more, a sentence; None while it can."""
+        return None
 
     @property
     def kind(self) -> str:
@@ -103,7 +107,7 @@ class StreamingModel(Model):
 
     @abstractmethod
     def generations(self, call: Any) -> list[Any]:
-        """The work of one call, checked and not yet started: one generation.completion.Generation for each completion.
+        """The work of one call, checked and not yet started: a completion.Generation for each completion.
 
         Raises InvalidParameters where any of them is wrong.
         """

@@ -127,7 +127,7 @@ class TextGenerationModel(StreamingModel):
         guide = None if params.constraint is None else self._guide(params)
         sequence = self.engine.generate(ids, params, self.eos_ids, guide)
         return Generation(
-            sequence, Detokenizer(self._decode, ids, params.stop), prompt_tokens=len(ids), eos_ids=sequence.ends
+            sequence, Detokenizer(self._decode, ids, params.stop), prompt_tokens=len(ids), eos_ids=sequence.end_ids
         )
 
     def generate(self, prompt, params, *, add_special_tokens=False):

@@ -45,11 +45,11 @@ def test_a_process_of_its_own_answers_for_itself(store, tmp_path):
     assert int(broken.headers["Retry-After"]) >= 1
 
 
-def test_a_model_that_failed_while_serving_is_told(store):
+def test_a_model_that_failed_while_serving_is_told(store, monkeypatch):
     predictor = Predictor(Settings(store=store))
     predictor.load()
     assert predictor.ready
-    predictor.find("m").failure = "the engine failed"
+    monkeypatch.setattr(type(predictor.find("m")), "failure", "the engine failed")
     assert predictor.why_not == "m: the engine failed"
 
 

@@ -14,7 +14,7 @@ from service.app import create_app
 from service.errors import ModelNotReady, Overloaded, PredictionFailed
 from service.generation.cost_model import StepCostModel
 from service.generation.engine import Engine
-from service.generation.kv_cache import Slots
+from service.generation.kv_cache import HostSlots
 from service.generation.params import SamplingParams
 from service.generation.prefix_cache import PrefixCache, common_prefix
 from service.generation.serial_runner import SerialRunner
@@ -168,7 +168,7 @@ def test_shared_beginnings_give_equal_tokens(runner, tiny, prefix_bytes):
         assert list(engine.generate(follow_up, GREEDY)) == list(
             Engine(runner, prefix_bytes=0).generate(follow_up, GREEDY)
         )
-    assert bool(engine.load()["kept_prefixes"]) == bool(prefix_bytes)
+    assert bool(engine.load()["cached_prefixes"]) == bool(prefix_bytes)
 
 
 class Counting:
@@ -206,16 +206,16 @@ def test_prefixes_keep_within_their_memory():
     ids = [np.array(one) for one in ([1, 2, 3], [1, 2, 3, 4], [9, 9], [5, 5, 5])]
     read = []
     for one in ids:
-        prefixes.keep(one, 40, lambda: read.append(1) or "kept")
+        prefixes.add(one, 40, lambda: read.append(1) or "kept")
     assert len(read) == 4
     assert prefixes.bytes == 80  # the first went into the second, which then went for want of use
     assert prefixes.find(np.array([1, 2, 3, 4])) == (0, None)
     assert prefixes.find(np.array([9, 9, 1])) == (2, "kept")
-    prefixes.keep(np.array([7, 7]), 40, lambda: "new")
+    prefixes.add(np.array([7, 7]), 40, lambda: "new")
     assert prefixes.find(np.array([9, 9])) == (2, "kept")  # used last
     assert prefixes.find(np.array([5, 5])) == (0, None)
-    prefixes.keep(np.array([9]), 40, lambda: pytest.fail("it is known already"))
-    prefixes.keep(np.array([6]), 101, lambda: pytest.fail("it is too large"))
+    prefixes.add(np.array([9]), 40, lambda: pytest.fail("it is known already"))
+    prefixes.add(np.array([6]), 101, lambda: pytest.fail("it is too large"))
     assert common_prefix(np.array([], int), np.array([1])) == 0
 
 
@@ -229,7 +229,7 @@ def test_closing_frees_the_slot_within_a_step(engine):
     for sequence in running:
         sequence.close()
         assert list(sequence) == []
-    until(lambda: engine.load() | {"kept_prefixes": 0} == dict.fromkeys(engine.load(), 0))
+    until(lambda: engine.load() | {"cached_prefixes": 0} == dict.fromkeys(engine.load(), 0))
 
 
 def test_no_thread_is_left_when_there_is_no_work(engine):
@@ -243,7 +243,7 @@ def test_beyond_the_bound_of_waiting_texts_is_refused(runner):
     for sequence in running[:-1]:
         sequence.start()
     until(lambda: engine.load()["running"] == 1)  # one is being read, and held
-    with pytest.raises(Overloaded, match=f"1 texts are being written and {ROWS + 1} wait") as caught:
+    with pytest.raises(Overloaded, match=f"1 completions are running and {ROWS + 1} wait") as caught:
         running[-1].start()
     assert 1 <= caught.value.retry_after <= 60
     running[-2].close()  # one that waits
@@ -434,7 +434,7 @@ def test_a_worker_whose_engine_failed_says_that_it_is_not_ready(compiled):
 
 
 def test_slots_give_their_memory_back():
-    slots = Slots([(2, 16), (2, 16)], count=4, length=4096)
+    slots = HostSlots([(2, 16), (2, 16)], count=4, length=4096)
     slots.buffers[0][:] = 1
     slots.buffers[1][:] = 2
     slots.clear(1)
@@ -444,7 +444,7 @@ def test_slots_give_their_memory_back():
 
 
 def test_slots_smaller_than_a_page_leave_their_neighbours_alone():
-    slots = Slots([(1, 16)], count=8, length=7)
+    slots = HostSlots([(1, 16)], count=8, length=7)
     slots.buffers[0][:] = 1
     for slot in (3, 0, 7):
         slots.clear(slot)
@@ -455,64 +455,64 @@ def test_slots_smaller_than_a_page_leave_their_neighbours_alone():
 
 
 def test_prompts_are_read_for_as_long_as_those_who_write_will_wait():
-    pace = StepCostModel()
-    one = {"writing": 4, "joining": 1}
-    assert pace.chunk(500, 0, **one) == pace.chunk(500, 9, writing=0, joining=1) == 64
-    pace.stepped(0.05, rows=4)
-    pace.read(0.4, tokens=184)  # 2 ms each, and those of 16 more for the weights
-    assert pace.chunk(500, 0, writing=0, joining=1) == 109  # a quarter of a second, after which one may cancel
-    assert pace.chunk(500, 0, **one) == 21
-    assert pace.chunk(500, 0.005, **one) == 19
-    assert pace.chunk(500, 0.015, **one) == 0  # 14 more would take as long as 16
-    assert pace.chunk(9, 0.015, **one) == 9  # unless there are no more
-    assert pace.chunk(500, 9, **one) == 0
+    costs = StepCostModel()
+    one = {"decoding": 4, "joining": 1}
+    assert costs.chunk_size(500, 0, **one) == costs.chunk_size(500, 9, decoding=0, joining=1) == 64
+    costs.record_step(0.05, rows=4)
+    costs.record_prefill(0.4, tokens=184)  # 2 ms each, and those of 16 more for the weights
+    assert costs.chunk_size(500, 0, decoding=0, joining=1) == 109  # a quarter of a second, after which one may cancel
+    assert costs.chunk_size(500, 0, **one) == 21
+    assert costs.chunk_size(500, 0.005, **one) == 19
+    assert costs.chunk_size(500, 0.015, **one) == 0  # 14 more would take as long as 16
+    assert costs.chunk_size(9, 0.015, **one) == 9  # unless there are no more
+    assert costs.chunk_size(500, 9, **one) == 0
     for _ in range(40):
-        pace.read(1.16, tokens=100)  # 10 ms each: 16 take longer than they should, but nobody waits for ever
-    assert pace.chunk(500, 0, **one) == 16
+        costs.record_prefill(1.16, tokens=100)  # 10 ms each: 16 take longer than they should, but nobody waits for ever
+    assert costs.chunk_size(500, 0, **one) == 16
 
 
 def test_the_time_is_divided_between_those_who_write_and_those_who_join():
-    pace = StepCostModel()
-    pace.stepped(0.05, rows=4)
-    pace.read(0.2, tokens=184)  # 1 ms each
-    assert [pace.chunk(500, 0, writing=16, joining=joining) for joining in (1, 5, 9)] == [59, 77, 96]
-    assert pace.chunk(500, 0, writing=1, joining=7) == 234  # a quarter of a second, then somebody may cancel
-    assert pace.chunk(500, 0.25, writing=1, joining=7) == 234
-    assert pace.chunk(500, 0.5, writing=1, joining=7) == 0
+    costs = StepCostModel()
+    costs.record_step(0.05, rows=4)
+    costs.record_prefill(0.2, tokens=184)  # 1 ms each
+    assert [costs.chunk_size(500, 0, decoding=16, joining=joining) for joining in (1, 5, 9)] == [59, 77, 96]
+    assert costs.chunk_size(500, 0, decoding=1, joining=7) == 234  # a quarter of a second, then somebody may cancel
+    assert costs.chunk_size(500, 0.25, decoding=1, joining=7) == 234
+    assert costs.chunk_size(500, 0.5, decoding=1, joining=7) == 0
 
 
 def test_the_fewer_who_write_wait_a_quarter_of_a_second_for_the_many():
     """Of 16 texts that came together, the first once wrote eight tokens by itself before the last was read."""
-    pace = StepCostModel()
-    pace.stepped(0.02, rows=8)
-    pace.read(0.2, tokens=184)  # 1 ms each
-    assert [pace.chunk(100, 0.1, writing=8, joining=joining) for joining in (1, 7, 8)] == [0, 0, 100]
-    assert pace.chunk(100, 0.25, writing=8, joining=8) == 0
+    costs = StepCostModel()
+    costs.record_step(0.02, rows=8)
+    costs.record_prefill(0.2, tokens=184)  # 1 ms each
+    assert [costs.chunk_size(100, 0.1, decoding=8, joining=joining) for joining in (1, 7, 8)] == [0, 0, 100]
+    assert costs.chunk_size(100, 0.25, decoding=8, joining=8) == 0
 
 
 def test_a_step_takes_as_long_as_one_of_so_many_rows_did():
-    pace = StepCostModel()
-    assert pace.step(4) == 0
-    pace.stepped(0.02, rows=1)
-    pace.stepped(0.05, rows=16)
-    assert [pace.step(rows) for rows in (0, 1, 8, 9, 16, 40)] == [0.02, 0.02, 0.02, 0.05, 0.05, 0.05]
+    costs = StepCostModel()
+    assert costs.step_seconds(4) == 0
+    costs.record_step(0.02, rows=1)
+    costs.record_step(0.05, rows=16)
+    assert [costs.step_seconds(rows) for rows in (0, 1, 8, 9, 16, 40)] == [0.02, 0.02, 0.02, 0.05, 0.05, 0.05]
 
 
 def test_whoever_writes_waits_a_second_at_most_for_however_many():
-    pace = StepCostModel()
-    pace.stepped(0.2, rows=1)
-    pace.read(2.0, tokens=184)  # 10 ms each
-    assert [pace.chunk(500, spent, writing=1, joining=15) for spent in (0, 0.3, 0.6, 0.9)] == [16, 16, 16, 0]
-    pace.stepped(1.0, rows=2)  # as long as that anyway
-    assert pace.chunk(500, 0, writing=2, joining=14) == 134
+    costs = StepCostModel()
+    costs.record_step(0.2, rows=1)
+    costs.record_prefill(2.0, tokens=184)  # 10 ms each
+    assert [costs.chunk_size(500, spent, decoding=1, joining=15) for spent in (0, 0.3, 0.6, 0.9)] == [16, 16, 16, 0]
+    costs.record_step(1.0, rows=2)  # as long as that anyway
+    assert costs.chunk_size(500, 0, decoding=2, joining=14) == 134
 
 
 def test_no_crumb_of_a_prompt_is_left_for_a_chunk_of_its_own():
     """Prompts of 18 tokens were read in chunks of 16 and 2, of which the second took as long as the first."""
-    pace = StepCostModel()
-    pace.stepped(0.05, rows=4)
-    pace.read(0.4, tokens=184)
-    assert [pace.chunk(left, 0, writing=4, joining=1) for left in (18, 21, 36, 37)] == [18, 21, 36, 21]
+    costs = StepCostModel()
+    costs.record_step(0.05, rows=4)
+    costs.record_prefill(0.4, tokens=184)
+    assert [costs.chunk_size(left, 0, decoding=4, joining=1) for left in (18, 21, 36, 37)] == [18, 21, 36, 21]
 
 
 class Timed:
@@ -540,12 +540,12 @@ def test_between_two_steps_no_more_is_read_than_once_or_twice(runner, monkeypatc
     timed = Timed(runner)
     monkeypatch.setattr("service.generation.engine.perf_counter", lambda: timed.now)
     engine = Engine(timed, prefix_bytes=0)
-    writing = engine.generate([1], SamplingParams(max_tokens=100, temperature=0))
-    next(writing)
+    decoding = engine.generate([1], SamplingParams(max_tokens=100, temperature=0))
+    next(decoding)
     list(engine.generate(prompt(50, 100), SamplingParams(max_tokens=1, temperature=0)))  # now the pace is known
     timed.calls.clear()
     assert len(list(engine.generate(prompt(51, 90), SamplingParams(max_tokens=1, temperature=0)))) == 1
-    list(writing)
+    list(decoding)
     text = "".join("s" if not size else "r" for size in timed.calls)
     engine.stop()
     assert sum(timed.calls) == 90
@@ -556,15 +556,15 @@ def test_a_row_that_is_cancelled_while_prompts_are_read_leaves_between_two_of_th
     timed = Timed(runner)
     monkeypatch.setattr("service.generation.engine.perf_counter", lambda: timed.now)
     engine = Engine(timed, prefix_bytes=0)
-    writing = engine.generate([1], SamplingParams(max_tokens=engine.capacity - 1, temperature=0, ignore_eos=True))
-    next(writing)
+    decoding = engine.generate([1], SamplingParams(max_tokens=engine.capacity - 1, temperature=0, ignore_eos=True))
+    next(decoding)
     list(engine.generate(prompt(50, 20), SamplingParams(max_tokens=1, temperature=0)))  # now the pace is known
-    places, extend = [], timed.extend
+    running, extend = [], timed.extend
 
     def closing(slot, ids, held):
-        if engine.load()["waiting"] or places:  # several join
-            writing.close()
-            places.append(writing.slot)
+        if engine.load()["waiting"] or running:  # several join
+            decoding.close()
+            running.append(engine.load()["running"])
         return extend(slot, ids, held)
 
     timed.extend = closing
@@ -573,5 +573,5 @@ def test_a_row_that_is_cancelled_while_prompts_are_read_leaves_between_two_of_th
         one.start()
     assert [len(list(one)) for one in joining] == [1, 1, 1, 1]
     engine.stop()
-    assert places[0] == 0
-    assert set(places[1:]) == {None}
+    assert running[0] == 2  # the cancelled row and the one that joins
+    assert set(running[1:]) == {1}

@@ -18,7 +18,7 @@ from transformers import (
 
 from service.generation.batch_check import check_batching
 from service.generation.engine import Engine
-from service.generation.kv_cache import Slots
+from service.generation.kv_cache import HostSlots
 from service.generation.params import SamplingParams
 from service.generation.serial_runner import SerialRunner
 from service.generation.torch_runner import DeviceSlots, TorchRunner
@@ -145,9 +145,9 @@ class Mixed(SerialRunner):
 def test_a_runner_that_mixes_up_its_rows_is_found_out():
     taken = qwen3()
     size = {"rows": ROWS, "length": CONTEXT_LENGTH}
-    with pytest.raises(RuntimeError, match="rows written together differ by"):
+    with pytest.raises(RuntimeError, match="rows decoded together differ by"):
         check_batching(Mixed(taken, **size))
-    with pytest.raises(RuntimeError, match="rows written together differ by"):
+    with pytest.raises(RuntimeError, match="rows decoded together differ by"):
         check_batching(TorchRunner(gpt2(), **size), SerialRunner(taken, **size))
     check_batching(TorchRunner(taken, **size), SerialRunner(taken, **size))
 
@@ -176,7 +176,7 @@ def test_on_a_device_the_memory_is_shared_out_at_once():
 def test_memory_bounds_the_length_of_a_row():
     taken = llama()
     runner = TorchRunner(taken, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=50 * 512)
-    assert isinstance(runner.slots, Slots)
+    assert isinstance(runner.slots, HostSlots)
     assert runner.slots.length == 50
 
 
