@@ -296,7 +296,7 @@ def test_logits_that_are_no_numbers_fail_the_prediction(temperature):
         Sampler(SamplingParams(1, temperature=temperature))(np.array([0.0, np.nan], np.float32))
 
 
-# --- detokenising
+# --- detokenizing
 
 
 def decode_bytes(ids):
@@ -305,13 +305,13 @@ def decode_bytes(ids):
 
 
 def pieces(text, stop=(), prompt=b"", decode=decode_bytes):
-    detokeniser = Detokenizer(decode, list(prompt), stop)
+    detokenizer = Detokenizer(decode, list(prompt), stop)
     found = []
     for byte in text:
-        found.append(detokeniser.push(byte))
-        if detokeniser.stopped:
+        found.append(detokenizer.push(byte))
+        if detokenizer.stopped:
             break
-    return [*found, detokeniser.flush()]
+    return [*found, detokenizer.flush()]
 
 
 def test_a_character_comes_whole():
@@ -344,19 +344,19 @@ def test_only_what_may_begin_a_stop_string_is_held_back():
 
 def test_a_stop_string_inside_one_token():
     words = {0: "Hello", 1: " there\nfriend"}
-    detokeniser = Detokenizer(lambda ids: "".join(words[one] for one in ids), stop=("\n",))
-    assert [detokeniser.push(0), detokeniser.push(1)] == ["Hello", " there"]
-    assert detokeniser.stopped
-    assert detokeniser.flush() == ""
+    detokenizer = Detokenizer(lambda ids: "".join(words[one] for one in ids), stop=("\n",))
+    assert [detokenizer.push(0), detokenizer.push(1)] == ["Hello", " there"]
+    assert detokenizer.stopped
+    assert detokenizer.flush() == ""
 
 
 def test_a_stop_string_before_an_unfinished_character():
-    detokeniser = Detokenizer(
+    detokenizer = Detokenizer(
         lambda ids: b"".join([b"ab\n\xe6"][one] for one in ids).decode(errors="replace"), stop=("\n",)
     )
-    assert detokeniser.push(0) == ""
-    assert detokeniser.flush() == "ab"
-    assert detokeniser.stopped
+    assert detokenizer.push(0) == ""
+    assert detokenizer.flush() == "ab"
+    assert detokenizer.stopped
 
 
 def test_a_space_that_decoders_drop_at_the_start_of_a_text_is_kept():
@@ -366,8 +366,8 @@ def test_a_space_that_decoders_drop_at_the_start_of_a_text_is_kept():
     def decode(ids):
         return "".join(words[one] for one in ids).replace("▁", " ").removeprefix(" ")
 
-    detokeniser = Detokenizer(decode, prompt_ids=[0])
-    assert detokeniser.push(1) == " cat"
+    detokenizer = Detokenizer(decode, prompt_ids=[0])
+    assert detokenizer.push(1) == " cat"
 
 
 # --- a running completion
