@@ -1,5 +1,27 @@
 """Daylight: the shortest way from a trained model to a production endpoint.
 
-Importing this package imports nothing else, so that a gunicorn master, the
-command line and a notebook each pay only for the rooms they enter.
+    import daylight                                     # in a checkout: import service
+    daylight.pack(estimator, X, y, name="churn")        # a version in the store, proven on X
+
+Importing the package imports nothing else, so gunicorn's master, the command line and a notebook each pay only for
+what they use.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .packing import pack, pack_file
+
+__all__ = ["__version__", "pack", "pack_file"]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import what packs when it is first used (PEP 562)."""
+    if name in ("pack", "pack_file"):
+        return getattr(import_module(".packing", __package__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -92,6 +92,10 @@ class Predictor:
         log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
         return model
 
+    def restrict(self, unfit):
+        """Refuse versions that this process cannot serve. unfit: StoredVersion -> the reason, or None."""
+        self.unfit = unfit
+
     def prepare(self, name, version):
         """`open` for a version that is to take its place beside those that serve. Raises StartupError."""
         with self._loading:

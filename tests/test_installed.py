@@ -1,6 +1,7 @@
 """`pip install .`: the wheel carries everything, and the command `daylight` works from any folder."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -15,6 +16,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.support.serving import ROOT, live_server
+from service import __version__
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +46,12 @@ def test_the_wheel_carries_what_serving_needs(wheel):
         names = set(archive.namelist())
         (metadata,) = (archive.read(name).decode() for name in names if name.endswith("/METADATA"))
     wanted = {
-        path.relative_to(ROOT).as_posix()
+        f"daylight/{path.relative_to(ROOT / 'service').as_posix()}"
         for path in (ROOT / "service").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert wanted <= names
-    assert "service/gunicorn.conf.py" in names
-    assert not [name for name in names if name.startswith(("tests/", "client/", "benchmarks/"))]
+    assert not [name for name in names if name.startswith(("service/", "tests/", "client/", "benchmarks/"))]
     pinned = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
     for line in pinned:
         name, version = line.split()[0].split("==")
@@ -64,7 +65,7 @@ def test_from_a_pickle_to_an_endpoint_in_one_command_from_any_folder(daylight, t
         tmp_path / "never",
         command=[str(daylight), "serve", "flowers.pkl"],
         cwd=tmp_path,
-        env={"PYTHONPATH": ""},  # the wheel's service, not the repository's
+        env={"PYTHONPATH": ""},  # the wheel's package, not the repository's
     ) as server:
         answer = requests.post(f"{server}/predict", json=X[:2].tolist(), timeout=10)
         assert answer.json() == {"text": [0, 0]}
@@ -85,3 +86,39 @@ def test_pack_and_models_from_any_folder(daylight, tmp_path):
     assert run("models").split()[:3] == ["iris", "tabular", "1*"]
     manifest = json.loads((tmp_path / "store" / "iris" / "1" / "manifest.json").read_text())
     assert [column["name"] for column in manifest["spec"]["columns"]] == list(X.columns)
+
+
+def test_import_daylight_packs_and_knows_its_version(daylight, tmp_path):
+    """The store is the one that DAYLIGHT_STORE names; importing the package imports no library."""
+    code = (
+        "import sys, daylight\n"
+        "assert not {'numpy', 'flask', 'click'} & set(sys.modules)\n"
+        "from sklearn.datasets import load_iris\n"
+        "from sklearn.linear_model import LogisticRegression\n"
+        "X, y = load_iris(return_X_y=True)\n"
+        "version = daylight.pack(LogisticRegression(max_iter=1000).fit(X, y), X, y, name='iris')\n"
+        "print(daylight.__version__, version.folder)\n"
+    )
+    env = os.environ | {"PYTHONPATH": "", "DAYLIGHT_STORE": "elsewhere"}
+    python = daylight.with_name("python")
+    ran = subprocess.run([python, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == [__version__, "elsewhere/iris/1"]
+    said = subprocess.run([daylight, "--version"], capture_output=True, text=True, check=True).stdout
+    assert said == f"daylight, version {__version__}\n"
+
+
+def test_a_project_with_its_own_service_package_runs_beside_it(daylight, tmp_path):
+    """The installed package is called `daylight`: a folder `service/` beside it is the project's own."""
+    project = tmp_path / "service"
+    project.mkdir()
+    (project / "__init__.py").write_text("raise SystemExit('the project was imported')\n")
+    X, y = load_iris(return_X_y=True)
+    joblib.dump(LogisticRegression(max_iter=1000).fit(X, y), tmp_path / "flowers.pkl")
+    with live_server(
+        tmp_path / "never",
+        command=[str(daylight), "serve", "flowers.pkl"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+    ) as server:
+        assert requests.post(f"{server}/predict", json=X[:2].tolist(), timeout=10).json() == {"text": [0, 0]}

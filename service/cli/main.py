@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from .. import __version__
 from ..errors import ArtifactMissing, ServiceError, StartupError
 from ..settings import PREFIX, Settings
 from ..store.versions import Store, check_name
@@ -22,7 +23,6 @@ from .keys import keys
 
 __all__ = ["main"]
 
-HOME = Path(__file__).resolve().parents[1]
 PACKAGE = __package__.partition(".")[0]
 WEIGHTS = (".pt", ".pth", ".bin", ".safetensors")
 
@@ -39,6 +39,7 @@ def refusals():
 
 
 @click.group()
+@click.version_option(__version__, prog_name="daylight")
 def main():
     """Daylight: from a trained model to a production endpoint."""
 
@@ -299,8 +300,7 @@ def told_text_runtime(runtime):
 
 def run_server(overrides):
     """gunicorn with Daylight's own configuration, until it ends; returns its exit code."""
-    config = next(one for one in (HOME.parent / "gunicorn.conf.py", HOME / "gunicorn.conf.py") if one.exists())
-    command = [sys.executable, "-m", "gunicorn", "--config", str(config), f"{PACKAGE}.app:create_app()"]
+    command = [sys.executable, "-m", f"{PACKAGE}.server"]
     server = subprocess.Popen(command, env={**os.environ, **overrides})
     # Ctrl-C reaches the server by itself, being in the same terminal; TERM is sent to this process alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

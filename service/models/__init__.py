@@ -1,28 +1,56 @@
-"""The kinds of model: name -> dotted path of the class that serves it.
+"""The kinds of model: name -> where the class that serves it is.
 
-A kind is one module here and one line below. Modules are imported only when
-a version of their kind is loaded: a worker without text models never pays for torch.
+A kind is one module here and one line below. Modules are imported only when a version of their kind is loaded: a
+worker without text models never pays for torch, and gunicorn's master imports none of them.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ..errors import UnknownKind
 from ..store.signature import check_signature
 
-__all__ = ["KINDS", "load"]
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from ..store.versions import StoredVersion
+    from .base import Model
+
+__all__ = ["KINDS", "QUICK", "check_kind", "load", "slowness"]
 
 KINDS = {
     "python": ".python_model:PythonModel",
     "tabular": ".tabular:TabularModel",
     "text_generation": ".text_generation:TextGenerationModel",
 }
+QUICK = 1000  # microseconds a call: a worker of one thread answers no other request meanwhile
 
 
-def load(version, settings):
-    """Load one StoredVersion as its kind says, its signature checked first. Raises StartupError."""
-    check_signature(version.manifest, settings.signing_key)
+def check_kind(version: StoredVersion) -> None:
+    """Raises UnknownKind where no class here serves the version."""
     kind = version.manifest.kind
     if kind not in KINDS:
-        raise UnknownKind(f"{version} is of kind {kind!r}; this service knows {', '.join(KINDS)}")
-    module, name = KINDS[kind].split(":")
+        raise UnknownKind(f"{version} is of kind {kind!r}; there are {', '.join(KINDS)}")
+
+
+def load(version: StoredVersion, settings: Settings) -> Model:
+    """Load one version as its kind says, its signature checked first. Raises StartupError."""
+    check_signature(version.manifest, settings.signing_key)
+    check_kind(version)
+    module, name = KINDS[version.manifest.kind].split(":")
     return getattr(import_module(module, __package__), name).load(version, settings)
+
+
+def slowness(version: StoredVersion) -> str | None:
+    """Why a version is too slow for a worker of one thread, a sentence from its manifest; None where it is quick."""
+    manifest = version.manifest
+    runtime = manifest.spec.get("runtime") or {}
+    microseconds = (runtime.get("microseconds") or {}).get(runtime.get("name"))
+    if manifest.kind != "tabular":
+        return f"{version} is of kind {manifest.kind}"
+    if runtime.get("name", "sklearn") == "sklearn":
+        return f"{version} is not compiled"
+    if microseconds is None or microseconds >= QUICK:
+        return f"{version} takes {microseconds or 'an unknown number of'} microseconds a call"
+    return None

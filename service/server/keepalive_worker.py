@@ -4,7 +4,7 @@
 
 A request is collected without blocking until it is whole, so slow clients cost a buffer and no thread; only
 then it is answered, and what the socket does not take at once is sent while others are served. One thread
-cannot do anything beside a slow model: gunicorn.conf.py chooses this class only for stores without any. In
+cannot do anything beside a slow model: worker_class.py chooses this class only for stores without any. In
 return a request that hangs stops the heartbeat, and the master replaces the worker after `timeout`.
 
 Not offered: TLS and HTTP/2 (nginx's work), the pre_request and post_request hooks, endless streams.
@@ -21,14 +21,10 @@ from gunicorn.http.errors import ConfigurationProblem, LimitRequestHeaders, NoMo
 from gunicorn.util import http_date
 from gunicorn.workers.sync import SyncWorker
 
-from ..errors import StartupError
 from ..settings import Settings
-from ..store.versions import Store
 from .connection import Connection, Fixed, believed
 
-__all__ = ["KeepAliveWorker", "choose", "slowness"]
-
-QUICK = 1000  # microseconds a call; one thread answers nobody else meanwhile
+__all__ = ["KeepAliveWorker"]
 
 TICK = 0.5  # seconds between heartbeats, and between looks for who was quiet for too long
 LINGER = 1.0  # seconds a stopping worker still hears its idle connections: a request may be on its way
@@ -265,38 +261,3 @@ class KeepAliveWorker(SyncWorker):
 
 def connection_event(then, connection):
     return lambda _: then(connection)
-
-
-def choose(settings):
-    """(worker class, why, in one sentence), from the manifests alone: WORKER_CLASS, or what suits the store.
-
-    One thread is enough, and faster, where every version in the store is a table compiled and proven quick.
-    """
-    if settings.worker_class:
-        return settings.worker_class, "WORKER_CLASS says so"
-    try:
-        store = Store(settings.store, only=settings.models)
-        every = [store.open(name, version) for name in store.models() for version in store.versions(name)]
-    except (StartupError, OSError, ValueError):
-        return "gthread", "the store cannot be read"
-    for why in filter(None, map(slowness, every)):
-        return "gthread", why
-    if not every:
-        return "gthread", "the store is empty"
-    return (
-        f"{__name__}.{KeepAliveWorker.__name__}",
-        f"every model is compiled and takes less than {QUICK} microseconds a call",
-    )
-
-
-def slowness(stored):
-    """Why one StoredVersion needs threads; None where it does not."""
-    runtime = stored.manifest.spec.get("runtime") or {}
-    took = (runtime.get("microseconds") or {}).get(runtime.get("name"))
-    if stored.manifest.kind != "tabular":
-        return f"{stored} is of kind {stored.manifest.kind}"
-    if runtime.get("name", "sklearn") == "sklearn":
-        return f"{stored} is not compiled"
-    if took is None or took >= QUICK:
-        return f"{stored} takes {took or 'an unknown number of'} microseconds a call"
-    return None

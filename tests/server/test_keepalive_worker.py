@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.support.serving import eventually, gunicorn, live_server, stop
-from service.server.keepalive_worker import choose
+from service.server.worker_class import choose
 from service.settings import Settings
 from service.store.manifest import Manifest
 from service.store.versions import Store

@@ -12,7 +12,7 @@ BIG = 8 * 2**20  # bytes of /big, more than a socket takes at once
 class App:
     def __init__(self):
         # What gunicorn.conf.py asks: are models loaded, what is predicted for how long; and whom it tells of the end.
-        still = SimpleNamespace(start=lambda: None, drain=lambda: None, leave=lambda: None)
+        still = SimpleNamespace(start=lambda **_: None, drain=lambda: None, leave=lambda: None)
         idle = SimpleNamespace(failure=None, admission=SimpleNamespace(oldest=lambda: ("", 0.0)))
         self.extensions = {"daylight": SimpleNamespace(predictor=idle, rollout=still)}
 

@@ -85,8 +85,12 @@ class Rollout:
         self._apply(self.registry.versions())
         self._tell()
 
-    def start(self):
-        """The thread; it ends with the process."""
+    def start(self, *, grace=60.0, workers=None):
+        """Start the thread, which ends with the process.
+
+        grace: seconds that this worker has for leaving. workers: how many the server has; default: as its settings say.
+        """
+        self.grace, self.workers = grace, workers or self.workers
         thread = threading.Thread(target=self._run, name="daylight-rollout", daemon=True)
         thread.start()
         return thread

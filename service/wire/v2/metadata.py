@@ -12,12 +12,12 @@ from typing import Any
 
 import orjson
 
+from ... import __version__
 from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
 from ..adapter import by_capability
 
-__all__ = ["VERSION", "index", "metadata", "server"]
+__all__ = ["index", "metadata", "server"]
 
-VERSION = "0.1.0"  # of Daylight, as pyproject.toml has it
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 FLOATS = {"float32": "FP32", "float16": "FP16"}
 CATEGORIES = {str: "text", bool: "boolean", int: "integer"}
@@ -29,7 +29,7 @@ Tensor = dict[str, Any]
 
 
 def server() -> dict[str, Any]:
-    return {"name": "daylight", "version": VERSION, "extensions": EXTENSIONS}
+    return {"name": "daylight", "version": __version__, "extensions": EXTENSIONS}
 
 
 def metadata(entry: Entry) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""gunicorn's configuration for Daylight, as gunicorn.conf.py and `daylight serve` use it.
+
+    settings = gunicorn_settings()      # {"bind": "127.0.0.1:1200", "workers": 2, ...}
+
+It is a function, because gunicorn reads its configuration again on SIGHUP: the worker class is then chosen anew.
+gunicorn's master runs it, so nothing here may import numpy, scikit-learn or torch: their threads do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from typing import Any
+
+from ..errors import StartupError
+from ..settings import PREFIX, Settings
+from .hooks import Hooks
+from .worker_class import choose
+
+__all__ = ["gunicorn_settings"]
+
+# An idle thread that has to reject a request, or to answer a liveness probe, asks for the interpreter about ten times,
+# and would wait Python's usual 5 ms each time while other threads compute. Workers inherit this.
+SWITCH_INTERVAL = 0.0002  # seconds
+
+
+def gunicorn_settings() -> dict[str, Any]:
+    """{name of a gunicorn setting: value} from Daylight's settings. Ends the process where those are wrong."""
+    try:
+        settings = Settings.from_environ()
+    except StartupError as error:
+        sys.exit(f"daylight refuses to start: {error}")  # a sentence, where an exception would be a traceback
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    # In memory where the system has such a folder: a heartbeat on a slow disk makes a busy worker look dead.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+    # The master's process id stays the same after SIGHUP, and so does the folder.
+    run_folder = settings.run_folder or f"{memory}/daylight-{os.getuid()}-{os.getpid()}"
+    worker_class, reason = choose(settings)
+    return {
+        "bind": settings.bind or f"{settings.host}:{settings.port}",
+        "umask": 0o007,  # of a unix socket: its peers are trusted, so only gunicorn's user and group may connect
+        "backlog": 128,  # a client that waits longer than this behind busy workers has given up already
+        "workers": settings.workers,
+        "worker_class": worker_class,
+        "threads": settings.threads,
+        "worker_connections": settings.max_connections,  # few enough that one worker does not take them all
+        "max_requests": settings.max_requests,
+        "max_requests_jitter": settings.max_requests // 10,  # or all workers would load their models at one moment
+        # Each worker loads its models after the fork: before it, torch and OpenMP would hang the workers.
+        "preload_app": False,
+        "worker_tmp_dir": memory,
+        "raw_env": environment(settings, run_folder),
+        "timeout": 120,  # seconds for a heartbeat, and for one table prediction; a worker that loads has no limit
+        "graceful_timeout": 60,  # seconds that TERM gives to running requests
+        "keepalive": 75,  # seconds, longer than nginx keeps its idle connections (60): else it writes into closed ones
+        "http_parser": "python",  # "auto" takes the C parser where it is installed, which accepts bare LF
+        "limit_request_fields": settings.max_headers,
+        "limit_request_field_size": settings.max_header_bytes,
+        "limit_request_line": 8190,  # bytes: GET /predict?text=... carries the prompt in its first line
+        "secure_scheme_headers": {"X-FORWARDED-PROTO": "https"},  # the one such header that nginx.conf overwrites
+        "forwarder_headers": "",  # no proxy may rename SCRIPT_NAME or PATH_INFO
+        "control_socket_disable": True,  # gunicorn's control socket has no authentication
+        **Hooks(settings, run_folder, worker_class, reason).by_name(),
+    }
+
+
+def environment(settings: Settings, run_folder: str) -> list[str]:
+    """The workers' environment: BLAS, OpenMP and torch would each start a thread for each core in every worker."""
+    threads = [f"{library}_NUM_THREADS={settings.compute_threads}" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
+    return [*threads, f"{PREFIX}RUN_FOLDER={run_folder}"]

@@ -1,0 +1,184 @@
+"""gunicorn's hooks: the checks before the first fork, the run folder, and the beginning and the end of each worker.
+
+    Hooks(settings, run_folder, worker_class, reason).by_name()     # {"on_starting": <function>, ...}
+
+Hooks of the master may import neither numpy nor a model (see config).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import StartupError
+from ..models import check_kind, slowness
+from ..observability.metrics import merge_ended
+from ..settings import Settings
+from ..store.versions import Store, StoredVersion
+from ..web.access.exposure import check_exposure
+from .lifecycle.worker_registry import WorkerRegistry
+from .rolling_reload import new_workers_first, worker_gone
+from .worker_class import KEEP_ALIVE
+
+__all__ = ["Hooks"]
+
+# Exit codes of a worker that end the whole server. gunicorn's own are 3 and 4, and any model may end its process so.
+CANNOT_BOOT, CANNOT_IMPORT = 190, 191
+EXTENSION = "daylight"  # the Services in `app.extensions` (see web.services)
+
+
+class Hooks:
+    """The hooks of one configuration. run_folder: what the workers of this server share while it runs."""
+
+    def __init__(self, settings: Settings, run_folder: str, worker_class: str, reason: str) -> None:
+        self.settings, self.run_folder = settings, run_folder
+        self.worker_class, self.reason = worker_class, reason
+
+    def by_name(self) -> dict[str, Callable[..., None]]:
+        """{gunicorn's name of the hook: the method}."""
+        hooks = (
+            self.on_starting,
+            self.on_reload,
+            self.on_exit,
+            self.pre_exec,
+            self.post_worker_init,
+            self.worker_exit,
+            self.child_exit,
+        )
+        return {hook.__name__: hook for hook in hooks}
+
+    # --- of the master
+
+    def on_starting(self, server: Any) -> None:
+        """Check the whole store before the first fork: what cannot be served is refused here, in one sentence."""
+        server.WORKER_BOOT_ERROR, server.APP_LOAD_ERROR = CANNOT_BOOT, CANNOT_IMPORT
+        try:
+            check_exposure(self.settings, server.cfg.address)
+            store = Store(self.settings.store, only=self.settings.models)
+            for version in map(store.open, store.check()):
+                check_kind(version)
+                version.verify()
+            server.log.info("worker class %s: %s", self.worker_class, self.reason)
+            self.make_run_folder()
+        except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
+            server.log.error("daylight refuses to start: %s", error)
+            sys.exit(CANNOT_BOOT)
+
+    def make_run_folder(self) -> None:
+        """Create the run folder, empty and mode 0700.
+
+        A folder left by a killed master with our process id is deleted; one that we do not own makes mkdir fail, and
+        the server does not start.
+        """
+        if self.settings.run_folder:
+            os.makedirs(self.run_folder, mode=0o700, exist_ok=True)
+        else:
+            shutil.rmtree(self.run_folder, ignore_errors=True)
+            os.mkdir(self.run_folder, mode=0o700)
+        self.registry(os.getpid()).wipe()  # in a container every master has the same process id
+
+    def on_reload(self, server: Any) -> None:
+        """SIGHUP: the new workers are ready before the old ones leave; where they fail, the old ones stay."""
+        new_workers_first(server, self.registry(server.pid), seconds=self.settings.swap_seconds)
+
+    def on_exit(self, server: Any) -> None:
+        """The master ends: remove what the workers shared, unless the operator named the folder."""
+        self.registry(server.pid).wipe()
+        if not self.settings.run_folder:
+            shutil.rmtree(self.run_folder, ignore_errors=True)
+
+    def child_exit(self, server: Any, worker: Any) -> None:
+        """A worker has ended, for whatever reason: deregister it, and keep what it counted."""
+        merge_ended(self.run_folder)
+        worker_gone(worker.pid, self.registry(server.pid))
+
+    def pre_exec(self, server: Any) -> None:
+        """SIGUSR2: start the new master as this one was started, as a module where it was a module.
+
+        Started by the path of its `__main__.py`, Python would put that file's folder first on sys.path, and its
+        modules would hide those of the standard library (gunicorn has a package `http`).
+        """
+        python, program, *rest = server.START_CTX["args"]
+        if os.path.basename(program) == "__main__.py":
+            server.START_CTX["args"] = [python, "-m", module_of(program), *rest]
+
+    def registry(self, master: int) -> WorkerRegistry:
+        return WorkerRegistry(self.run_folder, master=master)
+
+    # --- of a worker
+
+    def post_worker_init(self, worker: Any) -> None:
+        """Models that cannot be loaded end the server at its first start; later, the worker waits for better ones.
+
+        gunicorn ends as a whole when a worker cannot boot. That is right for a first worker, and would be an outage
+        for one that replaces a killed worker while the others answer well. Only the first worker (age 1) ends the
+        server: gunicorn 27 fails on a second boot error while it stops.
+        """
+        services = worker.wsgi.extensions[EXTENSION]
+        predictor, rollout = services.predictor, services.rollout
+        if predictor.failure is not None and worker.age == 1:
+            worker.log.error("daylight refuses to start: %s", predictor.failure)
+            sys.exit(CANNOT_BOOT)
+        if self.worker_class == KEEP_ALIVE and not self.settings.worker_class:
+            predictor.restrict(too_slow)
+        on_term(rollout.drain)
+        end_hanging_worker(worker, predictor.admission)
+        rollout.start(grace=worker.cfg.graceful_timeout, workers=worker.cfg.workers)
+        # While another worker answers, this one takes no requests; without any, this one answers why.
+        while predictor.failure is not None and rollout.others_serve() and worker.alive:
+            worker.notify()
+            time.sleep(0.1)
+
+    def worker_exit(self, server: Any, worker: Any) -> None:
+        """A worker ends by itself: deregister it."""
+        if worker.booted:
+            worker.wsgi.extensions[EXTENSION].rollout.leave()
+
+
+def module_of(program: str) -> str:
+    """The module whose `__main__.py` a path is: gunicorn's, or `daylight serve`'s own."""
+    own = os.path.join(os.path.dirname(__file__), "__main__.py")
+    return __package__ if os.path.exists(program) and os.path.samefile(program, own) else "gunicorn"
+
+
+def too_slow(version: StoredVersion) -> str | None:
+    """Why a version cannot enter a running server whose worker class was chosen for quick models; None if it can."""
+    reason = slowness(version)
+    if reason is None:
+        return None
+    return f"{reason}, and the workers that run serve only quick models: HUP to process {os.getppid()} changes them"
+
+
+def end_hanging_worker(worker: Any, admission: Any) -> None:
+    """Let the worker end itself when a table prediction takes longer than gunicorn's `timeout`.
+
+    A thread cannot be ended, and gthread's heartbeat goes on beside it. The worker's other requests are lost with it;
+    nginx and the client send them again.
+    """
+    heartbeat = worker.notify
+
+    def notify() -> None:
+        name, seconds = admission.oldest()
+        if 0 < worker.cfg.timeout < seconds:
+            worker.log.critical("a prediction of %s has not ended in %.0f s, so this worker does", name, seconds)
+            os.kill(os.getpid(), signal.SIGKILL)  # every other signal waits for the thread
+        heartbeat()
+
+    worker.notify = notify
+
+
+def on_term(call: Callable[[], None]) -> None:
+    """Call a function when SIGTERM begins the worker's end; gunicorn has no hook for that."""
+    previous: Any = signal.getsignal(signal.SIGTERM)
+
+    def handle(number: int, frame: Any) -> None:
+        call()
+        previous(number, frame)
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn sets it: running requests are not interrupted
