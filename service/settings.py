@@ -176,6 +176,14 @@ class Settings:
             raise BadSetting("; ".join(faults))
         return cls(**values)
 
+    @classmethod
+    def read(cls, name, environ=None):
+        """One setting by its field's name; the others are neither read nor checked. Raises BadSetting."""
+        environ = os.environ if environ is None else environ
+        (setting,) = [each for each in fields(cls) if each.name == name]
+        known = {variable(setting): setting}
+        return getattr(cls.from_environ({key: environ[key] for key in known if key in environ}), name)
+
     @property
     def compute_threads(self):
         """Threads of BLAS, OpenMP and torch in each worker, so that workers x threads <= cores."""

@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..models.checkpoints import assemble, misfit, read_config
 from ..store.manifest import Manifest
-from ..store.versions import Store, check_name
+from ..store.versions import check_name
 from .decoder import PRECISIONS, Uncompilable, compile_decoder
 from .open_source_file import open_store
 from .provenance import provenance
@@ -45,7 +45,7 @@ def pack_checkpoint(
     folder,
     *,
     name,
-    store="artifacts",
+    store=None,
     version=None,
     source=None,
     license=None,
@@ -69,7 +69,8 @@ def pack_checkpoint(
     folder = Path(folder)
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
-    with open_store(store).adding(name, version) as draft:
+    store = open_store(store)
+    with store.adding(name, version) as draft:
         write_network(network, draft.folder / weights)
         network.config.save_pretrained(draft.folder)
         tokenizer.save_pretrained(draft.folder)
@@ -86,7 +87,7 @@ def pack_checkpoint(
             provenance=provenance(*LIBRARIES, source=source or folder.name, license=license),
         )
         draft.manifest = proven(draft, manifest, network, tokenizer, prompt)
-    return Store(store).open(draft.model, draft.version)
+    return store.open(draft.model, draft.version)
 
 
 def compiled(network, tokenizer, folder, precision):

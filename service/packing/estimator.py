@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..models.runtimes.sklearn import SklearnRuntime
 from ..models.tables.plan import ColumnPlan
 from ..store.manifest import Manifest
-from ..store.versions import Store, check_name
+from ..store.versions import check_name
 from . import introspection
 from .compilation import compile_model
 from .open_source_file import carry, known_of_written, open_file, open_store
@@ -38,7 +38,7 @@ PROOF_ROWS = 1000
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "pandas", "xgboost", "lightgbm", "onnx", "onnxruntime")
 
 
-def pack(estimator, X=None, y=None, *, name, store="artifacts", version=None, metrics=None, code=(), runtime="auto"):
+def pack(estimator, X=None, y=None, *, name, store=None, version=None, metrics=None, code=(), runtime="auto"):
     """Pack a fitted estimator as a new version of the model `name`, and make it current.
 
     X: DataFrame or ndarray [rows, columns], or texts [rows]; the rows it was fitted on, or
@@ -51,12 +51,13 @@ def pack(estimator, X=None, y=None, *, name, store="artifacts", version=None, me
     """
     check_name(name)
     contract = learn_contract(estimator, X, y, runtime)
-    with open_store(store).adding(name, version) as draft:
+    store = open_store(store)
+    with store.adding(name, version) as draft:
         payload = draft.folder / "model.joblib"
         joblib.dump(estimator, payload)
         known = known_of_written(payload, carry(draft, code))
         draft.manifest = written(draft, contract, metrics, payload=payload.name, **known)
-    return Store(store).open(draft.model, draft.version)
+    return store.open(draft.model, draft.version)
 
 
 def pack_file(
@@ -65,7 +66,7 @@ def pack_file(
     name=None,
     data=None,
     target=(),
-    store="artifacts",
+    store=None,
     version=None,
     metrics=None,
     trust=(),
@@ -84,11 +85,12 @@ def pack_file(
     X, y = read_data(data, list(target))
     contract = learn_contract(opened.estimator, X, y, runtime)
     contract.spec["notes"] += opened.notes
-    with open_store(store).adding(name, version) as draft:
+    store = open_store(store)
+    with store.adding(name, version) as draft:
         shutil.copyfile(path, draft.folder / path.name)
         carry(draft, code)
         draft.manifest = written(draft, contract, metrics, payload=path.name, source=path.name, **opened.known)
-    return Store(store).open(draft.model, draft.version)
+    return store.open(draft.model, draft.version)
 
 
 def read_data(data, target):

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..errors import BadSetting
 from ..models.runtimes import pickles, skops_files
 from ..models.runtimes.bundled_code import FOLDER, carried
 from ..models.runtimes.open_payload import SKOPS
@@ -35,8 +36,19 @@ class Opened:
 
 
 def open_store(root):
-    """The store to pack into, signing with the settings' key."""
-    return Store(root, Settings.from_environ().signing_key)
+    """The store to pack into: `root`, or what DAYLIGHT_STORE names; it signs with DAYLIGHT_SIGNING_KEY.
+
+    Raises ValueError where one of these settings is wrong.
+    """
+    return Store(root or setting("store"), setting("signing_key"))
+
+
+def setting(name):
+    """One of the server's settings, from the environment. Raises ValueError where it is wrong."""
+    try:
+        return Settings.read(name)
+    except BadSetting as error:
+        raise ValueError(str(error)) from None
 
 
 def open_file(path, trust=(), code=()):
@@ -50,7 +62,7 @@ def open_file(path, trust=(), code=()):
     modules = read_code(code)
     with open(path, "rb") as file:
         if path.suffix == SKOPS:
-            types = Settings.from_environ().trusted_types
+            types = setting("trusted_types")
             return Opened(attempt(path, modules, lambda: skops_files.load(file, types)))
         try:
             found = contents(file)

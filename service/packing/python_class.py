@@ -14,7 +14,7 @@ from ..models.python_model import FILES, PythonModel, columns_of, imported, outp
 from ..models.runtimes.sklearn import METHODS
 from ..settings import Settings
 from ..store.manifest import Manifest
-from ..store.versions import Store, StoredVersion, check_name
+from ..store.versions import StoredVersion, check_name
 from .estimator import made_row
 from .open_source_file import carry, open_store
 from .provenance import provenance
@@ -22,7 +22,7 @@ from .provenance import provenance
 __all__ = ["pack_class"]
 
 
-def pack_class(path, *, name=None, files=None, code=(), store="artifacts", version=None, metrics=None):
+def pack_class(path, *, name=None, files=None, code=(), store=None, version=None, metrics=None):
     """Pack "FILE.py:Class" as a new version and make it current.
 
     name: default, the file's. files: a folder handed to the class's `load`. code: further Python
@@ -31,7 +31,8 @@ def pack_class(path, *, name=None, files=None, code=(), store="artifacts", versi
     file, _, kind = str(path).rpartition(":")
     file = Path(file)
     name = check_name(name or file.stem)
-    with open_store(store).adding(name, version) as draft:
+    store = open_store(store)
+    with store.adding(name, version) as draft:
         modules = carry(draft, [file, *code])
         if files is not None:
             shutil.copytree(files, draft.folder / FILES)
@@ -64,7 +65,7 @@ def pack_class(path, *, name=None, files=None, code=(), store="artifacts", versi
         )
         row = getattr(made, "example", None) or made_row(columns)
         draft.manifest = replace(manifest, example=answered(StoredVersion(draft.folder, manifest), row, methods))
-    return Store(store).open(draft.model, draft.version)
+    return store.open(draft.model, draft.version)
 
 
 def described(kind, method):
