@@ -15,7 +15,8 @@ from service import models
 from service.app import create_app
 from service.errors import InvalidParameters
 from service.generation.constraint import Constraints
-from service.generation.params import RULES, SamplingParams
+from service.generation.limits import PARAMETERS
+from service.generation.params import SamplingParams
 from service.generation.sampling import Sampler
 from service.settings import Settings
 from tests.support.tiny_text import END, byte_tokenizer, pack_tiny
@@ -126,7 +127,7 @@ def test_logprobs_are_still_of_the_models_own_probabilities(model):
     params = SamplingParams(4, 0.0, constraint={"type": "regex", "pattern": "[0-9]{4}"}, logprobs=1)
     generation = model.stream("abc", params)
     generation.collect()
-    logprobs = generation._tokens.logprobs
+    logprobs = generation.logprobs()
     assert len(logprobs) == 4
     assert all(one.token != one.top[0][0] and one.logprob < one.top[0][1] for one in logprobs)
 
@@ -227,14 +228,14 @@ def test_another_shape_is_refused_by_name(value):
     with pytest.raises(InvalidParameters) as caught:
         SamplingParams.from_request({"constraint": value}, 8)
     assert caught.value.details[0]["parameter"] == "constraint"
-    assert caught.value.details[0]["expected"] == RULES["constraint"].expected
+    assert caught.value.details[0]["expected"] == PARAMETERS["constraint"].expected
 
 
 def test_nesting_without_end_is_refused_by_name():
     schema = {}
     for _ in range(100_000):
         schema = {"items": schema}
-    assert not RULES["constraint"].accepts({"type": "json_schema", "schema": schema})
+    assert not PARAMETERS["constraint"].accepts({"type": "json_schema", "schema": schema})
     while schema:  # taken apart from outside: the interpreter itself would go down step by step
         schema = schema["items"]
 

@@ -19,9 +19,9 @@ from transformers import (
 )
 
 from service.errors import InvalidParameters, PredictionFailed
-from service.generation import params as params_module
 from service.generation.completion import Generation
 from service.generation.detokenizer import Detokenizer
+from service.generation.limits import PARAMETERS
 from service.generation.params import SamplingParams
 from service.generation.sampling import Sampler, token_logprobs
 
@@ -40,7 +40,7 @@ def test_defaults_and_every_parameter():
 
 
 def test_every_field_has_a_rule():
-    assert [*params_module.RULES, "logprobs"] == [one.name for one in fields(SamplingParams)]
+    assert [*PARAMETERS, "logprobs"] == [one.name for one in fields(SamplingParams)]
 
 
 def test_every_violation_is_reported_at_once():

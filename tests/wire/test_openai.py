@@ -201,7 +201,7 @@ def test_too_much_at_once_is_told_to_wait_before_any_frame(ask):
     answer = ask("completions", PROMPT | {"n": 9, "stream": True})
     assert (answer.status_code, answer.json["error"]["type"]) == (429, "rate_limit_error")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert "are being written" in answer.json["error"]["message"]
+    assert "completions are running" in answer.json["error"]["message"]
 
 
 # --- ends before the end

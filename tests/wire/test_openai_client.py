@@ -66,7 +66,7 @@ def test_its_errors(client):
     assert (caught.value.param, caught.value.type) == ("tools", "invalid_request_error")
     with pytest.raises(openai.UnprocessableEntityError, match="temperature"):
         client.completions.create(prompt="abc", **GREEDY | {"temperature": -1})
-    with pytest.raises(openai.RateLimitError, match="are being written") as refused:
+    with pytest.raises(openai.RateLimitError, match="completions are running") as refused:
         client.completions.create(prompt="abc", n=128, **GREEDY)  # 16 at once and 64 that wait
     assert int(refused.value.response.headers["Retry-After"]) >= 1
 

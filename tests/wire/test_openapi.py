@@ -7,7 +7,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from service.app import create_app
-from service.generation.params import RULES
+from service.generation.limits import PARAMETERS
 from service.packing import pack
 from service.settings import Settings
 from service.wire.v1 import TextEnvelope
@@ -188,12 +188,12 @@ def test_behind_a_prefix_the_document_says_so(client):
 
 
 def test_the_schema_of_sampling_is_that_of_the_rules():
-    assert SAMPLING.keys() == RULES.keys()
+    assert SAMPLING.keys() == PARAMETERS.keys()
     samples = (None, True, -1, 0, 0.5, 1, 1.0, 2, 2.1, 3, "x", "", [1], [-1], ["x"], {}, {"1": 1}, {"x": 1}, {"1": 101})
     for name, schema in SAMPLING.items():
         checker = jsonschema.Draft202012Validator(schema)
         for value in samples:
-            assert checker.is_valid(value) == (value is None or RULES[name].accepts(value)), (name, value)
+            assert checker.is_valid(value) == (value is None or PARAMETERS[name].accepts(value)), (name, value)
 
 
 def test_the_schema_of_texts_has_the_keys_of_the_envelope(client):

@@ -17,6 +17,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from ...capabilities import TextCall
 from ...errors import RequestError
+from ...generation.limits import PARAMETERS
 from ..adapter import Decoded, Request
 from ..marshmallow_fields import Truth, Whole, flat
 
@@ -46,23 +47,6 @@ NEUTRAL = {
 }
 # Other names, or forms, of sampling parameters.
 SAME = {"max_completion_tokens": "max_tokens", "response_format": "constraint"}
-# The parameters of service.generation.params, by the names they have there.
-SAMPLING = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "seed",
-    "stop",
-    "stop_token_ids",
-    "presence_penalty",
-    "frequency_penalty",
-    "repetition_penalty",
-    "logit_bias",
-    "ignore_eos",
-    "constraint",
-)
 
 
 @dataclass(frozen=True)
@@ -213,9 +197,9 @@ def load(schema: Schema, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A body's JSON value -> (the envelope, {sampling parameter: JSON value}). Raises RequestError."""
     if not isinstance(value, dict):
         raise RequestError("expected an object")
-    parameters = {name: value[name] for name in SAMPLING if value.get(name) is not None}
+    parameters = {name: each for name, each in value.items() if name in PARAMETERS and each is not None}
     faults = list(unserved(value))
-    known = IDLE | NEUTRAL.keys() | set(SAMPLING)
+    known = IDLE | NEUTRAL.keys() | PARAMETERS.keys()
     envelope = {}
     try:
         envelope = schema.load({name: member for name, member in value.items() if name not in known})

@@ -7,6 +7,7 @@ What the schema says no to, the column plan refuses too; what only the estimator
 """
 
 from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ...generation.limits import PARAMETERS
 from ..adapter import by_capability
 
 __all__ = ["SAMPLING", "request_schema", "row_schema"]
@@ -22,52 +23,8 @@ TYPES = {
 }
 CATEGORY_TYPES = {str: "string", bool: "boolean", int: "number", float: "number"}
 
-
-PENALTY = {"type": ["number", "null"], "minimum": -2, "maximum": 2}
-STOP = {"type": "string", "minLength": 1, "maxLength": 256}
-TOKEN = {"type": "integer", "minimum": 0, "maximum": 10**9 - 1}
-
-
-def constraint(kind, **members):
-    """What the text must fit: one of the kinds there are."""
-    return {
-        "type": "object",
-        "properties": {"type": {"const": kind}} | members,
-        "required": ["type", *members],
-        "additionalProperties": False,
-    }
-
-
-# Sampling parameters as service.generation.params checks them; null stands for the default.
-SAMPLING = {
-    "max_tokens": {"type": ["integer", "null"], "minimum": 1},
-    "temperature": {"type": ["number", "null"], "minimum": 0},
-    "top_k": {"type": ["integer", "null"], "minimum": 1},
-    "top_p": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
-    "seed": {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1},
-    "stop": {"anyOf": [STOP, {"type": "array", "maxItems": 16, "items": STOP}, {"type": "null"}]},
-    "min_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-    "presence_penalty": PENALTY,
-    "frequency_penalty": PENALTY,
-    "repetition_penalty": {"type": ["number", "null"], "minimum": 0.01, "maximum": 2},
-    "logit_bias": {
-        "type": ["object", "null"],
-        "maxProperties": 1024,
-        "patternProperties": {"^[0-9]{1,9}$": {"type": "number", "minimum": -100, "maximum": 100}},
-        "additionalProperties": False,
-    },
-    "stop_token_ids": {"type": ["array", "null"], "maxItems": 16, "items": TOKEN},
-    "ignore_eos": {"type": ["boolean", "null"]},
-    "constraint": {
-        "anyOf": [
-            {"type": "null"},
-            constraint("json_schema", schema={"type": "object"}),
-            constraint("json_object"),
-            constraint("regex", pattern={"type": "string"}),
-            constraint("choice", choices={"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}),
-        ]
-    },
-}
+# Null stands for a parameter's default.
+SAMPLING = {name: parameter.schema for name, parameter in PARAMETERS.items()}
 
 
 def request_schema(entry):

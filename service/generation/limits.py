@@ -1,0 +1,205 @@
+"""The sampling parameters that requests may set: one table of their names, limits and forms, for every dialect.
+
+    PARAMETERS["top_p"].expected           # "a number above 0, at most 1"
+    PARAMETERS["top_p"].schema             # {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1}
+    PARAMETERS["top_p"].accepts(1.5)       # False
+
+Names are spelled as OpenAI spells them. This module is a leaf: it imports nothing of Daylight's, so that dialects can
+describe the parameters without knowing what samples.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["PARAMETERS", "Parameter"]
+
+MAX_STOPS = 16
+MAX_STOP_LENGTH = 256  # characters; a stream holds back up to so many for a stop string that may have begun
+MAX_SEED = 2**63 - 1
+MAX_BIASES = 1024
+MAX_BIAS = 100
+MAX_TOKEN_DIGITS = 9
+MAX_TOKEN_ID = 10**MAX_TOKEN_DIGITS - 1
+MAX_CONSTRAINT = 16_384  # characters of a constraint as JSON: a grammar may look at each of them for every token
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """expected: the values it takes, in words. schema: as JSON Schema (draft 2020-12), null standing for the default.
+
+    accepts: whether a JSON value, not null, is one of them. read: an accepted value -> the one that is kept.
+    """
+
+    expected: str
+    schema: Schema
+    accepts: Callable[[Any], bool]
+    read: Callable[[Any], Any] = lambda value: value
+
+
+def number(lowest: float, highest: float | None = None, *, whole: bool = False, above: bool = False) -> Parameter:
+    """A number in a range. whole: as in JSON Schema, 16.0 is one. above: `lowest` itself is not accepted."""
+    noun = "a whole number" if whole else "a number"
+    if highest is None:
+        expected = f"{noun}, {lowest} or more"
+    elif above:
+        expected = f"{noun} above {lowest}, at most {highest}"
+    else:
+        expected = f"{noun} from {lowest} to {highest}"
+    schema: Schema = {
+        "type": ["integer" if whole else "number", "null"],
+        "exclusiveMinimum" if above else "minimum": lowest,
+    }
+    if highest is not None:
+        schema["maximum"] = highest
+
+    def accepts(value: Any) -> bool:
+        return (
+            is_number(value)
+            and (not whole or value == int(value))
+            and (value > lowest if above else value >= lowest)
+            and (highest is None or value <= highest)
+        )
+
+    return Parameter(expected, schema, accepts, int if whole else float)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number that a float can hold; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
+TOKEN_ID = number(0, MAX_TOKEN_ID, whole=True)
+BIAS = number(-MAX_BIAS, MAX_BIAS)
+PENALTY = number(-2, 2)
+
+
+def is_stop(value: Any) -> bool:
+    strings = [value] if isinstance(value, str) else value
+    return (
+        isinstance(strings, list)
+        and len(strings) <= MAX_STOPS
+        and all(isinstance(string, str) and 0 < len(string) <= MAX_STOP_LENGTH for string in strings)
+    )
+
+
+def is_logit_bias(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) <= MAX_BIASES
+        and all(token.isascii() and token.isdigit() and len(token) <= MAX_TOKEN_DIGITS for token in value)
+        and all(map(BIAS.accepts, value.values()))
+    )
+
+
+def is_token_ids(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= MAX_STOPS and all(map(TOKEN_ID.accepts, value))
+
+
+def is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def is_string(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def is_choices(value: Any) -> bool:
+    """At least one string, none of them empty."""
+    return isinstance(value, list) and bool(value) and all(isinstance(choice, str) and choice for choice in value)
+
+
+# Type of constraint -> its members besides the type: (name, schema, test).
+CONSTRAINTS: dict[str, list[tuple[str, Schema, Callable[[Any], bool]]]] = {
+    "json_schema": [("schema", {"type": "object"}, is_object)],
+    "json_object": [],
+    "regex": [("pattern", {"type": "string"}, is_string)],
+    "choice": [
+        ("choices", {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}, is_choices),
+    ],
+}
+
+
+def is_constraint(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str) or value["type"] not in CONSTRAINTS:
+        return False
+    members = CONSTRAINTS[value["type"]]
+    if value.keys() != {"type", *(name for name, _, _ in members)}:
+        return False
+    if not all(accepts(value[name]) for name, _, accepts in members):
+        return False
+    try:
+        return len(json.dumps(value)) <= MAX_CONSTRAINT
+    except RecursionError:
+        return False
+
+
+def constraint_schema(kind: str) -> Schema:
+    members = {name: schema for name, schema, _ in CONSTRAINTS[kind]}
+    return {
+        "type": "object",
+        "properties": {"type": {"const": kind}} | members,
+        "required": ["type", *members],
+        "additionalProperties": False,
+    }
+
+
+def without_null(schema: Schema) -> Schema:
+    """The schema of a number that has no default."""
+    return schema | {"type": schema["type"][0]}
+
+
+STOP = {"type": "string", "minLength": 1, "maxLength": MAX_STOP_LENGTH}
+
+PARAMETERS = {
+    "max_tokens": number(1, whole=True),
+    "temperature": number(0),
+    "top_k": number(1, whole=True),
+    "top_p": number(0, 1, above=True),
+    "seed": number(0, MAX_SEED, whole=True),
+    "stop": Parameter(
+        f"a string, or a list of at most {MAX_STOPS}, each of 1 to {MAX_STOP_LENGTH} characters",
+        {"anyOf": [STOP, {"type": "array", "maxItems": MAX_STOPS, "items": STOP}, {"type": "null"}]},
+        is_stop,
+        lambda value: (value,) if isinstance(value, str) else tuple(value),
+    ),
+    "min_p": number(0, 1),
+    "presence_penalty": PENALTY,
+    "frequency_penalty": PENALTY,
+    "repetition_penalty": number(0.01, 2),  # far below, the odds it makes are beyond every float
+    "logit_bias": Parameter(
+        f"an object of at most {MAX_BIASES} token ids, each with {BIAS.expected}",
+        {
+            "type": ["object", "null"],
+            "maxProperties": MAX_BIASES,
+            "patternProperties": {f"^[0-9]{{1,{MAX_TOKEN_DIGITS}}}$": without_null(BIAS.schema)},
+            "additionalProperties": False,
+        },
+        is_logit_bias,
+        lambda value: {int(token): float(bias) for token, bias in value.items()},
+    ),
+    "stop_token_ids": Parameter(
+        f"a list of at most {MAX_STOPS} token ids",
+        {"type": ["array", "null"], "maxItems": MAX_STOPS, "items": without_null(TOKEN_ID.schema)},
+        is_token_ids,
+        lambda value: tuple(map(int, value)),
+    ),
+    "ignore_eos": Parameter("true or false", {"type": ["boolean", "null"]}, lambda value: isinstance(value, bool)),
+    "constraint": Parameter(
+        "an object with a type of json_schema (and schema, an object), json_object, regex (and pattern, a string) "
+        f"or choice (and choices, a list of strings), at most {MAX_CONSTRAINT} characters of JSON",
+        {"anyOf": [{"type": "null"}, *map(constraint_schema, CONSTRAINTS)]},
+        is_constraint,
+    ),
+}
