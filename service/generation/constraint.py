@@ -1,134 +1,152 @@
-"""Constrained output: text that fits a JSON schema, a pattern or a choice, whatever the model would rather write.
+"""Constrained output: text that fits a JSON schema, a pattern or a choice, whatever the model finds more probable.
 
-constraints = Constraints(tokenizer.to_str(), vocabulary_size=49152, eos_ids={2})
-guide = constraints.guide({"type": "choice", "choices": ["yes", "no"]})     # raises InvalidParameters
-guide.masked(logits), guide.accept(token)                                   # one step of one row
+    constraints = Constraints(tokenizer.to_str, vocabulary_size=49152, eos_ids={2})
+    guide = constraints.guide({"type": "choice", "choices": ["yes", "no"]})     # raises InvalidParameters
+    guide.masked(logits), guide.accept(token)                                   # one step of one sequence
 
-Grammars are tried out in a process of their own, once for all who ask the same, and compiled on the thread of
-whoever asks; the engine's thread only follows them.
+Each grammar is tried out once in a process of its own, and compiled on the thread of the request; the engine's thread
+only follows it.
 """
+
+from __future__ import annotations
 
 import json
 import subprocess
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InvalidParameters
 
+if TYPE_CHECKING:
+    from llguidance import LLMatcher, LLTokenizer
+
 __all__ = ["Constraints", "Guide"]
 
-KEPT = 256  # verdicts
+CACHED_VERDICTS = 256
 PROGRAM = Path(__file__).with_name("grammar.py")
 TOO_COMPLEX = "it is too complex"
-PATIENCE = 30  # seconds for a trial whose processor time is bounded, on a machine that is busy otherwise
+TRIAL_TIMEOUT = 30  # seconds; a trial's processor time is bounded, but the machine may be busy
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a trial: the grammar; or the reason why the constraint cannot be followed, "" where it can."""
+
+    grammar: str = ""
+    reason: str = ""
 
 
 class Constraints:
-    """Those of one model: no weight at all before the first, then llguidance and its copy of the vocabulary."""
+    """The constraints of one model. llguidance and its copy of the vocabulary are loaded at the first one."""
 
-    def __init__(self, tokenizer_json, *, vocabulary_size, eos_ids):
-        """tokenizer_json: a function that gives the text of a tokenizer.json."""
+    def __init__(self, tokenizer_json: Callable[[], str], *, vocabulary_size: int, eos_ids: Iterable[int]) -> None:
+        """tokenizer_json: returns the text of a tokenizer.json."""
         self._tokenizer_json, self._vocabulary_size, self._eos_ids = tokenizer_json, vocabulary_size, sorted(eos_ids)
-        self._tokenizer = None
-        self._verdicts = OrderedDict()  # constraint as JSON -> (its grammar, or None; why there is none)
-        self._lock = threading.Lock()  # over _verdicts
-        self._reading = threading.Lock()  # over _tokenizer, which takes half a second to make
+        self._tokenizer: LLTokenizer | None = None  # made when it is first needed: that takes half a second
+        self._tokenizer_lock = threading.Lock()
+        self._verdicts: OrderedDict[str, Verdict] = OrderedDict()  # by the constraint as JSON
+        self._verdicts_lock = threading.Lock()
 
-    def guide(self, constraint):
+    def guide(self, constraint: dict[str, Any]) -> Guide:
         """A Guide of a new text. Raises InvalidParameters where the constraint cannot be followed."""
         from .grammar import matcher
 
-        described, why = self._verdict(constraint)
-        if why:
-            raise refused(why)
+        verdict = self._verdict(constraint)
+        if verdict.reason:
+            raise refusal(verdict.reason)
         try:
-            # For each text anew: copies share the states found so far, and a bound on how many there may be.
-            return Guide(matcher(self._vocabulary(), described))
+            # A new matcher for each text: copies of one share the parser's states, and the bound on their number.
+            return Guide(matcher(self._vocabulary(), verdict.grammar))
         except ValueError as error:
-            raise refused(str(error)) from None
+            raise refusal(str(error)) from None
 
-    def _verdict(self, constraint):
+    def _verdict(self, constraint: dict[str, Any]) -> Verdict:
         key = json.dumps(constraint)
-        with self._lock:
-            found = self._verdicts.get(key)
-        found = found or judged(constraint)
-        with self._lock:
-            self._verdicts[key] = found
+        with self._verdicts_lock:
+            verdict = self._verdicts.get(key)
+        verdict = verdict or try_out(constraint)
+        with self._verdicts_lock:
+            self._verdicts[key] = verdict
             self._verdicts.move_to_end(key)
-            if len(self._verdicts) > KEPT:
+            if len(self._verdicts) > CACHED_VERDICTS:
                 self._verdicts.popitem(last=False)
-        return found
+        return verdict
 
-    def _vocabulary(self):
+    def _vocabulary(self) -> LLTokenizer:
         """The model's tokens as llguidance knows them. Raises ValueError for a tokenizer that it cannot read."""
         from llguidance import LLTokenizer
 
         if not self._eos_ids:
             raise ValueError("this model has no end token, so nothing could end a constrained text")
-        with self._reading:
+        with self._tokenizer_lock:
             if self._tokenizer is None:
-                given = self._tokenizer_json()
-                self._tokenizer = LLTokenizer(given, n_vocab=self._vocabulary_size, eos_token=self._eos_ids)
+                self._tokenizer = LLTokenizer(
+                    self._tokenizer_json(), n_vocab=self._vocabulary_size, eos_token=self._eos_ids
+                )
             return self._tokenizer
 
 
 class Guide:
-    """What may come next in one text. For the engine's thread."""
+    """The tokens that may come next in one text. For the engine's thread."""
 
-    def __init__(self, matcher):
+    def __init__(self, matcher: LLMatcher) -> None:
         self._matcher = matcher
 
-    def masked(self, scores):
-        """scores: float array [vocabulary], not changed -> the same with minus infinity where a token may not come.
+    def masked(self, scores: np.ndarray) -> np.ndarray:
+        """scores: float array [vocabulary], not changed -> the same with -inf for each token that may not come.
 
-        An end token may come only where the text is whole. Raises InvalidParameters where following it takes too long.
+        An end token may come only where the text is whole. Raises InvalidParameters where a step takes too long.
         """
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
         self._check()
         allowed = np.unpackbits(bits, count=len(scores), bitorder="little")
         return np.where(allowed, scores, -np.inf)
 
-    def accept(self, token):
-        """The token was written."""
+    def accept(self, token: int) -> None:
+        """The token was sampled."""
         self._matcher.consume_token(token)
         self._check()
 
-    def _check(self):
+    def _check(self) -> None:
         if self._matcher.is_error():
-            raise refused("it became too complex while the text was written")
+            raise refusal("it became too complex while the text was generated")
 
 
-def judged(constraint):
-    """(its grammar, None), after a trial in a process of its own; or (None, why it cannot be had)."""
+def try_out(constraint: dict[str, Any]) -> Verdict:
+    """Make a constraint's grammar and follow it for a few tokens, in a process that can be killed."""
     from .grammar import grammar
 
     try:
-        described = grammar(constraint)
+        text = grammar(constraint)
     except ValueError as error:
-        return None, str(error)
+        return Verdict(reason=str(error))
     try:
-        done = subprocess.run(
+        trial = subprocess.run(
             [sys.executable, "-I", str(PROGRAM)],
-            input=described.encode(),
+            input=text.encode(),
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=TRIAL_TIMEOUT,
             check=False,
             env={},
         )
     except subprocess.TimeoutExpired:
-        return None, TOO_COMPLEX
-    if done.returncode == 0:
-        return described, None
-    told = done.stderr.decode(errors="replace").strip()
-    return None, told if done.returncode == 1 and told else TOO_COMPLEX  # killed at its bounds
+        return Verdict(reason=TOO_COMPLEX)
+    if trial.returncode == 0:
+        return Verdict(text)
+    message = trial.stderr.decode(errors="replace").strip()
+    # Another status than 1: the process was killed at its bounds.
+    return Verdict(reason=message if trial.returncode == 1 and message else TOO_COMPLEX)
 
 
-def refused(why):
+def refusal(reason: str) -> InvalidParameters:
     expected = "a constraint that can be followed"
     return InvalidParameters(
-        f"constraint: {why}", details=[{"parameter": "constraint", "expected": expected, "got": why}]
+        f"constraint: {reason}", details=[{"parameter": "constraint", "expected": expected, "got": reason}]
     )

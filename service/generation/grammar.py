@@ -1,52 +1,66 @@
-"""What a constraint allows, as a grammar that llguidance follows token by token; bounded in time and memory.
+"""A constraint as a grammar that llguidance follows token by token, bounded in time and memory.
 
-matcher(tokenizer, grammar({"type": "choice", "choices": ["yes", "no"]}))      # an LLMatcher, or a ValueError
+    matcher(tokenizer, grammar({"type": "choice", "choices": ["yes", "no"]}))      # an LLMatcher, or a ValueError
 
-It is also a program: it reads a grammar and tries it out, in a process that can be killed. Within the bounds below
-a few lines of JSON still ask for an automaton of millions of states ("multipleOf": 62615533).
+This file is also a program: it reads a grammar from its standard input and tries it out, in a process that can be
+killed. Even within llguidance's own bounds, a few lines of JSON can ask for an automaton of millions of states
+("multipleOf": 62615533).
 """
+
+from __future__ import annotations
 
 import json
 import resource
 import sys
+from typing import TYPE_CHECKING, Any
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
+if TYPE_CHECKING:
+    from llguidance._lib import JsonCompileOptions
+
 __all__ = ["grammar", "matcher"]
 
-TRIAL_SECONDS, TRIAL_BYTES = 2, 2**30  # processor time and addresses
-WALK = 40  # bytes of a text, as a trial
+TRIAL_SECONDS, TRIAL_BYTES = 2, 2**30  # of processor time and of address space
+TRIAL_TOKENS = 40  # single bytes
 
-# JSON is written as Python writes it. Were any white space allowed, small models would write nothing else.
-JSON = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": ", "lenient": False}
+# JSON is written as Python writes it: where any white space is allowed, small models generate nothing else.
+JSON_STYLE: JsonCompileOptions = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "lenient": False,
+}
 
 
-def grammar(constraint):
-    """A constraint as SamplingParams holds it -> a grammar: a string. It is not checked."""
+def grammar(constraint: dict[str, Any]) -> str:
+    """SamplingParams.constraint as a grammar, which is not checked yet. Raises ValueError."""
     match constraint:
         case {"type": "json_schema", "schema": schema}:
-            return LLMatcher.grammar_from_json_schema(schema, overrides=JSON)
+            return LLMatcher.grammar_from_json_schema(schema, overrides=JSON_STYLE)
         case {"type": "json_object"}:
-            return LLMatcher.grammar_from_json_schema({"type": "object"}, overrides=JSON)
+            return LLMatcher.grammar_from_json_schema({"type": "object"}, overrides=JSON_STYLE)
         case {"type": "regex", "pattern": pattern}:
             return LLMatcher.grammar_from_regex(pattern)
         case {"type": "choice", "choices": choices}:
-            return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(one) for one in choices))
+            return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(choice) for choice in choices))
+        case _:
+            raise ValueError(f"there is no constraint of type {constraint.get('type')!r}")
 
 
-def matcher(tokenizer, grammar):
-    """An LLMatcher at its beginning. Raises ValueError saying what is wrong with the grammar."""
-    # The first mask costs more than all others: it is made here, on the thread of whoever asks.
-    made = LLMatcher(tokenizer, grammar, log_level=0, limits=limits())
-    if not made.is_error():
-        made.compute_bitmask()
-    if made.is_error():
-        raise ValueError(told(made.get_error()))
-    return made
+def matcher(tokenizer: LLTokenizer, grammar: str) -> LLMatcher:
+    """An LLMatcher at the start of a text. Raises ValueError that says what is wrong with the grammar."""
+    new = LLMatcher(tokenizer, grammar, log_level=0, limits=limits())
+    # The first mask takes longer than all others together: it is computed on the request's thread, not the engine's.
+    if not new.is_error():
+        new.compute_bitmask()
+    if new.is_error():
+        raise ValueError(first_error(new.get_error()))
+    return new
 
 
-def limits():
-    """Far above what schemas of programs need. A mask is made between two steps that everybody waits for."""
+def limits() -> LLParserLimits:
+    """Far above what real programs' schemas need. All running sequences wait while a mask is computed."""
     return LLParserLimits(
         initial_lexer_fuel=500_000,
         step_lexer_fuel=100_000,
@@ -57,36 +71,35 @@ def limits():
     )
 
 
-def told(error):
-    """llguidance's own words, without the line of the grammar it points at."""
+def first_error(error: str) -> str:
+    """llguidance's own words, without the line of the grammar that they point at."""
     if error.startswith("NoExtension"):
         return "no text can satisfy it"
     lines = [line.strip() for line in error.splitlines()]
-    words = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] or lines
-    return words[0].partition(" (in ")[0][:200]
+    messages = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] or lines
+    return messages[0].partition(" (in ")[0][:200]
 
 
-def walk(matcher):
-    """Write a text of a few bytes, any that may come. Raises ValueError where that is too much work already."""
-    for place in range(WALK):
-        allowed = [
-            8 * at + bit for at, byte in enumerate(matcher.compute_bitmask()) for bit in range(8) if byte >> bit & 1
-        ]
+def follow(matcher: LLMatcher) -> None:
+    """Generate a text of a few allowed bytes. Raises ValueError where that exceeds the limits already."""
+    for step in range(TRIAL_TOKENS):
+        mask = matcher.compute_bitmask()
+        allowed = [8 * index + bit for index, byte in enumerate(mask) for bit in range(8) if byte >> bit & 1]
         if not matcher.is_error():
             if matcher.is_stopped() or not allowed:
                 return
-            matcher.consume_token(allowed[place % len(allowed)])
+            matcher.consume_token(allowed[step % len(allowed)])
         if matcher.is_error():
             raise ValueError("it is too complex")
 
 
-def main():
+def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (TRIAL_SECONDS, TRIAL_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (TRIAL_BYTES, TRIAL_BYTES))
     try:
-        walk(matcher(LLTokenizer("byte"), sys.stdin.buffer.read().decode()))
+        follow(matcher(LLTokenizer("byte"), sys.stdin.buffer.read().decode()))
     except ValueError as error:
-        sys.exit(f"{error}")
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
