@@ -51,9 +51,11 @@ REQUESTS ?= 1000000
 test-faults: install test-tools system-tools ## Kill workers, fill the disk, move the clock, swap and ask without end: who notices?
 	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/server/test_lifecycle.py
 
-lint: test-tools ## Check style and formatting.
+lint: test-tools ## Check style, formatting, types, and the arrows between the packages.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: install artifacts ## Ratios: one row through the server, and the column plan, each against the bare alternative.
 	$(BIN)/python -m benchmarks.one_row
