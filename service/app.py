@@ -51,5 +51,5 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
         except StartupError as error:
             log.error("not ready: %s", error)
     services = app.extensions[EXTENSION] = Services(predictor, rollout, Meter(settings.run_folder))
-    app.wsgi_app = Middleware(app.wsgi_app, services, settings)
+    app.wsgi_app = Middleware(app.wsgi_app, services, settings)  # type: ignore[method-assign]  # as Flask's docs do
     return app

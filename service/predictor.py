@@ -1,27 +1,34 @@
-"""This worker's loaded models: find one, let a request in or turn it away, predict.
+"""The models of one worker: find one, admit a request or reject it, run it.
 
     predictor = Predictor(settings)
-    predictor.load()                                    # StartupError says why not
-    predictor.run(predictor.find("tumour"), TableCall(rows), context)     # TabularAnswer
+    predictor.load()                                                    # StartupError says why not
+    predictor.run(predictor.find("tumour"), TableCall(rows), context)   # TabularAnswer
 
-One Predictor a worker, built after the fork. Reading it takes no lock: the models are
-in one dict that is replaced whole, never changed. Which versions they are, and when others
-take their place, service.server.lifecycle.rollout decides.
+There is one Predictor in each worker, built after the fork. Finding a model takes no lock: the models are in one dict
+that is replaced whole, never changed. Which versions it holds, and when others take their place, is decided by
+server.lifecycle.rollout.
 """
+
+from __future__ import annotations
 
 import logging
 import math
 import threading
+from collections.abc import Callable, Mapping
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from . import models
-from .capabilities import CAPABILITIES
-from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, StartupError
+from .capabilities import CAPABILITIES, Capability
+from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, ServiceError, StartupError
 from .generation.request import GenerationRequest
 from .scheduling.admission import Admission
 from .scheduling.cancellation import Cancellations
-from .settings import PREFIX
-from .store.versions import Store
+from .settings import PREFIX, Settings
+from .store.versions import Store, StoredVersion
+
+if TYPE_CHECKING:
+    from .models.base import Answer, Model
 
 __all__ = ["Predictor"]
 
@@ -31,27 +38,33 @@ RETRY_SECONDS = 2.0
 
 
 class Predictor:
-    """The models of one worker. `failure` is None, or the StartupError that keeps it from being ready."""
+    """The models of one worker.
 
-    def __init__(self, settings):
+    failure: None, or the error that keeps the worker from being ready. refused: {name: {"version", "reason"}} of
+    versions that may not take a model's place. draining: whether the worker is about to leave.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings.store, only=settings.models)
-        self.failure = ModelNotReady("the models are being loaded")
-        self._models = {}
-        self._others = {}  # (name, version) -> model, for versions that are not current; replaced whole
-        self.refused = {}  # name -> {"version", "reason"} of what may not take a model's place; replaced whole
+        self.failure: StartupError | ServiceError | None = ModelNotReady("the models are being loaded")
+        self.refused: Mapping[str, dict[str, Any]] = {}  # replaced whole
         self.draining = False
-        self.unfit = lambda stored: None  # why this process cannot serve a StoredVersion: a sentence
-        self._loading = threading.Lock()
         self.admission = Admission(settings.threads, settings.max_wait)
         self.cancellations = Cancellations(settings.run_folder)
+        self._models: dict[str, Model] = {}  # current versions by name; replaced whole
+        self._others: dict[tuple[str, str], Model] = {}  # (name, version) -> a version that is not current
+        self._unfit: Callable[[StoredVersion], str | None] = lambda version: None
+        self._loading = threading.Lock()
+
+    # --- whether it is ready
 
     @property
-    def ready(self):
+    def ready(self) -> bool:
         return self.why_not is None
 
     @property
-    def why_not(self):
+    def why_not(self) -> str | None:
         """None where every model is loaded, proven and alive, and this worker stays; else the reason: a sentence."""
         if self.failure is not None:
             return str(self.failure)
@@ -62,51 +75,59 @@ class Predictor:
         failed = [f"{model.name}: {model.failure}" for model in self._models.values() if model.failure is not None]
         return "; ".join(failed) or None
 
-    def load(self, versions=None):
-        """Load, prove and warm one version of every model; `versions`: {name: version}, or the current ones.
+    def _check_ready(self) -> None:
+        if self.failure is not None:
+            raise ModelNotReady(
+                "not ready: the models are not loaded; the server's log says why", retry_after=math.ceil(RETRY_SECONDS)
+            )
+
+    # --- loading, for the rollout
+
+    def load(self, versions: Mapping[str, str] | None = None) -> None:
+        """Load, prove and warm one version of every model. versions: {name: version}; None: the current ones.
 
         Raises StartupError; then nothing is served.
         """
         try:
             names = self.store.check() if versions is None else sorted(versions)
-            loaded = {name: self.open(name, versions and versions[name]) for name in names}
+            loaded = {name: self.open(name, versions[name] if versions else None) for name in names}
             self.check(loaded)
-            self._models = loaded
-            self.failure = None
         except StartupError as error:
             self.failure = error
             raise
+        self._models = loaded
+        self.failure = None
 
-    def open(self, name, version=None):
-        """Load and prove a version (default: the current one), its digests checked: a Model that serves nobody yet.
+    def open(self, name: str, version: str | None = None) -> Model:
+        """Load and prove a version (None: the current one), its digests checked: a Model that is not served yet.
 
         Raises StartupError.
         """
         stored = self.store.open(name, version)
-        why = self.unfit(stored)
-        if why:
-            raise StartupError(why)
+        reason = self._unfit(stored)
+        if reason:
+            raise StartupError(reason)
         model = models.load(stored, self.settings)
         model.warm_up()
         model.optimize(self.settings)
         log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
         return model
 
-    def restrict(self, unfit):
-        """Refuse versions that this process cannot serve. unfit: StoredVersion -> the reason, or None."""
-        self.unfit = unfit
-
-    def prepare(self, name, version):
-        """`open` for a version that is to take its place beside those that serve. Raises StartupError."""
+    def prepare(self, name: str, version: str) -> Model:
+        """`open` for a version that is to take its place beside the served ones. Raises StartupError."""
         with self._loading:
             model = self.open(name, version)
         self.check({**self._models, name: model})
         return model
 
-    def check(self, loaded):
+    def restrict(self, unfit: Callable[[StoredVersion], str | None]) -> None:
+        """Refuse versions that this process cannot serve. unfit: the reason against a version, or None."""
+        self._unfit = unfit
+
+    def check(self, loaded: Mapping[str, Model]) -> None:
         """Check that {name: model} can be served together. Raises BadSetting."""
         for capability in CAPABILITIES:
-            name = getattr(self.settings, capability.default_setting)
+            name = self._default_name(capability)
             if name and (name not in loaded or capability not in loaded[name].capabilities):
                 raise BadSetting(
                     f"{PREFIX}{capability.default_setting.upper()} names {name!r}, and the store holds no model of "
@@ -116,44 +137,51 @@ class Predictor:
             if self.settings.threads < model.min_threads:
                 raise BadSetting(f"THREADS={self.settings.threads}: {model.name} needs at least {model.min_threads}")
 
-    def without(self, name):
+    def without(self, name: str) -> None:
         """Raises BadSetting where the models cannot be served without this one."""
         self.check({other: model for other, model in self._models.items() if other != name})
 
-    def serving(self):
+    def serving(self) -> Mapping[str, Model]:
         """{name: Model} of what answers where no version is named; to be read only."""
         return self._models
 
-    def swap(self, changes):
-        """Let these models answer from the next request on: {name: a prepared Model, or None for no more}.
+    def swap(self, changes: Mapping[str, Model | None]) -> None:
+        """Serve these models from the next request on: {name: a prepared Model, or None to stop serving it}.
 
-        Requests that have found an old one keep it to their end, and the last of them lets it go.
+        Requests that have found an old one keep it to their end; it is freed after the last of them.
         """
         changed = {**self._models, **changes}
-        self._models = {name: changed[name] for name in sorted(changed) if changed[name] is not None}
+        self._models = {name: model for name, model in sorted(changed.items()) if model is not None}
 
-    def forget_removed(self):
-        """Let go of versions that were asked for once and are in the store no more."""
-        gone = [key for key in self._others if not (self.store.root / key[0] / key[1]).is_dir()]
-        if gone and self._loading.acquire(blocking=False):
+    def refuse(self, refused: Mapping[str, dict[str, Any]]) -> None:
+        """Tell callers which versions were refused, and why: {name: {"version", "reason"}}."""
+        self.refused = refused
+
+    def fail(self, error: StartupError) -> None:
+        """This worker cannot serve what was decided: it answers 503 until it has loaded its models anew."""
+        self.failure = error
+
+    def forget_removed(self) -> None:
+        """Free versions that a request named once and that are in the store no more."""
+        removed = [key for key in self._others if not (self.store.root / key[0] / key[1]).is_dir()]
+        if removed and self._loading.acquire(blocking=False):
             try:
-                self._others = {key: model for key, model in self._others.items() if key not in gone}
+                self._others = {key: model for key, model in self._others.items() if key not in removed}
             finally:
                 self._loading.release()
 
-    def drain(self):
-        """This worker leaves: not ready any more. What it has taken it still answers."""
+    def drain(self) -> None:
+        """This worker leaves: it is not ready any more, and still answers the requests it has."""
         self.draining = True
 
-    def end_texts(self, *replaced):
-        """End every text that is being written, where it is, as cancelled: the time for leaving is up.
-
-        replaced: models that were swapped out and may still be writing.
-        """
-        for model in [*self._models.values(), *self._others.values(), *replaced]:
+    def end_texts(self, *retired: Model) -> None:
+        """End all generations that are running, as cancelled. retired: models that were swapped out."""
+        for model in [*self._models.values(), *self._others.values(), *retired]:
             model.stop()
 
-    def find(self, name, version=None):
+    # --- for requests
+
+    def find(self, name: str, version: str | None = None) -> Model:
         """A loaded model. Raises ModelNotFound or ModelNotReady."""
         self._check_ready()
         model = self._models.get(name)
@@ -163,30 +191,30 @@ class Predictor:
                     "{name} version {version} is refused: {reason}".format(name=name, **self.refused[name])
                 )
             raise ModelNotFound(f"there is no model {name!r}; there are {', '.join(self._models)}")
-        return model if version in (None, model.version) else self._version(model, version)
+        return model if version in (None, model.version) else self._version(name, version)
 
-    def _version(self, current, version):
+    def _version(self, name: str, version: str) -> Model:
         """A version that is not the current one: loaded at its first request, then kept for the next."""
-        key = (current.name, version)
+        key = (name, version)
         if key in self._others:
             return self._others[key]
         with self._loading:
             if key not in self._others:
-                loaded = [*self._others.items(), (key, self._loaded_version(*key))]
+                loaded = [*self._others.items(), (key, self._load_version(*key))]
                 self._others = dict(loaded[-self.settings.kept_versions :])
             return self._others[key]
 
-    def _loaded_version(self, name, version):
+    def _load_version(self, name: str, version: str) -> Model:
         try:
-            found = self.store.versions(name)
-            if version not in found:
-                raise ModelNotFound(f"{name} has no version {version!r}; it has {', '.join(found)}")
+            versions = self.store.versions(name)
+            if version not in versions:
+                raise ModelNotFound(f"{name} has no version {version!r}; it has {', '.join(versions)}")
             return self.open(name, version)
         except StartupError as error:
             log.error("%s version %s cannot be served: %s", name, version, error)
             raise ModelNotReady(f"{name} version {version} cannot be served; the server's log says why") from None
 
-    def default(self, capability):
+    def default(self, capability: Capability) -> Model:
         """The model that answers where a request names none: the setting's, else the only one that has it.
 
         Raises ModelNotReady, or RequestError naming the candidates.
@@ -202,22 +230,22 @@ class Predictor:
             f"several models serve {capability.noun} ({names}) and none is the default; name one in the URL"
         )
 
-    def _candidates(self, capability):
+    def _candidates(self, capability: Capability) -> list[Model]:
         """The models of which one may answer where a request names none."""
         name = self._default_name(capability)
         return [
             model for model in self._models.values() if capability in model.capabilities and name in ("", model.name)
         ]
 
-    def _default_name(self, capability):
+    def _default_name(self, capability: Capability) -> str:
         """The name in the capability's setting; "" without one."""
         return getattr(self.settings, capability.default_setting) if capability.default_setting else ""
 
-    def catalogue(self):
+    def catalogue(self) -> list[dict[str, Any]]:
         """What is served, for people and for discovery: one dict a model, sorted by name."""
         return [self.entry(model) for model in self._models.values()]
 
-    def entry(self, model):
+    def entry(self, model: Model) -> dict[str, Any]:
         """One model's description, its versions, and whether it answers where a request names no model."""
         default = any(self._candidates(capability) == [model] for capability in model.capabilities)
         return {
@@ -228,7 +256,7 @@ class Predictor:
             **({"refused": self.refused[model.name]} if model.name in self.refused else {}),
         }
 
-    def run(self, model, call, context):
+    def run(self, model: Any, call: Any, context: Any) -> Answer:
         """Answer a call whole. context: a RequestContext, with the request's deadline and id.
 
         Raises RequestError kinds, PredictionFailed, Overloaded where too many requests wait, DeadlineExceeded.
@@ -244,14 +272,8 @@ class Predictor:
         finally:
             slot.release()
 
-    def start(self, model, call, context):
-        """Start a call whose answer may be streamed: a GenerationRequest, to be closed. Raises as `run`."""
+    def start(self, model: Any, call: Any, context: Any) -> GenerationRequest:
+        """Start a call whose answer may be streamed; the result has to be closed. Raises as `run`."""
         generations = model.generations(call)  # refuses what is wrong with any of them, before anything runs
         slot = self.admission.enter(model, call.capability, context.deadline)
         return GenerationRequest(generations, slot, context, self.cancellations)
-
-    def _check_ready(self):
-        if self.failure is not None:
-            raise ModelNotReady(
-                "not ready: the models are not loaded; the server's log says why", retry_after=math.ceil(RETRY_SECONDS)
-            )

@@ -48,7 +48,7 @@ def predict_views(blueprint: Blueprint) -> None:
     """Register a view for each of the blueprint's endpoints that has a handler: it calls what the fast path calls."""
     functions: dict[str, Callable[..., Response]] = {}
     for route in ROUTES:
-        if route.handler is not None and route.endpoint.partition(".")[0] == blueprint.name:
+        if route.predicts and route.endpoint.partition(".")[0] == blueprint.name:
             add(blueprint, route, functions.setdefault(route.endpoint, partial(handled, route)))
 
 

@@ -64,7 +64,8 @@ def line(method: str, path: str, status: int, context: RequestContext) -> None:
     milliseconds = (time.perf_counter() - context.began) * 1000
     # Escaped: a URL must not write log lines of its own, nor colors into a terminal.
     shown = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
-    form, values = LINE, (method, shown, status, milliseconds, context.model, context.id)
+    form = LINE
+    values: tuple[str | int | float, ...] = (method, shown, status, milliseconds, context.model, context.id)
     if context.key:
         form, values = LINE_WITH_KEY, (*values, context.key)
     handlers = log.parent.handlers if log.parent else []

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -166,7 +166,7 @@ def rows_of(raw: Any, start: int, end: int, count: int) -> Any:
     return raw.iloc[start:end] if hasattr(raw, "iloc") else raw[start:end]
 
 
-def batched(runtime: Any, X: np.ndarray, methods: Sequence[str]) -> Any:
+def batched(runtime: Any, X: np.ndarray, methods: Iterable[str]) -> Any:
     """`runtime` wrapped in Batched where that pays for this model; else `runtime`. X: some rows, [rows, columns].
 
     Measured: one row against ROWS of them. And tried: each row has to get the same answer both ways, to 1e-6. A model
@@ -181,7 +181,7 @@ def batched(runtime: Any, X: np.ndarray, methods: Sequence[str]) -> Any:
                 return runtime
     except Exception:  # the answer cannot be cut into rows
         return runtime
-    single, many = (fastest(lambda rows=rows: runtime.run(X[:rows], methods[:1])) for rows in (1, ROWS))
+    single, many = fastest(lambda: runtime.run(X[:1], methods[:1])), fastest(lambda: runtime.run(X, methods[:1]))
     return Batched(runtime) if single > WORTH and many * GAIN < single * ROWS else runtime
 
 

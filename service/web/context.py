@@ -13,6 +13,7 @@ import os
 import re
 import select
 import socket
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
@@ -66,7 +67,7 @@ class RequestContext:
         self.seconds: dict[str, float] = {}
         self.socket: Any = None
         self.tokens: tuple[int, int] | None = None
-        self.more: tuple[tuple[str, str], ...] = ()
+        self.more: Sequence[tuple[str, str]] = ()
 
     def set_timeout(self, header: str) -> None:
         """Set the deadline from X-Request-Timeout. Raises RequestError unless it is a number of seconds."""

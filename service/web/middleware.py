@@ -48,7 +48,8 @@ class Middleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         context = self.open(environ)
-        status, headers = 200, {}
+        status: int = 200
+        headers: dict[str, str] = {}
         try:
             if self.cors and (preflight := self.cors.preflight(method, environ)) is not None:
                 context.more = preflight

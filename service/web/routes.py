@@ -27,6 +27,11 @@ CONVERTERS = {None: r"[^/]+", "plain": r"[^/:]+", "path": r".+"}
 FAST_SEGMENT = r"[A-Za-z0-9._-]+"  # whatever else a name may hold is for Flask to decode
 
 
+def not_predicting(*_: Any) -> Any:
+    """Stands for the handler of a route that does not predict: Flask's view answers it."""
+    raise LookupError("this route has no handler")
+
+
 @dataclass(frozen=True, eq=False)
 class Route:
     """One method and path.
@@ -40,9 +45,13 @@ class Route:
     path: str
     endpoint: str
     dialect: Any = None
-    handler: Callable[..., Any] | None = None
+    handler: Callable[..., Any] = not_predicting
     scope: Scope = Scope.PREDICT
     fast: bool = False
+
+    @property
+    def predicts(self) -> bool:
+        return self.handler is not not_predicting
 
     @cached_property
     def label(self) -> str:

@@ -284,7 +284,7 @@ class Rollout:
         try:
             return self.predictor.prepare(name, version)
         except Exception as error:  # the others could: this worker has to start anew
-            self.predictor.failure = error if isinstance(error, StartupError) else StartupError(str(error))
+            self.predictor.fail(error if isinstance(error, StartupError) else StartupError(str(error)))
             raise
 
     def _tell_refused(self, table):
@@ -293,7 +293,7 @@ class Rollout:
             for name, told in refused.items():
                 if told != self.predictor.refused.get(name):
                     log.error("%s version %s is refused: %s", name, told["version"], told["reason"])
-            self.predictor.refused = refused
+            self.predictor.refuse(refused)
 
     def _version(self, name):
         model = self.predictor.serving().get(name)

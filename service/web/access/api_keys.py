@@ -123,6 +123,7 @@ class KeyFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._next_look = 0.0
         try:
             self._stamp = self._read_stamp()
             self._replace(read(path))

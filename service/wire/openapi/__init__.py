@@ -78,7 +78,7 @@ def add(spec: APISpec, refusals: failures.Refusals, described: ModuleType, route
         return
     parameter = getattr(described, "MODEL", None)
     for place in expanded(route.template, parameter, catalogue):
-        if route.handler is not None and place.entry is not None and not speaks(route.dialect, place.entry):
+        if route.predicts and place.entry is not None and not speaks(route.dialect, place.entry):
             continue
         unserved = parameter is not None and place.entry is None and f"{{{parameter}}}" in place.path
         operation = None if unserved else describe(place)

@@ -1,10 +1,14 @@
-"""A model's request as JSON Schema (draft 2020-12), made from its own columns, or of texts and their parameters.
+"""The body of a model's `:predict` as JSON Schema (draft 2020-12), made from its own columns or sampling parameters.
 
-    GET /v1/models/<name>/schema -> {"$schema": ..., "type": "object", "properties": {"instances": ...}}
+    request_schema(predictor.entry(model))  # {"$schema": ..., "type": "object", "properties": {"instances": ...}}
 
-What the schema says no to, the column plan refuses too; what only the estimator knows
-(a value it cannot compute with) no schema can say.
+The column plan refuses whatever the schema does not allow. What only the estimator knows (a value that it cannot
+compute with), no schema can say.
 """
+
+from __future__ import annotations
+
+from typing import Any
 
 from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
 from ...generation.limits import PARAMETERS
@@ -14,7 +18,10 @@ __all__ = ["SAMPLING", "request_schema", "row_schema"]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
-TYPES = {
+Entry = dict[str, Any]
+Schema = dict[str, Any]
+
+TYPES: dict[str, Schema] = {
     "number": {"type": "number"},
     "integer": {"type": "integer"},
     "boolean": {"type": "boolean"},
@@ -27,16 +34,16 @@ CATEGORY_TYPES = {str: "string", bool: "boolean", int: "number", float: "number"
 SAMPLING = {name: parameter.schema for name, parameter in PARAMETERS.items()}
 
 
-def request_schema(entry):
-    """A model's description -> the schema of the body of its `:predict`."""
-    told = {"$schema": DRAFT, "title": f"{entry['name']} version {entry['version']}"}
-    return told | by_capability(SCHEMAS, entry, generic_schema)(entry)
+def request_schema(entry: Entry) -> Schema:
+    """An entry of the catalogue -> the schema of the body of its `:predict`."""
+    head = {"$schema": DRAFT, "title": f"{entry['name']} version {entry['version']}"}
+    return head | by_capability(SCHEMAS, entry, generic_schema)(entry)
 
 
-def text_schema(entry):
+def text_schema(entry: Entry) -> Schema:
     prompt = {"type": "string", "minLength": 1}
-    alone = {"type": "object", "properties": {"text": prompt}, "required": ["text"], "additionalProperties": False}
-    prompts = {"type": "array", "minItems": 1, "items": {"anyOf": [prompt, alone]}}
+    wrapped = {"type": "object", "properties": {"text": prompt}, "required": ["text"], "additionalProperties": False}
+    prompts = {"type": "array", "minItems": 1, "items": {"anyOf": [prompt, wrapped]}}
     return {
         "type": "object",
         "properties": {
@@ -48,7 +55,7 @@ def text_schema(entry):
     }
 
 
-def table_schema(entry):
+def table_schema(entry: Entry) -> Schema:
     row = row_schema(entry["columns"])
     columns = {name: {"type": "array", "minItems": 1, "items": cell} for name, cell in row["properties"].items()}
     in_order = {
@@ -60,27 +67,33 @@ def table_schema(entry):
     forms = [row, in_order]
     if len(columns) == 1:
         forms += row["properties"].values()
-    schema = {
-        "type": "object",
-        "properties": {
-            "instances": {"type": "array", "minItems": 1, "items": {"anyOf": forms}, "examples": examples(entry)},
-            "inputs": {"type": "object", "properties": columns, "required": list(columns)},
-            "outputs": {"type": "array", "minItems": 1, "items": {"enum": list(entry["outputs"])}},
-            "signature_name": {"const": "serving_default"},
+    properties: Schema = {
+        "instances": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"anyOf": forms},
+            "examples": [entry["example"]["instances"]],
         },
+        "inputs": {"type": "object", "properties": columns, "required": list(columns)},
+        "outputs": {"type": "array", "minItems": 1, "items": {"enum": list(entry["outputs"])}},
+        "signature_name": {"const": "serving_default"},
+    }
+    schema: Schema = {
+        "type": "object",
+        "properties": properties,
         "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
         "additionalProperties": False,
     }
-    labelled = [name for name, output in entry["outputs"].items() if output.get("labels")]
-    if labelled:  # only among labels are there k best ones
-        schema["properties"]["top_k"] = {"type": "integer", "minimum": 1}
-        if labelled[0] != next(iter(entry["outputs"])):  # and what answers unasked has none
-            outputs = {"contains": {"enum": labelled}}
+    labeled = [name for name, output in entry["outputs"].items() if output.get("labels")]
+    if labeled:  # only outputs keyed by label have k best ones
+        properties["top_k"] = {"type": "integer", "minimum": 1}
+        if labeled[0] != next(iter(entry["outputs"])):  # and the output that answers by default has no labels
+            outputs = {"contains": {"enum": labeled}}
             schema["dependentSchemas"] = {"top_k": {"properties": {"outputs": outputs}, "required": ["outputs"]}}
     return schema
 
 
-def row_schema(columns):
+def row_schema(columns: list[dict[str, Any]]) -> Schema:
     """One row as an object: every column required, others ignored (and named in `warnings`)."""
     return {
         "type": "object",
@@ -89,31 +102,27 @@ def row_schema(columns):
     }
 
 
-def cell_schema(column):
-    """One column's cell. Ranges seen at packing are told, not enforced: a model may extrapolate."""
+def cell_schema(column: dict[str, Any]) -> Schema:
+    """One column's cell. The range seen at packing is described, not enforced: a model may extrapolate."""
+    nullable = [None] if column["nullable"] else []
+    if column["kind"] == "category" and not column.get("accepts_unknown"):
+        return {"enum": [*column["categories"], *nullable]}
     if column["kind"] == "category":
         known = list(column["categories"])
-        if column.get("accepts_unknown"):
-            cell = {"type": sorted({CATEGORY_TYPES[type(value)] for value in known}), "examples": known}
-        else:
-            return {"enum": [*known, None] if column["nullable"] else known}
+        types = sorted({CATEGORY_TYPES[type(value)] for value in known})
+        cell: Schema = {"type": types, "examples": known}
     else:
         cell = dict(TYPES[column["kind"]])
-        cell["type"] = [cell["type"]]
-    if column["nullable"]:
-        cell["type"].append("null")
-    if len(cell["type"]) == 1:
-        (cell["type"],) = cell["type"]
+        types = [cell["type"]]
+    if nullable:
+        types = [*types, "null"]
+    cell["type"] = types[0] if len(types) == 1 else types
     if "minimum" in column:
         cell["description"] = f"from {column['minimum']} to {column['maximum']} when the model was packed"
     return cell
 
 
-def examples(entry):
-    return [entry["example"]["instances"]]
-
-
-def generic_schema(entry):
+def generic_schema(entry: Entry) -> Schema:
     """Of a capability that this module does not know: what the model itself says of its requests."""
     return entry.get("schema", {"type": "object"})
 

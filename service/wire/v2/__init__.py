@@ -20,7 +20,7 @@ from ...errors import InvalidParameters
 from ..adapter import Adapter, Decoded, Encoded, Request
 from .answer import TEXT_OUTPUTS, encode
 from .metadata import index, metadata, server
-from .request import FIRST, LENGTH, Wanted, decode
+from .request import FIRST, LENGTH, RequestedOutput, decode
 
 __all__ = ["ADAPTERS", "LENGTH", "NAME", "OCTETS", "PREFIX", "error_body", "index", "metadata", "server"]
 
@@ -39,7 +39,7 @@ def decode_table(request: Request, model: Any) -> Decoded:
 def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
     """A TabularAnswer as tensors, in JSON or behind it as bytes."""
     call, arrays = decoded.note, answer.arrays()
-    outputs = call.outputs or [Wanted(next(iter(arrays)), call.binary)]
+    outputs = call.outputs or [RequestedOutput(next(iter(arrays)), call.binary)]
     names = decoded.call.outputs or arrays
     ignored = [f"parameter {name[:80]!r} means nothing for tables and was ignored" for name in call.parameters]
     parts = [(output, arrays[name]) for output, name in zip(outputs, names, strict=True)]
@@ -63,7 +63,7 @@ def decode_text(request: Request, _model: Any) -> Decoded:
 def encode_text(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
     """The outputs of TEXT_OUTPUTS that were asked for, or the text and why it ends."""
     call = decoded.note
-    outputs = call.outputs or (Wanted("text", call.binary), Wanted("finish_reason", call.binary))
+    outputs = call.outputs or (RequestedOutput("text", call.binary), RequestedOutput("finish_reason", call.binary))
     values = [[TEXT_OUTPUTS[output.name](completion) for completion in answer.completions] for output in outputs]
     parts = [(output, [(None, column, None)]) for output, column in zip(outputs, values, strict=True)]
     return encoded(*encode(model, call, request.id, parts))
@@ -90,8 +90,8 @@ def sentence(message: str, details: list[dict[str, Any]], total: int | None) -> 
 
 
 def cell_sentence(fault: dict[str, Any]) -> str:
-    shown = {"row": str, "column": lambda name: orjson.dumps(name).decode()}
-    where = ", ".join(f"{key} {show(fault[key])}" for key, show in shown.items() if key in fault)
+    shown = {key: orjson.dumps(fault[key]).decode() for key in ("row", "column") if key in fault}
+    where = ", ".join(f"{key} {value}" for key, value in shown.items())
     return f"{where}: expected {fault['expected']}, got {fault['got']}"
 
 

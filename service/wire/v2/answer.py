@@ -1,62 +1,73 @@
-"""An answer of V2: what a model gave as tensors, in JSON or behind it as bytes.
+"""An answer of V2: a model's outputs as tensors, in JSON or behind it as bytes.
 
-encode(model, call, "id-1", [(Wanted("predict", binary=False), [(None, ["yes", "no"], None)])])
+encode(model, call, "id-1", [(RequestedOutput("predict", binary=False), [(None, ["yes", "no"], None)])])
 # (b'{"model_name":"m",...,"outputs":[{"name":"predict","datatype":"BYTES","shape":[2],"data":["yes","no"]}]}', None)
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import orjson
 
 from ..json_body import dump
-from .request import FIRST, refuse
+from .request import FIRST, Call, RequestedOutput, refuse
 from .tensors import Tensor, write
 
 __all__ = ["TEXT_OUTPUTS", "encode"]
 
-# What a text model gives of each text, by the names that callers of V2 servers ask for.
-TEXT_OUTPUTS = {
-    "text": lambda one: one.text,
-    "finish_reason": lambda one: one.finish_reason,
-    "prompt_tokens": lambda one: one.prompt_tokens,
-    "completion_tokens": lambda one: one.completion_tokens,
+# The outputs of a model that generates text, by the names that clients of V2 servers ask for.
+TEXT_OUTPUTS: dict[str, Callable[[Any], Any]] = {
+    "text": lambda completion: completion.text,
+    "finish_reason": lambda completion: completion.finish_reason,
+    "prompt_tokens": lambda completion: completion.prompt_tokens,
+    "completion_tokens": lambda completion: completion.completion_tokens,
 }
 TEXT_OUTPUTS |= dict.fromkeys((FIRST, "text_output"), TEXT_OUTPUTS["text"])
 
+# (target or None, values as tensors.write takes them, labels or None)
+Part = tuple[str | None, Any, Sequence[Any] | None]
 
-def encode(model, call, identity, outputs, warnings=()):
-    """An answer -> (bytes, bytes of JSON in them, or None where all is JSON).
 
-    outputs: (Wanted, parts): each part (target or None, values, labels or None), values as tensors.write takes them.
-    """
-    told, raws = [], []
-    for wanted, parts in outputs:
+def encode(
+    model: Any,
+    call: Call,
+    request_id: str,
+    outputs: Iterable[tuple[RequestedOutput, Iterable[Part]]],
+    warnings: Sequence[str] = (),
+) -> tuple[bytes, int | None]:
+    """Outputs, each in its parts -> (bytes, how many of them are JSON, or None where all are)."""
+    entries, raws = [], []
+    for output, parts in outputs:
         for target, values, labels in parts:
             tensor = write(values)
-            if wanted.classes:
-                tensor = best(wanted, tensor, labels)
-            name = wanted.name if target is None else f"{wanted.name}:{target}"
-            entry = {"name": name, "datatype": tensor.datatype, "shape": tensor.shape}
-            parameters = {} if labels is None else {"labels": orjson.dumps(labels).decode()}
-            if wanted.binary:
+            if output.classes:
+                tensor = best(output, tensor, labels)
+            name = output.name if target is None else f"{output.name}:{target}"
+            entry: dict[str, Any] = {"name": name, "datatype": tensor.datatype, "shape": tensor.shape}
+            parameters: dict[str, Any] = {} if labels is None else {"labels": orjson.dumps(labels).decode()}
+            if output.binary:
                 raws.append(tensor.raw())
                 parameters["binary_data_size"] = len(raws[-1])
             else:
                 entry["data"] = tensor.elements
             if parameters:
                 entry["parameters"] = parameters
-            told.append(entry)
-    body = {"model_name": model.name, "model_version": model.version, "id": call.id or identity, "outputs": told}
+            entries.append(entry)
+    body = {"model_name": model.name, "model_version": model.version, "id": call.id or request_id, "outputs": entries}
     if warnings:
         body["parameters"] = {"warnings": "; ".join(warnings)}
     head = dump(body)
     return (b"".join([head, *raws]), len(head)) if raws else (head, None)
 
 
-def best(wanted, tensor, labels):
+def best(output: RequestedOutput, tensor: Tensor, labels: Sequence[Any] | None) -> Tensor:
     """Triton's classification: the `classes` largest of each row as texts, `value:place:label`."""
     if tensor.datatype not in ("FP64", "INT64") or len(tensor.shape) != 2:
-        refuse([(f"outputs.{wanted.name}", "classification takes an output of numbers, several a row")])
-    count = min(wanted.classes, tensor.shape[1])
+        refuse([(f"outputs.{output.name}", "classification takes an output of numbers, several a row")])
+    count = min(output.classes, tensor.shape[1])
     rows = tensor.elements.reshape(tensor.shape)
     places = np.argsort(-rows, axis=1, kind="stable")[:, :count]
     texts = [

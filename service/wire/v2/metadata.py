@@ -85,13 +85,14 @@ def category_kind(categories: list[Any]) -> str:
 
 def output_tensors(name: str, output: dict[str, Any]) -> Iterator[Tensor]:
     """The tensors of one output: one, or one for each target where every target has labels of its own."""
-    labels, shape = output.get("labels"), [-1 if size is None else size for size in output["shape"]]
+    labels: Any = output.get("labels")
+    shape = [-1 if size is None else size for size in output["shape"]]
     if output.get("targets") is not None:
         named = [(f"{name}:{target}", keys) for target, keys in zip(output["targets"], labels, strict=True)]
     else:
         named = [(name, labels)]
     for tensor_name, keys in named:
-        tensor = {"name": tensor_name, "datatype": OUTPUTS.get(output["dtype"], "BYTES"), "shape": shape}
+        tensor: Tensor = {"name": tensor_name, "datatype": OUTPUTS.get(output["dtype"], "BYTES"), "shape": shape}
         if keys is not None:
             tensor |= {"shape": [-1, len(keys)], "parameters": {"labels": orjson.dumps(keys).decode()}}
         yield tensor

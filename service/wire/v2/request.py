@@ -4,7 +4,10 @@ call = decode(b'{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "
 call.instances()        # array([[1., 2.]])
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,13 +15,13 @@ from ...errors import RequestError
 from ..json_body import parse
 from .tensors import DATATYPES, read_binary, read_json
 
-__all__ = ["FIRST", "LENGTH", "Call", "Wanted", "decode", "refuse"]
+__all__ = ["FIRST", "LENGTH", "Call", "RequestedOutput", "decode", "refuse"]
 
 LENGTH = "Inference-Header-Content-Length"
 FIRST = "output-0"  # KServe's name for the only output of a model
 KEYS = ("id", "parameters", "inputs", "outputs", "model_name", "model_version")
 PLAIN, JSON_CELLS, COLUMNS = ("np", "str", "datetime"), "pd_json", "pd"
-# Parameters of the protocol and of Triton's client; others are the model's business.
+# Parameters of the protocol and of Triton's client; all others are for the model.
 RESERVED = {
     "binary_data_output",
     "content_type",
@@ -30,18 +33,23 @@ RESERVED = {
 }
 LONGEST = 86_400_000_000  # microseconds: a day
 
+Fault = tuple[str, str]  # (field, sentence)
+
 
 class Input(NamedTuple):
     """`cells`: ndarray of the shape, or a list (of lists) of plain values."""
 
     name: str
-    cells: object
-    shape: tuple
+    cells: Any
+    shape: tuple[int, ...]
     datatype: str
 
 
-class Wanted(NamedTuple):
-    """An output that was asked for. `classes`: how many of the best of each row, as texts; 0: the tensor itself."""
+class RequestedOutput(NamedTuple):
+    """An output that the request names.
+
+    binary: whether it is answered as raw bytes. classes: how many of the best of each row, as texts; 0: the tensor.
+    """
 
     name: str
     binary: bool
@@ -49,57 +57,65 @@ class Wanted(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request. `parameters`: those of the model. `timeout`: seconds, or None. `binary`: of outputs not named."""
+    """A request.
+
+    columns: whether each input is a column. binary: of outputs that are not named. parameters: those for the model.
+    timeout: seconds, or None.
+    """
 
     id: str | None
-    inputs: tuple
+    inputs: tuple[Input, ...]
     columns: bool
-    outputs: tuple
+    outputs: tuple[RequestedOutput, ...]
     binary: bool
-    parameters: dict
+    parameters: dict[str, Any]
     timeout: float | None
 
-    def instances(self):
+    def instances(self) -> Any:
         """ndarray [rows, columns], a list of rows, or an object of columns. Raises RequestError."""
         if not self.columns:
             return self.inputs[0].cells
-        found, faults = {}, []
-        for place, one in enumerate(self.inputs):
-            if len(one.shape) > 1 and one.shape[1] != 1:
-                faults.append((f"inputs[{place}].shape", f"a column is [rows] or [rows, 1], got {list(one.shape)}"))
-            elif one.name in found:
-                faults.append((f"inputs[{place}].name", f"{one.name!r} is there twice"))
+        columns: dict[str, list[Any]] = {}
+        faults: list[Fault] = []
+        for place, tensor in enumerate(self.inputs):
+            if len(tensor.shape) > 1 and tensor.shape[1] != 1:
+                shape = list(tensor.shape)
+                faults.append((f"inputs[{place}].shape", f"a column is [rows] or [rows, 1], got {shape}"))
+            elif tensor.name in columns:
+                faults.append((f"inputs[{place}].name", f"{tensor.name!r} is there twice"))
             else:
-                found[one.name] = column(one.cells)
+                columns[tensor.name] = column(tensor.cells)
         refuse(faults)
-        return found
+        return columns
 
-    def texts(self):
+    def texts(self) -> list[str]:
         """The texts of the one input, which is of BYTES. Raises RequestError."""
         if len(self.inputs) != 1 or self.inputs[0].datatype != "BYTES":
             refuse([("inputs", "exactly one input of BYTES is expected, with a text an element")])
-        texts = column(self.inputs[0].cells)
-        refuse([(f"inputs[0].data[{row}]", "expected a text") for row, one in enumerate(texts) if type(one) is not str])
-        return texts
+        cells = column(self.inputs[0].cells)
+        refuse(
+            [(f"inputs[0].data[{row}]", "expected a text") for row, cell in enumerate(cells) if type(cell) is not str]
+        )
+        return cells
 
 
-def column(cells):
+def column(cells: Any) -> list[Any]:
     """The cells of a column as a list."""
     if isinstance(cells, np.ndarray):
         return cells.ravel().tolist()
     return [cell for row in cells for cell in row] if cells and type(cells[0]) is list else cells
 
 
-def decode(body, header_length=None):
-    """Bytes -> Call. header_length: the value of Inference-Header-Content-Length, None without one.
+def decode(body: bytes, json_length: str | None = None) -> Call:
+    """Bytes -> Call. json_length: the value of Inference-Header-Content-Length, None without the header.
 
     Raises RequestError, whose details name every field that is wrong.
     """
-    tail = b""
-    if header_length is not None:
-        if not (header_length.isdecimal() and header_length.isascii() and int(header_length) <= len(body)):
+    raw = memoryview(b"")
+    if json_length is not None:
+        if not (json_length.isdecimal() and json_length.isascii() and int(json_length) <= len(body)):
             raise RequestError(f"{LENGTH}: expected the bytes of JSON in the body of {len(body)} bytes")
-        body, tail = body[: int(header_length)], memoryview(body)[int(header_length) :]
+        body, raw = body[: int(json_length)], memoryview(body)[int(json_length) :]
     value = parse(body)
     if type(value) is not dict:
         raise RequestError("the request is not of the V2 form: expected an object")
@@ -111,7 +127,7 @@ def decode(body, header_length=None):
     identity = value.get("id")
     if identity is not None and type(identity) is not str:
         faults.append(("id", "expected a text"))
-    inputs = read_inputs(value.get("inputs"), tail, faults)
+    inputs = read_inputs(value.get("inputs"), raw, faults)
     outputs = read_outputs(value.get("outputs"), parameters.get("binary_data_output") is True, faults)
     timeout = read_parameters(parameters, faults)
     refuse(faults)
@@ -121,22 +137,22 @@ def decode(body, header_length=None):
         len(inputs) > 1 or COLUMNS in (parameters.get("content_type"), content_type(value["inputs"][0])),
         outputs,
         parameters.get("binary_data_output") is True,
-        {name: one for name, one in parameters.items() if name not in RESERVED},
+        {name: parameter for name, parameter in parameters.items() if name not in RESERVED},
         timeout,
     )
 
 
-def refuse(faults):
-    """Raise RequestError if there are any: (field, sentence)."""
+def refuse(faults: list[Fault]) -> None:
+    """Raise RequestError if there are any faults."""
     if faults:
-        told = "; ".join(f"{where}: {what}" for where, what in faults[:5])
-        told += f" (and {len(faults) - 5} more)" if len(faults) > 5 else ""
+        sentences = "; ".join(f"{where}: {what}" for where, what in faults[:5])
+        sentences += f" (and {len(faults) - 5} more)" if len(faults) > 5 else ""
         details = [{"field": where, "message": what} for where, what in faults]
-        raise RequestError(f"the request is not of the V2 form: {told}", details=details, total=len(faults))
+        raise RequestError(f"the request is not of the V2 form: {sentences}", details=details, total=len(faults))
 
 
-def read_parameters(parameters, faults):
-    """The seconds that the caller waits, or None."""
+def read_parameters(parameters: dict[str, Any], faults: list[Fault]) -> float | None:
+    """The seconds that the caller waits, or None. Faults are appended."""
     for name in ("binary_data_output", "sequence_start", "sequence_end"):
         if name in parameters and type(parameters[name]) is not bool:
             faults.append((f"parameters.{name}", "expected true or false"))
@@ -153,86 +169,99 @@ def read_parameters(parameters, faults):
     return timeout / 1e6
 
 
-def read_inputs(entries, tail, faults):
+def read_inputs(entries: Any, raw: memoryview, faults: list[Fault]) -> tuple[Input, ...]:
+    """The tensors of a request; those with a binary_data_size follow each other in `raw`. Faults are appended."""
     if type(entries) is not list or not entries:
         faults.append(("inputs", "expected a list of tensors, at least one"))
         return ()
-    found, used = [], 0
+    inputs, used = [], 0
     for place, entry in enumerate(entries):
         where = f"inputs[{place}]"
         if type(entry) is not dict:
             faults.append((where, "expected an object"))
             continue
         size = parameters_of(entry).get("binary_data_size")
-        raw = None
+        own = None
         if size is not None:
-            if type(size) is not int or not 0 <= size <= len(tail) - used:
-                faults.append((where, f"binary_data_size is {size!r:.40}, and {len(tail) - used} bytes are left"))
-                return ()  # where the next ones begin, nobody knows
-            raw, used = tail[used : used + size], used + size
-        one = read_input(where, entry, raw, faults)
-        if one is not None:
-            found.append(one)
-    if used < len(tail):
-        faults.append(("inputs", f"{len(tail) - used} bytes follow the tensors; no binary_data_size names them"))
-    return tuple(found)
+            if type(size) is not int or not 0 <= size <= len(raw) - used:
+                faults.append((where, f"binary_data_size is {size!r:.40}, and {len(raw) - used} bytes are left"))
+                return ()  # the beginning of the next tensors is unknown
+            own, used = raw[used : used + size], used + size
+        tensor = read_input(where, entry, own, faults)
+        if tensor is not None:
+            inputs.append(tensor)
+    if used < len(raw):
+        faults.append(("inputs", f"{len(raw) - used} bytes follow the tensors; no binary_data_size names them"))
+    return tuple(inputs)
 
 
-def read_input(where, entry, raw, faults):
-    name, datatype, shape = entry.get("name"), entry.get("datatype"), entry.get("shape")
-    wrong = []
-    if type(name) is not str:
-        wrong.append((f"{where}.name", "expected a text"))
-    if type(datatype) is not str or datatype not in DATATYPES:
-        wrong.append((f"{where}.datatype", f"expected one of {', '.join(DATATYPES)}"))
-    if type(shape) is not list or len(shape) not in (1, 2) or not all(type(n) is int and n >= 0 for n in shape):
-        wrong.append((f"{where}.shape", "expected one or two whole numbers, [rows] or [rows, columns]"))
-    if type(entry.get("parameters")) not in (dict, type(None)):
-        wrong.append((f"{where}.parameters", "expected an object"))
-    kind = content_type(entry)
-    if kind not in (None, COLUMNS, JSON_CELLS, *PLAIN):
-        wrong.append(
-            (f"{where}.parameters.content_type", f"expected one of {', '.join((COLUMNS, *PLAIN, JSON_CELLS))}")
-        )
-    if kind == JSON_CELLS and datatype != "BYTES":
-        wrong.append((f"{where}.datatype", f"expected BYTES for {JSON_CELLS}"))
-    if "shared_memory_region" in parameters_of(entry):
-        wrong.append((where, "shared memory is not read here; send the data"))
-    elif raw is None and "data" not in entry:
-        wrong.append((f"{where}.data", "expected a list"))
-    elif raw is not None and entry.get("data") is not None:
-        wrong.append((f"{where}.data", "is there, and binary_data_size too"))
+def read_input(where: str, entry: dict[str, Any], raw: memoryview | None, faults: list[Fault]) -> Input | None:
+    """One tensor; None where it is wrong, its faults appended. raw: its bytes, None where it has `data`."""
+    wrong = [*wrong_members(where, entry), *wrong_data(where, entry, raw)]
     faults += wrong
     if wrong:
         return None
+    name, datatype, shape = entry["name"], entry["datatype"], entry["shape"]
     try:
         cells = read_json(datatype, shape, entry["data"]) if raw is None else read_binary(datatype, shape, raw)
-        if kind == JSON_CELLS:
-            cells, shape = of_json(cells), shape[:1]
+        if content_type(entry) == JSON_CELLS:
+            cells, shape = parsed_cells(cells), shape[:1]
     except RequestError as error:
         faults.append((where, error.message))
         return None
     return Input(name, cells, tuple(shape), datatype)
 
 
-def of_json(cells):
-    """Cells of BYTES that are JSON texts, as MLServer writes columns of mixed kinds -> the values."""
-    found = []
+def wrong_members(where: str, entry: dict[str, Any]) -> Iterator[Fault]:
+    """The faults of a tensor's name, datatype, shape and parameters."""
+    datatype, shape, content = entry.get("datatype"), entry.get("shape"), content_type(entry)
+    if type(entry.get("name")) is not str:
+        yield f"{where}.name", "expected a text"
+    if type(datatype) is not str or datatype not in DATATYPES:
+        yield f"{where}.datatype", f"expected one of {', '.join(DATATYPES)}"
+    if not is_shape(shape):
+        yield f"{where}.shape", "expected one or two whole numbers, [rows] or [rows, columns]"
+    if type(entry.get("parameters")) not in (dict, type(None)):
+        yield f"{where}.parameters", "expected an object"
+    if content not in (None, COLUMNS, JSON_CELLS, *PLAIN):
+        yield f"{where}.parameters.content_type", f"expected one of {', '.join((COLUMNS, *PLAIN, JSON_CELLS))}"
+    if content == JSON_CELLS and datatype != "BYTES":
+        yield f"{where}.datatype", f"expected BYTES for {JSON_CELLS}"
+
+
+def wrong_data(where: str, entry: dict[str, Any], raw: memoryview | None) -> Iterator[Fault]:
+    """The faults of where a tensor's data is."""
+    if "shared_memory_region" in parameters_of(entry):
+        yield where, "shared memory is not read here; send the data"
+    elif raw is None and "data" not in entry:
+        yield f"{where}.data", "expected a list"
+    elif raw is not None and entry.get("data") is not None:
+        yield f"{where}.data", "is there, and binary_data_size too"
+
+
+def is_shape(shape: Any) -> bool:
+    return type(shape) is list and len(shape) in (1, 2) and all(type(size) is int and size >= 0 for size in shape)
+
+
+def parsed_cells(cells: Any) -> list[Any]:
+    """Cells of BYTES that are JSON texts, as MLServer writes columns of mixed types -> the values."""
+    values = []
     for place, cell in enumerate(column(cells)):
         try:
-            found.append(None if cell is None else parse(cell.encode()))
+            values.append(None if cell is None else parse(cell.encode()))
         except RequestError:
             raise RequestError(f"element {place} is not JSON, as content_type says") from None
-    return found
+    return values
 
 
-def read_outputs(entries, binary, faults):
+def read_outputs(entries: Any, binary: bool, faults: list[Fault]) -> tuple[RequestedOutput, ...]:
+    """The outputs that a request names, each once. binary: of those that do not say. Faults are appended."""
     if entries is None:
         return ()
     if type(entries) is not list:
         faults.append(("outputs", "expected a list of objects"))
         return ()
-    found = {}
+    outputs: dict[str, RequestedOutput] = {}
     for place, entry in enumerate(entries):
         if type(entry) is not dict or type(entry.get("name")) is not str:
             faults.append((f"outputs[{place}]", "expected an object with a name"))
@@ -247,14 +276,14 @@ def read_outputs(entries, binary, faults):
             faults.append((f"outputs[{place}].parameters.classification", "expected how many classes"))
         if "shared_memory_region" in parameters:
             faults.append((f"outputs[{place}]", "shared memory is not written here"))
-        found.setdefault(entry["name"], Wanted(entry["name"], raw, classes))
-    return tuple(found.values())
+        outputs.setdefault(entry["name"], RequestedOutput(entry["name"], raw, classes))
+    return tuple(outputs.values())
 
 
-def parameters_of(entry):
-    found = entry.get("parameters")
-    return found if type(found) is dict else {}
+def parameters_of(entry: dict[str, Any]) -> dict[str, Any]:
+    parameters = entry.get("parameters")
+    return parameters if type(parameters) is dict else {}
 
 
-def content_type(entry):
+def content_type(entry: dict[str, Any]) -> Any:
     return parameters_of(entry).get("content_type")

@@ -4,14 +4,16 @@
     read_binary("BYTES", (1,), b"\\x02\\x00\\x00\\x00ab")       # ["ab"]
     write([["yes"], ["no"]])                              # Tensor("BYTES", (2, 1), ["yes", "no"])
 
-Raw tensors are little-endian and row by row; an element of BYTES is its length (uint32) and its bytes.
+Raw tensors are little-endian and row-major; an element of BYTES is its length (uint32) and its bytes.
 Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
+
+from __future__ import annotations
 
 import math
 import struct
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -29,47 +31,49 @@ DATATYPES = {
 }
 NUMBERS = {int, float, type(None)}
 TEXTS = {str, type(None)}
-OWN = {"FP64": NUMBERS, "INT64": {int}, "BOOL": {bool}, "BYTES": TEXTS}  # what JSON holds as it is
-EXACT = 2.0**53  # from here on not every whole number is a float64
+JSON_TYPES = {"FP64": NUMBERS, "INT64": {int}, "BOOL": {bool}, "BYTES": TEXTS}  # that JSON holds without a change
+EXACT = 2.0**53  # from here on, some integers are not exactly a float64
 LENGTH = struct.Struct("<I")
+
+Shape = tuple[int, ...]
 
 
 class Tensor(NamedTuple):
-    """What is written: `elements` is flat, an ndarray, or a list of str for BYTES."""
+    """A tensor of an answer. `elements` is flat: an ndarray, or a list of str for BYTES."""
 
     datatype: str
-    shape: tuple
-    elements: object
+    shape: tuple[int, ...]
+    elements: Any
 
-    def raw(self):
-        """The elements as the bytes of the binary extension; a missing text is an empty one."""
+    def raw(self) -> bytes:
+        """The elements as the bytes of the binary extension; a missing text becomes an empty one."""
         if self.datatype != "BYTES":
             return self.elements.tobytes()
-        texts = [(text or "").encode() for text in self.elements]
-        return b"".join(chain.from_iterable((LENGTH.pack(len(text)), text) for text in texts))
+        encoded = [(text or "").encode() for text in self.elements]
+        return b"".join(chain.from_iterable((LENGTH.pack(len(text)), text) for text in encoded))
 
 
-class Stranger(str):
-    """A cell that is not of its tensor's datatype. It is no cell of any column, so the column plan names its place."""
+class Mismatch(str):
+    """A cell that is not of its tensor's datatype. It is a valid cell of no column, so the plan names its place."""
 
 
-def read_json(datatype, shape, data):
+def read_json(datatype: str, shape: Shape, data: Any) -> Any:
     """`data`, flat or nested -> ndarray of the shape, null being NaN; or a list of cells, or of rows, as JSON has them.
 
     Numbers that the datatype cannot hold exactly are rounded where it is a float, else refused by the column plan.
     Raises RequestError where data is not of the shape.
     """
     elements = flat(data, shape)
-    if len(shape) == 1 and set(map(type, elements)) <= OWN.get(datatype, set()):
+    if len(shape) == 1 and set(map(type, elements)) <= JSON_TYPES.get(datatype, set()):
         return elements  # an array of one column would only become the same list again
     cells = numbers(datatype, elements)
     if cells is None:
-        cells = [taken(datatype, cell) if fits(datatype, cell) else stranger(datatype, cell) for cell in elements]
+        cells = [converted(datatype, cell) if fits(datatype, cell) else mismatch(datatype, cell) for cell in elements]
     return shaped(cells, shape)
 
 
-def read_binary(datatype, shape, raw):
-    """Bytes of the binary extension (a buffer) -> ndarray of the shape, or lists of str. Raises RequestError."""
+def read_binary(datatype: str, shape: Shape, raw: memoryview | bytes) -> Any:
+    """Bytes of the binary extension -> ndarray of the shape, or lists of str. Raises RequestError."""
     count, dtype = math.prod(shape), DATATYPES[datatype]
     if dtype is None:
         return shaped(texts(raw, count), shape)
@@ -80,8 +84,8 @@ def read_binary(datatype, shape, raw):
     return np.frombuffer(raw, dtype).reshape(shape)
 
 
-def flat(data, shape):
-    """The elements in the order of rows."""
+def flat(data: Any, shape: Shape) -> list[Any]:
+    """The elements in row-major order. Raises RequestError where they are not of the shape."""
     if type(data) is not list:
         raise RequestError("data: expected a list")
     if len(shape) == 2 and data and type(data[0]) is list:
@@ -93,7 +97,7 @@ def flat(data, shape):
     return data
 
 
-def shaped(cells, shape):
+def shaped(cells: Any, shape: Shape) -> Any:
     """Flat cells as rows; one dimension stays as it is."""
     if isinstance(cells, np.ndarray):
         return cells.reshape(shape)
@@ -102,7 +106,7 @@ def shaped(cells, shape):
     return [cells[start : start + shape[1]] for start in range(0, len(cells), shape[1])] if shape[1] else []
 
 
-def numbers(datatype, elements):
+def numbers(datatype: str, elements: list[Any]) -> Any:
     """Elements that all are of the datatype -> ndarray, or the list itself for texts; None where one is not."""
     dtype, types = DATATYPES[datatype], set(map(type, elements))
     if dtype is None:
@@ -118,24 +122,28 @@ def numbers(datatype, elements):
     except OverflowError:
         return None
     if int in types and (np.abs(array) >= EXACT).any():
-        return None  # a whole number may have been rounded, and its column is to say whether that matters
+        return None  # an integer may have been rounded: its column decides whether that matters
     return rounded(array, dtype)
 
 
-def rounded(value, dtype):
-    with np.errstate(over="ignore"):  # what was finite and is infinite now, its column refuses
+def rounded(value: Any, dtype: np.dtype) -> Any:
+    with np.errstate(over="ignore"):  # a finite value that becomes infinite is refused by its column
         return value.astype(dtype)
 
 
-def taken(datatype, cell):
-    rounds = type(cell) is float and datatype.startswith("FP")
-    return rounded(np.float64(cell), DATATYPES[datatype]).item() if rounds else cell
+def converted(datatype: str, cell: Any) -> Any:
+    """A cell that fits its datatype; floats are rounded to the tensor's precision."""
+    dtype = DATATYPES[datatype]
+    if type(cell) is float and dtype is not None and dtype.kind == "f":
+        return rounded(np.float64(cell), dtype).item()
+    return cell
 
 
-def fits(datatype, cell):
+def fits(datatype: str, cell: Any) -> bool:
+    """Whether one cell is of the datatype; null always is."""
+    dtype = DATATYPES[datatype]
     if cell is None:
         return True
-    dtype = DATATYPES[datatype]
     if dtype is None:
         return type(cell) is str
     if dtype.kind == "f":
@@ -145,52 +153,53 @@ def fits(datatype, cell):
     if type(cell) is not int and not (type(cell) is float and cell.is_integer()):
         return False
     limits = np.iinfo(dtype)
-    return limits.min <= cell <= limits.max
+    return bool(limits.min <= cell <= limits.max)
 
 
-def stranger(datatype, cell):
+def mismatch(datatype: str, cell: Any) -> Mismatch:
     if type(cell) is str:
-        return Stranger(cell)
+        return Mismatch(cell)
     try:
-        told = orjson.dumps(cell).decode()[:80]
+        shown = orjson.dumps(cell).decode()[:80]
     except (TypeError, ValueError):  # a number beyond 64 bits, or nesting too deep
-        told = "a value"
-    return Stranger(f"{told} in a tensor of {datatype}")
+        shown = "a value"
+    return Mismatch(f"{shown} in a tensor of {datatype}")
 
 
-def texts(raw, count):
-    """`count` elements of BYTES -> a list of str."""
-    found, place, raw = [], 0, bytes(raw)
-    while place < len(raw) and len(found) < count:
+def texts(buffer: memoryview | bytes, count: int) -> list[str]:
+    """`count` elements of BYTES -> a list of str. Raises RequestError."""
+    elements: list[str] = []
+    place, raw = 0, bytes(buffer)
+    while place < len(raw) and len(elements) < count:
         start = place + LENGTH.size
         end = start + LENGTH.unpack_from(raw, place)[0] if start <= len(raw) else start
         if end > len(raw):
             break
         try:
-            found.append(raw[start:end].decode())
+            elements.append(raw[start:end].decode())
         except UnicodeDecodeError:
-            raise RequestError(f"element {len(found)} is not UTF-8") from None
+            raise RequestError(f"element {len(elements)} is not UTF-8") from None
         place = end
-    if len(found) != count or place != len(raw):
+    if len(elements) != count or place != len(raw):
         raise RequestError(f"the {len(raw)} bytes are not {count} elements of BYTES, each its length and its bytes")
-    return found
+    return elements
 
 
-def write(values):
+def write(values: Any) -> Tensor:
     """An ndarray, or a list with one plain value (or list of them) a row -> Tensor of FP64, INT64, BOOL or BYTES.
 
-    What JSON has no other word for (objects, mixtures) becomes BYTES of JSON text.
+    Values of no datatype (objects, mixtures) become BYTES of JSON text.
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
-        return written(values.ravel(), values.shape)
+        return of_array(values.ravel(), values.shape)
     rows = values.tolist() if isinstance(values, np.ndarray) else values
-    shape = (len(rows),)
+    shape: Shape = (len(rows),)
     if rows and set(map(type, rows)) == {list} and len(set(map(len, rows))) == 1:
         shape, rows = (len(rows), len(rows[0])), list(chain.from_iterable(rows))
     types = set(map(type, rows))
     if types == {bool} or (types and types <= NUMBERS and types != {type(None)}):
         try:
-            return written(np.array(rows, np.float64 if type(None) in types else None), shape)
+            return of_array(np.array(rows, np.float64 if type(None) in types else None), shape)
         except OverflowError:
             pass
     if not types <= TEXTS:
@@ -198,7 +207,8 @@ def write(values):
     return Tensor("BYTES", shape, rows)
 
 
-def written(array, shape):
+def of_array(array: np.ndarray, shape: Shape) -> Tensor:
+    """An array of numbers as a Tensor. Raises OverflowError for integers beyond 64 bits."""
     kind = array.dtype.kind
     if kind == "b":
         return Tensor("BOOL", shape, array)

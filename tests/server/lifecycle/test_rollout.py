@@ -303,11 +303,11 @@ def test_unloading_and_loading_go_the_same_way(store, two):
 
 
 def test_a_version_unfit_for_the_worker_class_is_refused(store, two):
-    two[1].predictor.unfit = lambda stored: f"{stored} is slow" if stored.manifest.version == "2" else None
+    two[1].predictor.restrict(lambda stored: f"{stored} is slow" if stored.manifest.version == "2" else None)
     store.promote("m", "2")
     turn(*two)
     assert two[0].predictor.refused["m"]["reason"] == "m version 2 is slow"
-    two[1].predictor.unfit = lambda stored: None
+    two[1].predictor.restrict(lambda stored: None)
     with two[0].registry.locked_versions() as table:
         rollout_state.forget_refusals(table)  # as the master does when other workers have taken over
     turn(*two)
