@@ -1,100 +1,121 @@
 """Messages of a conversation -> token ids, by the template that came with the model.
 
-    chat = ChatTemplate.load(version, tokenizer)        # None where the model has no template
+    chat = ChatTemplate.load(version, tokenizer)        # None if the model has no template
     chat.ids([{"role": "user", "content": "Hello"}])    # [1, 4093, 198, ...]
 
-Only what the template itself writes can be a special token. "<|im_end|>" typed by a caller stays text, or
-anybody could end the system's turn and speak in its name.
+Only the template itself can write a special token. "<|im_end|>" in a message stays text: otherwise a caller could end
+the system's turn and speak in its name.
 """
+
+from __future__ import annotations
 
 import json
 import re
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..errors import InvalidParameters
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from ..store.versions import StoredVersion
+
 __all__ = ["ChatTemplate"]
 
 FILE, CONFIG = "chat_template.jinja", "tokenizer_config.json"
 MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # noncharacters: no text has a use for them
+NEVER = re.compile("(?!)")  # matches nothing
 
 
 class ChatTemplate:
-    """A Jinja template, run in a sandbox: it comes with the checkpoint, and so from somebody else."""
+    """A Jinja template, run in a sandbox: it comes with the checkpoint, so it is not trusted."""
 
-    def __init__(self, source, tokenizer, named):
-        """named: the special tokens by the names that templates know, such as eos_token."""
+    def __init__(self, source: str, tokenizer: Tokenizer, variables: dict[str, str]) -> None:
+        """variables: the special tokens by the names that templates use, such as eos_token."""
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
-        environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
-        environment.globals |= {"raise_exception": refused, "strftime_now": lambda form: datetime.now().strftime(form)}
+        environment.filters["tojson"] = to_json
+        environment.globals |= {"raise_exception": raise_exception, "strftime_now": strftime_now}
         self._template = environment.from_string(source)
         self._tokenizer = tokenizer
-        self._named = named
-        special = [one.content for one in tokenizer.get_added_tokens_decoder().values() if one.special]
-        self._tokens = sorted(special, key=len, reverse=True)  # of two that begin alike the longer one is meant
-        self._special = re.compile("|".join(map(re.escape, self._tokens))) if special else None
+        self._variables = variables
+        added = tokenizer.get_added_tokens_decoder()
+        self._special_ids = {token.content: token_id for token_id, token in added.items() if token.special}
+        # Of two that begin alike, the longer one matches.
+        self._special = sorted(self._special_ids, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, self._special))) if self._special else NEVER
 
     @classmethod
-    def load(cls, version, tokenizer):
-        """Of a StoredVersion; None where it has no template. Raises what its parsers raise."""
-        configured = Path(version.folder, CONFIG)
-        config = json.loads(configured.read_text(encoding="utf-8")) if configured.exists() else {}
-        kept = Path(version.folder, FILE)
-        source = kept.read_text(encoding="utf-8") if kept.exists() else config.get("chat_template")
+    def load(cls, version: StoredVersion, tokenizer: Tokenizer) -> ChatTemplate | None:
+        """The template of a version, or None. Raises what the parsers of its files raise."""
+        config_file, template_file = Path(version.folder, CONFIG), Path(version.folder, FILE)
+        config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.exists() else {}
+        source = template_file.read_text(encoding="utf-8") if template_file.exists() else config.get("chat_template")
         if not isinstance(source, str):
             return None
         tokens = {name: token_text(value) for name, value in config.items() if name.endswith("_token")}
         return cls(source, tokenizer, {name: text for name, text in tokens.items() if text})
 
-    def ids(self, messages):
+    def ids(self, messages: list[dict[str, str]]) -> list[int]:
         """[{"role", "content"}, ...] -> token ids, up to where the answer begins.
 
-        Raises InvalidParameters where the template refuses them.
+        Raises InvalidParameters if the template refuses the messages.
         """
-        if self._special is None:
-            return self._encode(self._render(messages))
-        every = "".join(value for each in messages for value in each.values())
-        mark = next((one for one in MARKS if one not in every), None)
+        content = "".join(value for message in messages for value in message.values())
+        mark = next((mark for mark in MARKS if mark not in content), None)
         if mark is None:
-            told = "the messages hold all of Unicode's noncharacters, which are no text"
-            raise InvalidParameters(told, details=[{"parameter": "messages", "message": told}])
-        text = self._render([{key: self._hidden(value, mark) for key, value in each.items()} for each in messages])
-        ids, start = [], 0
-        for found in self._special.finditer(text):
-            ids += self._encode(self._shown(text[start : found.start()], mark))
-            ids.append(self._tokenizer.token_to_id(found[0]))
-            start = found.end()
-        return ids + self._encode(self._shown(text[start:], mark))
+            raise refusal("the messages hold all of Unicode's noncharacters, which are no text")
+        text = self._render([{key: self._masked(value, mark) for key, value in each.items()} for each in messages])
+        ids: list[int] = []
+        start = 0
+        for match in self._pattern.finditer(text):
+            ids += self._encode(self._unmasked(text[start : match.start()], mark))
+            ids.append(self._special_ids[match[0]])
+            start = match.end()
+        return ids + self._encode(self._unmasked(text[start:], mark))
 
-    def _hidden(self, text, mark):
-        """The caller's text with a number instead of whatever looks like a special token."""
-        return self._special.sub(lambda found: f"{mark}{self._tokens.index(found[0])}{mark}", text)
+    def _masked(self, text: str, mark: str) -> str:
+        """A message with a number between two marks in place of each special token."""
+        return self._pattern.sub(lambda match: f"{mark}{self._special.index(match[0])}{mark}", text)
 
-    def _shown(self, text, mark):
-        return re.sub(f"{mark}([0-9]+){mark}", lambda found: self._tokens[int(found[1])], text)
+    def _unmasked(self, text: str, mark: str) -> str:
+        return re.sub(f"{mark}([0-9]+){mark}", lambda match: self._special[int(match[1])], text)
 
-    def _render(self, messages):
+    def _render(self, messages: list[dict[str, str]]) -> str:
         try:
-            return self._template.render(messages=messages, add_generation_prompt=True, tools=None, **self._named)
+            return self._template.render(messages=messages, add_generation_prompt=True, tools=None, **self._variables)
         except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
-            told = f"the model's chat template refuses these messages: {error}"
-            raise InvalidParameters(told, details=[{"parameter": "messages", "message": told}]) from error
+            raise refusal(f"the model's chat template refuses these messages: {error}") from error
 
-    def _encode(self, text):
-        # The tokenizer is set so that special tokens in a text are text.
+    def _encode(self, text: str) -> list[int]:
+        # The tokenizer is set to read special tokens in a text as text (TextGenerationModel).
         return self._tokenizer.encode(text, add_special_tokens=False).ids if text else []
 
 
-def refused(message):
+def to_json(value: Any, **options: Any) -> str:
+    """The filter `tojson` as transformers has it: without Jinja's escapes for HTML."""
+    return json.dumps(value, ensure_ascii=False, **options)
+
+
+def strftime_now(form: str) -> str:
+    return datetime.now().strftime(form)
+
+
+def raise_exception(message: str) -> NoReturn:
+    """For templates that refuse a conversation."""
     raise TemplateError(message)
 
 
-def token_text(value):
+def token_text(value: Any) -> str | None:
     """A special token as tokenizer_config.json writes it: its text, or an object that holds it."""
     return value.get("content") if isinstance(value, dict) else value
+
+
+def refusal(message: str) -> InvalidParameters:
+    return InvalidParameters(message, details=[{"parameter": "messages", "message": message}])

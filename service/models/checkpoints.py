@@ -1,13 +1,17 @@
-"""Reads checkpoints as torch networks, mapped from their files. Whoever imports this imports torch and transformers.
+"""Reads checkpoints as torch networks, mapped from their files. Importing this imports torch and transformers.
 
 network = read_network("artifacts/smollm2/1", "model.safetensors")
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
 
@@ -15,37 +19,37 @@ from ..errors import StartupError
 
 __all__ = ["assemble", "misfit", "read_config", "read_network"]
 
-# transformers writes advice and progress bars meant for notebooks; a server's log is ours.
+# transformers prints advice and progress bars for notebooks; they do not belong in a server's log.
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
 
 
-def read_config(folder):
+def read_config(folder: str | PathLike[str]) -> PretrainedConfig:
     """The config of a checkpoint in the Hugging Face layout. Raises OSError or ValueError."""
     return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def read_network(folder, weights):
-    """The network in `folder`, in evaluation mode. Raises StartupError where weights and config disagree.
+def read_network(folder: str | PathLike[str], weights: str) -> PreTrainedModel:
+    """The network in `folder`, in evaluation mode. Raises StartupError if weights and config do not fit.
 
-    weights: the name of a `.safetensors` file, or of a state dict written by `torch.save`.
-    They stay mapped from it, so the workers of a server share one copy: nothing is cast or
-    copied. Nothing is fetched, and no code of a checkpoint is run.
+    weights: the name of a `.safetensors` file, or of a state dict written by `torch.save`. They stay mapped from it,
+    neither cast nor copied, so that the workers of a server share one copy. Nothing is downloaded, and no code of the
+    checkpoint is run.
     """
     path = Path(folder, weights)
     if path.suffix == ".safetensors":
         state = load_file(path)
     else:
-        # weights_only: a pickle that holds anything but tensors is refused, not run.
+        # weights_only: a pickle that holds anything but tensors raises, and is not run.
         state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     return assemble(read_config(folder), state)
 
 
-def assemble(config, state):
-    """A network of this config made of these very tensors: {name: tensor}.
+def assemble(config: PretrainedConfig, state: Mapping[str, torch.Tensor]) -> PreTrainedModel:
+    """A network of this config, made of these very tensors. Raises StartupError if they do not fit.
 
-    It is not built on the meta device: buffers that are never saved (the frequencies of
-    rotary embeddings) would stay there. Without initialisation, building is as quick.
+    It is not built on the meta device: buffers that are never saved (the frequencies of rotary embeddings) would stay
+    there. Without initialization, building takes no longer.
     """
     with no_init_weights():
         network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
@@ -54,9 +58,9 @@ def assemble(config, state):
     except RuntimeError as error:  # shapes that differ
         raise StartupError(f"the weights do not fit the config: {error}") from None
     network.tie_weights()
-    # A tied weight may be stored once; a buffer that is computed may be stored by an older transformers.
-    given, present = {tensor.data_ptr() for tensor in state.values()}, network.state_dict()
-    absent = [name for name in absent if present[name].data_ptr() not in given]
+    # A tied weight may be stored once, under another name; older versions of transformers stored computed buffers.
+    stored, present = {tensor.data_ptr() for tensor in state.values()}, network.state_dict()
+    absent = [name for name in absent if present[name].data_ptr() not in stored]
     computed = {name for name, _ in network.named_buffers()}
     unknown = [name for name in unknown if name not in computed]
     if absent or unknown:
@@ -65,7 +69,7 @@ def assemble(config, state):
     return network.requires_grad_(False).eval()
 
 
-def misfit(faults):
-    """One sentence of what is wrong with the weights, three faults by name."""
+def misfit(faults: list[str]) -> str:
+    """One sentence that says why the weights do not fit, with three faults by name."""
     more = f", and {len(faults) - 3} more" if len(faults) > 3 else ""
     return f"the weights do not fit the config: they {'; '.join(faults[:3])}{more}"

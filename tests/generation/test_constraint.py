@@ -198,7 +198,7 @@ def test_a_row_that_becomes_too_complex_ends_alone(model):
     neighbour = model.stream("abc", free)
     bad.start()
     neighbour.start()
-    with pytest.raises(InvalidParameters, match="too complex while the text was written"):
+    with pytest.raises(InvalidParameters, match="too complex while the text was generated"):
         bad.collect()
     assert neighbour.collect() == model.generate("abc", free)
     assert model.failure is None

@@ -22,7 +22,7 @@ from service.generation.kv_cache import HostSlots
 from service.generation.params import SamplingParams
 from service.generation.serial_runner import SerialRunner
 from service.generation.torch_runner import DeviceSlots, TorchRunner
-from service.models import text_generation
+from service.models import text_runner
 from service.settings import Settings
 from tests.support.tiny_text import CONTEXT_LENGTH, byte_tokenizer, network, pack_tiny
 
@@ -109,16 +109,16 @@ def test_rows_of_any_length_get_what_each_gets_alone(make):
 
 @pytest.mark.parametrize("make", MANY)
 def test_networks_with_a_plain_cache_are_written_at_once(make, version):
-    assert isinstance(text_generation.tested_network(version, make(), Settings(workers=1)), TorchRunner)
+    assert isinstance(text_runner.checked_network(version, make(), Settings(workers=1)), TorchRunner)
 
 
 @pytest.mark.parametrize(("make", "told"), [(windowed, "its cache has a DynamicSlidingWindowLayer"), (bloom, "")])
 def test_other_networks_are_written_one_by_one(make, told, version, caplog):
     taken = make()
     with caplog.at_level(logging.WARNING):
-        runner = text_generation.tested_network(version, taken, Settings(workers=1))
+        runner = text_runner.checked_network(version, taken, Settings(workers=1))
     assert isinstance(runner, SerialRunner)
-    assert "its rows are written one by one" in caplog.text
+    assert "its sequences are decoded one by one" in caplog.text
     assert told in caplog.text
     params = SamplingParams(max_tokens=20, temperature=0)
     prompts = [[1, 2, 3], list(range(40))]
@@ -186,7 +186,7 @@ def test_on_a_gpu_the_tokens_are_the_same(version):
     prompts = [[5] * 30, [9, 8, 7], list(range(60))]
 
     def tokens(taken):
-        engine = Engine(text_generation.tested_network(version, taken, Settings(workers=1)))
+        engine = Engine(text_runner.checked_network(version, taken, Settings(workers=1)))
         running = [engine.generate(ids, params) for ids in prompts]
         for sequence in running:
             sequence.start()

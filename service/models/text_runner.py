@@ -1,0 +1,83 @@
+"""Which runner a packed text model gets on this machine: its graph, its torch network in batches, or row by row.
+
+    runner = load_runner(version, settings)
+
+Each candidate has to prove that it gives batched sequences what it gives them alone; the log says why one was refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ..generation.batch_check import check_batching
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from ..generation.onnx_runner import OnnxRunner
+    from ..generation.runner import Runner
+    from ..settings import Settings
+    from ..store.versions import StoredVersion
+
+__all__ = ["load_runner"]
+
+log = logging.getLogger(__name__)
+
+
+def load_runner(version: StoredVersion, settings: Settings) -> Runner:
+    """The model's graph; without one, or where this machine runs it wrongly, its torch network."""
+    spec = version.manifest.spec
+    if spec["runtime"]["name"] == "onnx":
+        runner = checked_graph(version, settings)
+        if runner is not None:
+            return runner
+    # Imported only here: a worker whose models all have graphs needs neither torch nor transformers.
+    import torch
+
+    from .checkpoints import read_network
+
+    torch.set_num_threads(settings.compute_threads)
+    network = read_network(version.folder, spec["weights"])
+    # Asked in a worker, never in the process that forks them: CUDA does not survive a fork.
+    if torch.cuda.is_available():
+        network = network.to("cuda")  # type: ignore[arg-type]  # its decorator hides from mypy that it is a method
+    return checked_network(version, network, settings)
+
+
+def checked_graph(version: StoredVersion, settings: Settings) -> OnnxRunner | None:
+    """An OnnxRunner that passed check_batching, or None."""
+    from ..generation.onnx_runner import OnnxRunner
+
+    spec = version.manifest.spec
+    runtime = spec["runtime"]
+    try:
+        runner = OnnxRunner(
+            version.folder / runtime["payload"],
+            shapes=[(runtime["heads"], runtime["head_size"])] * (2 * runtime["layers"]),
+            rows=settings.slots,
+            length=spec["context_length"],
+            kv_bytes=settings.kv_bytes,
+            threads=settings.compute_threads,
+        )
+        check_batching(runner)
+    except Exception:
+        log.exception("%s: its graph cannot be run here; torch runs it instead, slower", version)
+        return None
+    return runner
+
+
+def checked_network(version: StoredVersion, network: PreTrainedModel, settings: Settings) -> Runner:
+    """A TorchRunner that passed check_batching, or a SerialRunner."""
+    from ..generation.serial_runner import SerialRunner
+    from ..generation.torch_runner import TorchRunner
+
+    length = version.manifest.spec["context_length"]
+    serial = SerialRunner(network, rows=settings.slots, length=length)
+    try:
+        runner = TorchRunner(network, rows=settings.slots, length=length, kv_bytes=settings.kv_bytes)
+        check_batching(runner, serial)
+    except Exception as error:  # a network may do anything with a cache that is not its own
+        log.warning("%s: its sequences are decoded one by one: %s: %s", version, type(error).__name__, error)
+        return serial
+    return runner
