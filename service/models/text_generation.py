@@ -126,7 +126,7 @@ class TextGenerationModel(StreamingModel):
         return SamplingParams.from_request(values, self.default_max_tokens)
 
     def choices(self, values: dict[str, Any], n: int, logprobs: int | None = None) -> list[SamplingParams]:
-        """SamplingParams of n completions of one prompt; a seed is counted on. Raises InvalidParameters."""
+        """SamplingParams of n completions of one prompt: seed, seed + 1, ... if it is set. Raises InvalidParameters."""
         params = replace(self.parameters(values), logprobs=logprobs)
         return [replace(params, seed=None if params.seed is None else params.seed + index) for index in range(n)]
 
