@@ -7,12 +7,15 @@
 A server reads the file again within a second.
 """
 
+from __future__ import annotations
+
 import math
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import click
 
 from ..web.access.api_keys import SCOPES, add, read, remove
+from .options import errors_as_sentences
 
 __all__ = ["keys"]
 
@@ -21,16 +24,8 @@ file_option = click.option(
 )
 
 
-@contextmanager
-def refusals():
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-
-
 @click.group()
-def keys():
+def keys() -> None:
     """API keys: add, list, remove. A server reads the file again within a second."""
 
 
@@ -40,21 +35,21 @@ def keys():
 @click.option("--rate", type=float, default=0.0, help="Requests a second, over all workers (default: any number).")
 @click.option("--burst", type=int, help="Requests taken at once after a pause (default: those of one second).")
 @file_option
-def add_key(name, scopes, rate, burst, file):
+def add_key(name: str, scopes: Sequence[str], rate: float, burst: int | None, file: str) -> None:
     """Make a key for NAME and print it, this once."""
     if not math.isfinite(rate):
         raise click.BadParameter("expected a number", param_hint="--rate")
-    with refusals():
-        made = add(file, name, scopes, rate, max(1, math.ceil(rate)) if burst is None else burst)
+    with errors_as_sentences():
+        key = add(file, name, scopes, rate, max(1, math.ceil(rate)) if burst is None else burst)
     click.echo(f"{name} is in {file}; its key is shown this once:", err=True)
-    click.echo(made)
+    click.echo(key)
 
 
 @keys.command("list")
 @file_option
-def list_keys(file):
+def list_keys(file: str) -> None:
     """List the keys: names, scopes, limits, since when."""
-    with refusals():
+    with errors_as_sentences():
         for key in read(file):
             limit = f"{key.rate:g}/s, {key.burst} at once" if key.rate else "any rate"
             click.echo(f"{key.name:24} {','.join(key.scopes):16} {limit:24} {key.created}")
@@ -63,8 +58,8 @@ def list_keys(file):
 @keys.command("remove")
 @click.argument("name")
 @file_option
-def remove_key(name, file):
-    """Take the key of NAME away; whatever is sent with it is refused within a second."""
-    with refusals():
+def remove_key(name: str, file: str) -> None:
+    """Remove the key of NAME; requests with it are refused within a second."""
+    with errors_as_sentences():
         remove(file, name)
     click.echo(f"{name} is removed")

@@ -13,6 +13,7 @@ from service.batch import scoring
 from service.cli import main
 from service.packing import pack
 from service.wire.table_formats.csv_cells import typed
+from tests.support.tiny_text import pack_tiny
 
 ROWS = 240
 
@@ -130,3 +131,13 @@ def test_cells_become_what_their_kind_asks_for_or_stay_text():
     assert typed(["true", "False", "yes"], "boolean", nullable=False) == [True, False, "yes"]
     assert typed(["", "007"], "text", nullable=False) == ["", "007"]
     assert typed(["", "007"], "text", nullable=True) == [None, "007"]
+
+
+def test_a_model_that_predicts_no_tables_is_one_sentence(tmp_path):
+    """It once was a traceback: 'TextGenerationModel' object has no attribute 'plan'."""
+    pack_tiny(tmp_path)
+    (tmp_path / "in.csv").write_text("a\n1\n")
+    arguments = ["predict", "tiny", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--store", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert result.output == "Error: tiny generates text; only a model that predicts tables scores a file\n"

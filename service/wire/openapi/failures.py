@@ -13,10 +13,10 @@ __all__ = ["Refusals"]
 
 ID = "6f1d2c3b4a5968778695a4b3c2d1e0f0"
 RETRIED = (429, 503)
-EVERYWHERE = {400, 500}  # a deadline that is no number, and our own faults
-KEYS = {401, 403, 429}  # no key, none for this, too many requests for its rate
+EVERYWHERE = {400, 500}  # a malformed X-Request-Timeout, and faults of the server
+KEYS = {401, 403, 429}  # no key, a key without the scope, more requests than its rate
 
-# An example's words where the kind of error alone says too little.
+# An example's message, where the code of the error alone says too little.
 SENTENCES = {
     "bad_request": "the body is empty; send JSON",
     "model_not_found": "there is no model 'titanic'; there are tumour, smollm2",
@@ -41,46 +41,48 @@ class Refusals:
     def __init__(self, spec, secured):
         self.spec = spec
         self.secured = secured
-        self.kinds = by_status()
-        self.made = set()
+        self.errors = by_status()
+        self.defined: set[str] = set()
 
     def of(self, dialect, path, operation):
         """{status: reference} for the operation at this path. dialect: the route's own, or None."""
         dialect = error_dialect(dialect, path)
         statuses = EVERYWHERE.union(operation.errors, KEYS if self.secured and not operation.open else ())
-        return {str(status): self.response(dialect, status) for status in sorted(statuses) if status in self.kinds}
+        return {str(status): self.response(dialect, status) for status in sorted(statuses) if status in self.errors}
 
     def response(self, dialect, status):
         name = f"{dialect.NAME}.{status}"
-        if name not in self.made:
-            self.made.add(name)
-            told = {kind.code: dialect.error_body(sample(kind), status) for kind in self.kinds[status]}
+        if name not in self.defined:
+            self.defined.add(name)
+            examples = {error.code: dialect.error_body(sample(error), status) for error in self.errors[status]}
             headers = {"X-Request-ID": ref("X-Request-ID", "headers")}
             if status in RETRIED:
                 headers["Retry-After"] = ref("Retry-After", "headers")
-            if any(kind.challenge for kind in self.kinds[status]):
+            if any(error.challenge for error in self.errors[status]):
                 headers["WWW-Authenticate"] = ref("WWW-Authenticate", "headers")
-            described = "; ".join(sorted(told)).replace("_", " ")
-            content = json(shape(next(iter(told.values()))), **told)
+            described = "; ".join(sorted(examples)).replace("_", " ")
+            content = json(shape(next(iter(examples.values()))), **examples)
             self.spec.components.response(name, {"description": described, "headers": headers, "content": content})
         return ref(name, "responses")
 
 
 def by_status():
-    """{status: kinds of error that carry it}, from the whole tree."""
-    found, open_ = {}, [ServiceError]
-    while open_:
-        kind = open_.pop(0)
-        open_ += kind.__subclasses__()
-        if kind.__module__ == errors.__name__:
-            found.setdefault(kind.status, []).append(kind)
-    return found
+    """{status: the classes of error that have it}, from the whole tree."""
+    by_code: dict[int, list[type[ServiceError]]] = {}
+    unseen = [ServiceError]
+    while unseen:
+        error = unseen.pop(0)
+        unseen += error.__subclasses__()
+        if error.__module__ == errors.__name__:
+            by_code.setdefault(error.status, []).append(error)
+    return by_code
 
 
-def sample(kind):
-    message = SENTENCES.get(kind.code, kind.code.replace("_", " "))
-    raised = (kind if issubclass(kind, RequestError) else ServiceError)(message, details=DETAILS.get(kind.code, ()))
-    raised.code = kind.code
+def sample(error):
+    """The body of an error of this class, as an example."""
+    message = SENTENCES.get(error.code, error.code.replace("_", " "))
+    raised = (error if issubclass(error, RequestError) else ServiceError)(message, details=DETAILS.get(error.code, ()))
+    raised.code = error.code
     return error_body(raised, ID)
 
 

@@ -3,22 +3,29 @@
 schemas(catalogue)["tumour.instances"]      # what every dialect's description refers to
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
 from ..adapter import by_capability
 from ..v1.json_schema import request_schema
 
 __all__ = ["schemas"]
 
+Entry = dict[str, Any]
+Schema = dict[str, Any]
 
-def schemas(catalogue):
+
+def schemas(catalogue: list[Entry]) -> dict[str, Schema]:
     """{component name: schema} for all models. Names begin with the model's."""
-    components = {}
+    components: dict[str, Schema] = {}
     for entry in catalogue:
         components |= by_capability(SCHEMAS, entry, generic)(entry)
     return components
 
 
-def table(entry):
+def table(entry: Entry) -> dict[str, Schema]:
     name, whole = entry["name"], request_schema(entry)["properties"]
     return {
         f"{name}.instances": whole["instances"],
@@ -27,7 +34,7 @@ def table(entry):
     }
 
 
-def text(entry):
+def text(entry: Entry) -> dict[str, Schema]:
     counts = ("prompt_tokens", "completion_tokens", "total_tokens")
     return {
         f"{entry['name']}.instances": request_schema(entry)["properties"]["instances"],
@@ -44,7 +51,7 @@ def text(entry):
     }
 
 
-def generic(entry):
+def generic(entry: Entry) -> dict[str, Schema]:
     """Of a capability that this module does not know: the request's schema alone."""
     return {f"{entry['name']}.request": request_schema(entry)}
 
@@ -53,21 +60,21 @@ SCHEMAS = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
 TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
 
 
-def output_schema(entry, name):
-    """One row's answer of one method; what is no finite number is null."""
-    told = entry["outputs"][name]
-    known = TYPES.get(told["dtype"])
-    # Objects of numpy are announced as strings whatever they hold.
-    cell = {"type": [known, "null"]} if known else {}
-    if told.get("targets"):
-        rows = [keyed(labels, cell) for labels in told["labels"]]
-        return {"type": "object", "properties": dict(zip(told["targets"], rows, strict=True)), "title": name}
-    if told.get("labels"):
-        return {**keyed(told["labels"], cell), "title": name}
-    for _ in told["shape"][1:]:
+def output_schema(entry: Entry, name: str) -> Schema:
+    """One row's answer of one method; a number that is not finite is null."""
+    output = entry["outputs"][name]
+    known = TYPES.get(output["dtype"])
+    # numpy's object arrays are announced as strings, whatever they hold.
+    cell: Schema = {"type": [known, "null"]} if known else {}
+    if output.get("targets"):
+        rows = [keyed(labels, cell) for labels in output["labels"]]
+        return {"type": "object", "properties": dict(zip(output["targets"], rows, strict=True)), "title": name}
+    if output.get("labels"):
+        return {**keyed(output["labels"], cell), "title": name}
+    for _ in output["shape"][1:]:
         cell = {"type": "array", "items": cell}
     return {**cell, "title": name}
 
 
-def keyed(labels, cell):
+def keyed(labels: list[Any], cell: Schema) -> Schema:
     return {"type": "object", "properties": dict.fromkeys(labels, cell), "additionalProperties": False}

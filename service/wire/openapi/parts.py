@@ -1,12 +1,13 @@
 """What descriptions of routes are made of: an operation, its media, and the headers every answer has."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..json_body import JSON
 
 __all__ = ["HEADERS", "PARAMETERS", "PREDICTS", "SECURITY", "TIMED", "Operation", "json", "query", "ref"]
 
-HEADERS = {
+HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {
         "description": "The request's id, which the log knows: the caller's own, or a new one.",
         "required": True,

@@ -1,4 +1,4 @@
-"""Routes as paths of the document: a route that names a model is there once for each model, with its own columns."""
+"""Routes as paths of the document: a route that names a model becomes one path for each model, with its columns."""
 
 import re
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Place(NamedTuple):
     @property
     def versioned(self):
         """Whether the caller chooses among several versions, whose columns may differ."""
-        return "{version}" in self.path and len(self.entry["versions"]) > 1
+        return "{version}" in self.path and self.entry is not None and len(self.entry["versions"]) > 1
 
     def having(self, capability):
         """The entries of the models with a capability."""
@@ -41,26 +41,26 @@ def expanded(template, parameter, catalogue):
 
 def operation_object(operation, place, route, refusals):
     """An Operation as OpenAPI's operation object."""
-    if operation is None:  # of a model, and there is none
+    if operation is None:  # a model's route, and no model is served
         operation = Operation("No model is served now", json({}), errors=(404, 503))
-    answered = {
+    answer = {
         "description": operation.says,
         "headers": {"X-Request-ID": ref("X-Request-ID", "headers"), **operation.headers},
         "content": operation.answer,
     }
-    made = {
+    described = {
         "operationId": operation_id(place.path, route.method),
         "summary": operation.summary,
         "parameters": [*path_parameters(place, operation), *operation.parameters, *PARAMETERS],
-        "responses": {"200": answered, **refusals.of(route.dialect, place.path, operation), **operation.others},
+        "responses": {"200": answer, **refusals.of(route.dialect, place.path, operation), **operation.others},
     }
     if operation.open and refusals.secured:
-        made["security"] = []
+        described["security"] = []
     if operation.description:
-        made["description"] = operation.description
+        described["description"] = operation.description
     if operation.body is not None:
-        made["requestBody"] = {"required": operation.body_required, "content": operation.body}
-    return made
+        described["requestBody"] = {"required": operation.body_required, "content": operation.body}
+    return described
 
 
 def operation_id(path, method):

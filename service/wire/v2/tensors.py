@@ -29,9 +29,14 @@ DATATYPES = {
     **{f"FP{bits}": np.dtype(f"<f{bits // 8}") for bits in (16, 32, 64)},
     "BYTES": None,
 }
-NUMBERS = {int, float, type(None)}
-TEXTS = {str, type(None)}
-JSON_TYPES = {"FP64": NUMBERS, "INT64": {int}, "BOOL": {bool}, "BYTES": TEXTS}  # that JSON holds without a change
+NUMBERS: set[type] = {int, float, type(None)}
+TEXTS: set[type] = {str, type(None)}
+JSON_TYPES: dict[str, set[type]] = {
+    "FP64": NUMBERS,
+    "INT64": {int},
+    "BOOL": {bool},
+    "BYTES": TEXTS,
+}  # that JSON holds without a change
 EXACT = 2.0**53  # from here on, some integers are not exactly a float64
 LENGTH = struct.Struct("<I")
 

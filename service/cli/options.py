@@ -1,0 +1,53 @@
+"""What the commands share: options, the settings, and errors as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import ServiceError, StartupError
+from ..settings import Settings
+from ..store.versions import Store
+
+__all__ = ["errors_as_sentences", "open_store", "sample_options", "settings", "store_option"]
+
+store_option = click.option("--store", type=Path, help="The folder of models (default: DAYLIGHT_STORE, or artifacts/).")
+
+
+def sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that describe a FILE to pack."""
+    options = [
+        click.option("--name", help="The model's name (default: the file's)."),
+        click.option("--data", type=click.Path(exists=True, path_type=Path), help="CSV or Parquet of sample rows."),
+        click.option("--target", multiple=True, help="A column of --data that is not an input; repeatable."),
+        click.option("--trust", multiple=True, help="A module, or a name in one, that a pickle may import."),
+        click.option("--code", multiple=True, type=Path, help="A Python file of yours that it needs; repeatable."),
+        click.option("--files", type=Path, help="A folder for the load() of a Python class."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Print an expected error as one sentence on stderr, and end with exit code 1."""
+    try:
+        yield
+    except (StartupError, ServiceError, ValueError, OSError, ImportError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def settings() -> Settings:
+    """The settings of the environment; a wrong one ends the command with a sentence."""
+    with errors_as_sentences():
+        return Settings.from_environ()
+
+
+def open_store(path: Path | None) -> Store:
+    """The store that --store names, or DAYLIGHT_STORE."""
+    return Store(path or settings().store)

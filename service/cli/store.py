@@ -1,0 +1,87 @@
+"""The commands that look after the store: models, verify, promote, rollback, remove."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import ArtifactMissing, StartupError
+from ..store.versions import Store, check_name
+from .options import errors_as_sentences, open_store, settings, store_option
+
+__all__ = ["models", "promote", "remove", "rollback", "verify"]
+
+
+@click.command()
+@store_option
+def models(store: Path | None) -> None:
+    """List the models of the store, with their versions; * marks the current one."""
+    opened = open_store(store)
+    with errors_as_sentences():
+        for name in opened.models():
+            current = opened.open(name).manifest
+            versions = " ".join(
+                f"{version}*" if version == current.version else version for version in opened.versions(name)
+            )
+            metrics = ", ".join(f"{key} {value}" for key, value in current.metrics.items())
+            click.echo(f"{name:24} {current.kind:16} {versions:16} {metrics}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.argument("version", required=False)
+@store_option
+def verify(name: str | None, version: str | None, store: Path | None) -> None:
+    """Check versions as a worker does: signature, digests, load, replay of the example. All of them, or NAME's."""
+    from .. import models
+
+    configured = settings()
+    opened = Store(store or configured.store)
+    failures = 0
+    with errors_as_sentences():
+        names = [check_name(name)] if name else opened.models()
+        versions = [(each, number) for each in names for number in ([version] if version else opened.versions(each))]
+        if not versions:
+            raise ArtifactMissing(f"the store {opened.root} has no model {name or 'at all'}")
+    for each, number in versions:
+        try:
+            models.load(opened.open(each, number), configured).warm_up()
+            click.echo(f"{each} version {number}: sound")
+        except (StartupError, ValueError) as error:
+            failures += 1
+            click.echo(f"{each} version {number}: FAILED: {error}", err=True)
+    sys.exit(1 if failures else 0)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version")
+@store_option
+def promote(name: str, version: str, store: Path | None) -> None:
+    """Make VERSION of the model NAME the current one."""
+    with errors_as_sentences():
+        open_store(store).promote(name, version)
+    click.echo(f"{name} is at version {version}")
+
+
+@click.command()
+@click.argument("name")
+@store_option
+def rollback(name: str, store: Path | None) -> None:
+    """Go back to the version of NAME that was current before."""
+    with errors_as_sentences():
+        version = open_store(store).rollback(name)
+    click.echo(f"{name} is at version {version}")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version")
+@store_option
+def remove(name: str, version: str, store: Path | None) -> None:
+    """Delete a VERSION of the model NAME for good; never the current one."""
+    with errors_as_sentences():
+        open_store(store).remove(name, version)
+    click.echo(f"{name} version {version} is removed")
