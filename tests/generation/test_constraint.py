@@ -1,4 +1,4 @@
-"""Constrained output: whatever a model of random weights would write, the text fits, and neighbours never notice."""
+"""Constrained output: the text of a model of random weights fits, and its neighbors in the batch are not changed."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def constraints():
     )
 
 
-def written(model, constraint, **chosen):
+def generate(model, constraint, **chosen):
     return model.generate(
         "abc", model.parameters({"max_tokens": 90, "temperature": 0, "constraint": constraint} | chosen)
     )
@@ -66,33 +66,33 @@ SAMPLED = [{}, *({"temperature": 3.0, "seed": seed, "top_k": 20, "top_p": 0.99} 
 
 
 @pytest.mark.parametrize("chosen", SAMPLED, ids=str)
-def test_the_text_fits_a_schema(model, chosen):
-    done = written(model, {"type": "json_schema", "schema": PERSON}, **chosen)
-    assert done.finish_reason == "stop"
-    jsonschema.validate(json.loads(done.text), PERSON)
+def test_a_json_schema_is_followed(model, chosen):
+    completion = generate(model, {"type": "json_schema", "schema": PERSON}, **chosen)
+    assert completion.finish_reason == "stop"
+    jsonschema.validate(json.loads(completion.text), PERSON)
 
 
 @pytest.mark.parametrize("chosen", SAMPLED, ids=str)
-def test_the_text_is_a_choice(model, chosen):
+def test_a_choice_is_followed(model, chosen):
     choices = ["yes", 'no, "never"', "né\n日"]
-    assert written(model, {"type": "choice", "choices": choices}, **chosen).text in choices
+    assert generate(model, {"type": "choice", "choices": choices}, **chosen).text in choices
 
 
 @pytest.mark.parametrize("chosen", SAMPLED, ids=str)
-def test_the_text_fits_a_pattern(model, chosen):
-    done = written(model, {"type": "regex", "pattern": r"[A-Z]{3}-\d{2,4}(x|yy)?"}, **chosen)
-    assert done.finish_reason == "stop"
-    assert re.fullmatch(r"[A-Z]{3}-\d{2,4}(x|yy)?", done.text)
+def test_a_regex_is_followed(model, chosen):
+    completion = generate(model, {"type": "regex", "pattern": r"[A-Z]{3}-\d{2,4}(x|yy)?"}, **chosen)
+    assert completion.finish_reason == "stop"
+    assert re.fullmatch(r"[A-Z]{3}-\d{2,4}(x|yy)?", completion.text)
 
 
-def test_any_object_will_do(model):
-    """It need not come to its end within max_tokens; as far as it goes, it is the beginning of an object."""
-    text = written(model, {"type": "json_object"}).text
+def test_json_object_begins_an_object(model):
+    """max_tokens may end it early; what there is, is the beginning of an object."""
+    text = generate(model, {"type": "json_object"}).text
     assert text.startswith("{")
 
 
-def test_the_end_comes_only_where_the_text_is_whole(constraints):
-    """The end token would win every time; it has to wait until the pattern may end, and then it is not alone."""
+def test_an_end_token_comes_only_where_the_text_is_whole(constraints):
+    """The end token has the highest logit, but is allowed only where the pattern may end."""
     guide = constraints.guide({"type": "regex", "pattern": "ab{2,3}"})
     end = byte_tokenizer().eos_token_id
     logits = np.zeros(end + 1, np.float32)
@@ -107,40 +107,40 @@ def test_the_end_comes_only_where_the_text_is_whole(constraints):
     assert logits.sum() == 9  # unchanged
 
 
-def test_neighbours_that_are_not_constrained_write_what_they_write_alone(model):
+def test_unconstrained_neighbors_generate_what_they_do_alone(model):
     free = model.parameters({"max_tokens": 60, "temperature": 0})
     sampled = model.parameters({"max_tokens": 60, "temperature": 1.5, "seed": 3, "top_p": 0.9})
     alone = [model.generate(prompt, params) for prompt in ("a", "bc") for params in (free, sampled)]
-    bound = model.parameters(
+    fitting = model.parameters(
         {"max_tokens": 90, "temperature": 0, "constraint": {"type": "json_schema", "schema": PERSON}}
     )
-    alone_bound = model.generate("abc", bound)
-    beside = [model.stream("abc", bound) for _ in range(3)]
+    alone_constrained = model.generate("abc", fitting)
+    constrained = [model.stream("abc", fitting) for _ in range(3)]
     running = [model.stream(prompt, params) for prompt in ("a", "bc") for params in (free, sampled)]
-    for one in (*beside, *running):
-        one.start()
-    assert [one.collect() for one in running] == alone
-    assert [one.collect() for one in beside] == [alone_bound] * 3
+    for each in (*constrained, *running):
+        each.start()
+    assert [each.collect() for each in running] == alone
+    assert [each.collect() for each in constrained] == [alone_constrained] * 3
 
 
-def test_logprobs_are_still_of_the_models_own_probabilities(model):
+def test_logprobs_ignore_the_constraint(model):
     params = SamplingParams(4, 0.0, constraint={"type": "regex", "pattern": "[0-9]{4}"}, logprobs=1)
     generation = model.stream("abc", params)
     generation.collect()
     logprobs = generation.logprobs()
     assert len(logprobs) == 4
-    assert all(one.token != one.top[0][0] and one.logprob < one.top[0][1] for one in logprobs)
+    assert all(each.token != each.top[0][0] and each.logprob < each.top[0][1] for each in logprobs)
 
 
-def test_penalties_and_biases_go_before_the_mask(constraints):
-    """A bias of 100 is much, but what may not come does not come; among what may, it decides."""
+def test_penalties_and_biases_apply_before_the_mask(constraints):
+    """A bias of 100 does not make a forbidden token possible; among the allowed ones it decides."""
     digits = byte_tokenizer()("0123456789x").input_ids
     params = SamplingParams(4, 0.0, logit_bias={digits[7]: 50.0, digits[10]: 100.0}, presence_penalty=2.0)
     sample = Sampler(params, guide=constraints.guide({"type": "regex", "pattern": "[0-9]{2}"}))
     assert [sample(np.zeros(257, np.float32)) for _ in range(2)] == [digits[7]] * 2
 
 
-# --- refusals, before anything is written
+# --- refusals, before anything is generated
 
 UNUSABLE = [
     ({"type": "regex", "pattern": "(a"}, "unclosed group"),
@@ -155,52 +155,52 @@ UNUSABLE = [
 ]
 
 
-@pytest.mark.parametrize(("constraint", "told"), UNUSABLE, ids=[str(one[0])[:60] for one in UNUSABLE])
-def test_what_cannot_be_followed_is_refused_with_the_reason(model, constraint, told):
-    with pytest.raises(InvalidParameters, match=re.escape(told)) as caught:
+@pytest.mark.parametrize(("constraint", "reason"), UNUSABLE, ids=[str(each[0])[:60] for each in UNUSABLE])
+def test_an_impossible_constraint_is_refused_with_the_reason(model, constraint, reason):
+    with pytest.raises(InvalidParameters, match=re.escape(reason)) as caught:
         model.stream("abc", model.parameters({"constraint": constraint}))
     (detail,) = caught.value.details
     assert detail["parameter"] == "constraint"
     assert "\n" not in caught.value.message
 
 
-def test_a_schema_that_would_take_hours_is_given_up_after_seconds(constraints):
-    """An automaton for the multiples of two primes' product has 62,615,533 states, and no bound inside stops it."""
+def test_a_schema_of_a_huge_automaton_is_refused_in_seconds(constraints):
+    """The multiples of this product need an automaton of 62,615,533 states, which llguidance's bounds allow."""
     hostile = {"type": "json_schema", "schema": {"type": "integer", "multipleOf": 7919 * 7907}}
-    for limit in (20, 0.1):  # the second time it is known
+    for limit in (20, 0.1):  # the second time its verdict is cached
         began = time.monotonic()
         with pytest.raises(InvalidParameters, match="it is too complex"):
             constraints.guide(hostile)
         assert time.monotonic() - began < limit
 
 
-def test_a_constraint_needs_an_end(model):
+def test_a_constraint_needs_an_end_token(model):
     with pytest.raises(InvalidParameters, match="ignore_eos"):
-        written(model, {"type": "json_object"}, ignore_eos=True)
+        generate(model, {"type": "json_object"}, ignore_eos=True)
     endless = Constraints(byte_tokenizer().backend_tokenizer.to_str, vocabulary_size=257, eos_ids=())
     with pytest.raises(InvalidParameters, match="no end token"):
         endless.guide({"type": "json_object"})
 
 
-def test_a_tokenizer_of_another_kind_is_told():
+def test_an_unreadable_tokenizer_is_refused():
     broken = Constraints(lambda: "{}", vocabulary_size=257, eos_ids={256})
     with pytest.raises(InvalidParameters, match="constraint: "):
         broken.guide({"type": "json_object"})
 
 
 def test_a_row_that_becomes_too_complex_ends_alone(model):
-    """Harmless for 45 letters, longer than any trial; what follows needs more states than there may be."""
+    """Simple for 45 letters, longer than any trial; the rest needs more states than the limit."""
     pattern = "[a-z]{45}(((a{100}){100}){100}){100}"
     bad = model.stream(
         "abc", model.parameters({"max_tokens": 100, "constraint": {"type": "regex", "pattern": pattern}})
     )
     free = model.parameters({"max_tokens": 60, "temperature": 0})
-    neighbour = model.stream("abc", free)
+    neighbor = model.stream("abc", free)
     bad.start()
-    neighbour.start()
+    neighbor.start()
     with pytest.raises(InvalidParameters, match="too complex while the text was generated"):
         bad.collect()
-    assert neighbour.collect() == model.generate("abc", free)
+    assert neighbor.collect() == model.generate("abc", free)
     assert model.failure is None
 
 
@@ -224,23 +224,23 @@ WRONG = [
 
 
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: str(value)[:50])
-def test_another_shape_is_refused_by_name(value):
+def test_a_malformed_constraint_is_refused_by_name(value):
     with pytest.raises(InvalidParameters) as caught:
         SamplingParams.from_request({"constraint": value}, 8)
     assert caught.value.details[0]["parameter"] == "constraint"
     assert caught.value.details[0]["expected"] == PARAMETERS["constraint"].expected
 
 
-def test_nesting_without_end_is_refused_by_name():
+def test_a_constraint_nested_too_deep_is_refused():
     schema = {}
     for _ in range(100_000):
         schema = {"items": schema}
     assert not PARAMETERS["constraint"].accepts({"type": "json_schema", "schema": schema})
-    while schema:  # taken apart from outside: the interpreter itself would go down step by step
+    while schema:  # taken apart from the outside: Python's own deallocation would recurse
         schema = schema["items"]
 
 
-def test_v1_takes_it_among_its_parameters(store):
+def test_v1_accepts_a_constraint_as_a_parameter(store):
     client = create_app(Settings(store=store)).test_client()
 
     def answer(constraint):
@@ -255,6 +255,6 @@ def test_v1_takes_it_among_its_parameters(store):
     assert bad.json["details"][0]["parameter"] == "constraint"
 
 
-def test_without_a_constraint_nothing_of_it_is_imported():
+def test_llguidance_is_imported_only_for_a_constraint():
     code = "import sys, service.models.text_generation; sys.exit('llguidance' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

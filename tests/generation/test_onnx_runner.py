@@ -41,17 +41,17 @@ def store(tmp_path_factory):
     return Store(store)
 
 
-def test_the_graph_is_proven_and_the_manifest_tells(store):
-    told = models.load(store.open("graph"), SETTINGS).describe()
-    runtime = told["runtime"]
+def test_the_manifest_holds_the_proof_of_the_graph(store):
+    description = models.load(store.open("graph"), SETTINGS).describe()
+    runtime = description["runtime"]
     assert (runtime["name"], runtime["precision"], runtime["equal_tokens"]) == ("onnx", "float32", 1.0)
     assert runtime["perplexity"]["compiled"] == pytest.approx(runtime["perplexity"]["torch"], rel=1e-4)
-    assert told["provenance"]["packages"].keys() >= {"onnxruntime", "onnxruntime-genai", "torch"}
-    assert told["example"] == store.open("torch").manifest.example
-    json.dumps(told)
+    assert description["provenance"]["packages"].keys() >= {"onnxruntime", "onnxruntime-genai", "torch"}
+    assert description["example"] == store.open("torch").manifest.example
+    json.dumps(description)
 
 
-def test_the_graph_writes_what_torch_writes(store):
+def test_the_graph_generates_what_torch_generates(store):
     graph, network = (models.load(store.open(name), SETTINGS) for name in ("graph", "torch"))
     assert isinstance(graph.engine.runner, OnnxRunner)
     assert isinstance(network.engine.runner, TorchRunner)
@@ -74,8 +74,8 @@ model.warm_up()
 assert model.generate("abc", model.parameters({{"temperature": 0.6, "top_p": 0.9}})).text
 sys.exit(sorted({{"torch", "transformers", "safetensors"}} & set(sys.modules)) or 0)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_the_articles_state_dict_is_compiled_as_well(store, tmp_path):
@@ -86,18 +86,20 @@ def test_the_articles_state_dict_is_compiled_as_well(store, tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["int8", "int4"])
-def test_a_quantised_version_tells_how_far_it_is_off(tmp_path, precision):
+def test_a_quantized_version_reports_its_accuracy(tmp_path, precision):
     folder = save_checkpoint(tmp_path / "tiny")
     command = ["pack", str(folder), "--store", str(tmp_path / "store"), "--precision", precision]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
     packed = Store(tmp_path / "store").open("tiny")
     runtime = packed.manifest.spec["runtime"]
     assert runtime["precision"] == precision
     assert runtime["perplexity"]["compiled"] != runtime["perplexity"]["torch"]
     assert 0 <= runtime["equal_tokens"] < 1
-    assert f"onnx, {precision} weights: {runtime['equal_tokens']:.1%} of transformers' own greedy tokens" in done.output
-    assert f"perplexity {runtime['perplexity']['compiled']:.2f}" in done.output
+    assert (
+        f"onnx, {precision} weights: {runtime['equal_tokens']:.1%} of transformers' own greedy tokens" in result.output
+    )
+    assert f"perplexity {runtime['perplexity']['compiled']:.2f}" in result.output
     models.load(packed, SETTINGS).warm_up()
 
 
@@ -119,7 +121,7 @@ def save_gpt2(folder):
     return folder
 
 
-def test_a_store_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
+def test_a_store_may_be_a_relative_path(tmp_path, monkeypatch):
     """The model builder, which runs in a folder of its own, once did not find the checkpoint, and torch served it."""
     save_checkpoint(tmp_path / "tiny")
     monkeypatch.chdir(tmp_path)
@@ -127,7 +129,7 @@ def test_a_store_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
     assert packed.manifest.spec["runtime"]["name"] == "onnx"
 
 
-def test_what_cannot_be_compiled_is_served_by_torch_with_the_reason(tmp_path):
+def test_an_unknown_architecture_falls_back_to_torch(tmp_path):
     folder = save_gpt2(tmp_path / "gpt2")
     packed = pack_checkpoint(folder, name="gpt2", store=tmp_path / "store")
     runtime = packed.manifest.spec["runtime"]
@@ -141,7 +143,7 @@ def test_what_cannot_be_compiled_is_served_by_torch_with_the_reason(tmp_path):
         pack_checkpoint(folder, name="gpt2", store=tmp_path / "store", precision="int4")
 
 
-def test_a_graph_that_gives_other_tokens_is_not_served(tmp_path, monkeypatch):
+def test_a_graph_that_fails_its_proof_falls_back_to_torch(tmp_path, monkeypatch):
     """The graph of other weights stands in for one that was compiled wrongly."""
     other = save_checkpoint(tmp_path / "other", seed=1)
     compile_decoder = checkpoint.compile_decoder
@@ -154,7 +156,7 @@ def test_a_graph_that_gives_other_tokens_is_not_served(tmp_path, monkeypatch):
     models.load(packed, SETTINGS).warm_up()
 
 
-def test_a_graph_that_does_not_run_here_makes_room_for_torch(store, tmp_path, caplog):
+def test_a_graph_that_does_not_run_falls_back_to_torch(store, tmp_path, caplog):
     packed = pack_tiny(tmp_path)
     path = packed.folder / MANIFEST
     manifest = json.loads(path.read_text())
@@ -167,7 +169,7 @@ def test_a_graph_that_does_not_run_here_makes_room_for_torch(store, tmp_path, ca
     model.warm_up()
 
 
-def test_graphs_of_another_shape_are_refused(store):
+def test_runner_refuses_a_graph_of_another_shape(store):
     path = store.open("graph").folder / "model.onnx"
     common = {"rows": 1, "length": 8, "threads": 1}
     with pytest.raises(ValueError, match=r"\[2, 2, 2, 2\] heads"):
@@ -176,7 +178,7 @@ def test_graphs_of_another_shape_are_refused(store):
         OnnxRunner(path, shapes=[(2, 16)] * 2, **common)
 
 
-def test_memory_for_keys_and_values_bounds_a_text(store):
+def test_kv_memory_bounds_the_context(store):
     """One token takes 2 layers x 2 x 2 heads x 16 x 4 bytes."""
     model = models.load(store.open("graph"), Settings(workers=1, kv_bytes=512 * 50))
     assert model.context_length == 50

@@ -37,7 +37,7 @@ def streaming(url, body=ASKED, **headers):
         connection.close()
 
 
-def test_each_piece_is_sent_when_it_is_written(url):
+def test_each_piece_is_sent_when_it_is_generated(url):
     with streaming(url) as answer:
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Transfer-Encoding"] == "chunked"
@@ -48,30 +48,30 @@ def test_each_piece_is_sent_when_it_is_written(url):
     assert seen > 60, "a piece a token, or nearly; not all of them in a few frames"
 
 
-def test_a_connection_serves_on_after_a_stream(url):
+def test_a_connection_is_reused_after_a_stream(url):
     with requests.Session() as session:
         for _ in range(2):
             text = session.post(f"{url}/v1/completions", json=ASKED | {"stream": True}, timeout=30).text
             assert text.endswith("data: [DONE]\n\n")
 
 
-def test_a_stream_is_ended_by_its_id_from_any_worker(url):
-    """Each attempt is a new connection, so both workers come to be asked; one that has ended by itself is repeated."""
+def test_a_stream_is_cancelled_by_its_id_from_any_worker(url):
+    """Each attempt is a new connection, so that both workers are reached; it is repeated if its stream has ended."""
 
     def cancelled(attempt):
         with streaming(url, **{"X-Request-ID": f"mine-{attempt}"}) as answer:
             assert answer.readline().startswith(b"data: {")
             ended = requests.post(f"{url}/v1/requests/mine-{attempt}/cancel", timeout=10)
             events = [line for line in answer.read().split(b"\n\n") if line.startswith(b"data: {")]
-        reasons = [json.loads(one[6:])["choices"][0]["finish_reason"] for one in events]
-        assert sum(reason is not None for reason in reasons) == 1, "one event says that it is over"
+        reasons = [json.loads(event[6:])["choices"][0]["finish_reason"] for event in events]
+        assert sum(reason is not None for reason in reasons) == 1, "exactly one event has a finish_reason"
         return ended.status_code == 200 and reasons[-1] == "cancelled"
 
     attempts = iter(range(1000))
     eventually(lambda: cancelled(next(attempts)), what="a stream ended by its id")
 
 
-def test_an_id_that_nothing_runs_under_is_not_found(url):
+def test_cancelling_an_unknown_id_is_not_found(url):
     answer = requests.post(f"{url}/v1/requests/nobody/cancel", timeout=10)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "request_not_found")
 
@@ -84,7 +84,7 @@ def test_an_id_that_nothing_runs_under_is_not_found(url):
         ("/v1/completions", ASKED | {"n": 16}),
     ],
 )
-def test_a_deadline_holds_in_every_dialect(url, path, body):
+def test_a_deadline_is_kept_in_every_dialect(url, path, body):
     answer = requests.post(url + path, json=body, headers={"X-Request-Timeout": "0.001"}, timeout=10)
     assert answer.status_code == 504
     assert "deadline_exceeded" in answer.text

@@ -1,4 +1,4 @@
-"""Torch networks of several families: rows written at once where the network allows it, one by one where not."""
+"""Torch networks of several families: batched where the network allows it, one by one where not."""
 
 import logging
 
@@ -38,33 +38,35 @@ SMALL = {
 }
 
 
-def made(kind, config):
+def initialized(kind, config):
     torch.manual_seed(0)
     return kind(config).eval().requires_grad_(False)
 
 
 def gpt2():
-    return made(GPT2LMHeadModel, GPT2Config(vocab_size=300, n_positions=CONTEXT_LENGTH, n_embd=32, n_layer=2, n_head=2))
+    return initialized(
+        GPT2LMHeadModel, GPT2Config(vocab_size=300, n_positions=CONTEXT_LENGTH, n_embd=32, n_layer=2, n_head=2)
+    )
 
 
 def qwen3():
-    return made(Qwen3ForCausalLM, Qwen3Config(**SMALL, head_dim=8))
+    return initialized(Qwen3ForCausalLM, Qwen3Config(**SMALL, head_dim=8))
 
 
 def windowed():
     """Each token sees the 8 before it, so its cache forgets."""
-    return made(MistralForCausalLM, MistralConfig(**SMALL, sliding_window=8))
+    return initialized(MistralForCausalLM, MistralConfig(**SMALL, sliding_window=8))
 
 
 def bloom():
     """Its attention counts positions by the mask, which it wants to be flat."""
-    return made(BloomForCausalLM, BloomConfig(vocab_size=300, hidden_size=32, n_layer=2, n_head=4))
+    return initialized(BloomForCausalLM, BloomConfig(vocab_size=300, hidden_size=32, n_layer=2, n_head=4))
 
 
 def eager():
-    taken = qwen3()
-    taken.set_attn_implementation("eager")
-    return taken
+    model = qwen3()
+    model.set_attn_implementation("eager")
+    return model
 
 
 def llama(dtype=torch.float32):
@@ -74,9 +76,9 @@ def llama(dtype=torch.float32):
 MANY = [llama, gpt2, qwen3, eager]
 
 
-def runners(taken):
+def runners(model):
     size = {"rows": ROWS, "length": CONTEXT_LENGTH}
-    return TorchRunner(taken, **size), SerialRunner(taken, **size)
+    return TorchRunner(model, **size), SerialRunner(model, **size)
 
 
 @pytest.fixture(scope="module")
@@ -85,46 +87,46 @@ def version(tmp_path_factory):
 
 
 @pytest.mark.parametrize("make", MANY)
-def test_rows_of_any_length_get_what_each_gets_alone(make):
+def test_batched_rows_get_the_logits_of_each_alone(make):
     many, serial = runners(make())
-    dice = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     held = [1, 17, 60, 5]
     for slot, length in enumerate(held):
-        ids = dice.integers(0, 256, length)
+        ids = generator.integers(0, 256, length)
         for runner in (many, serial):
-            found = runner.extend(slot, ids, 0)
-        assert found.dtype == np.float32
+            logits = runner.extend(slot, ids, 0)
+        assert logits.dtype == np.float32
     for _ in range(5):
-        ids = dice.integers(0, 256, ROWS).tolist()
+        ids = generator.integers(0, 256, ROWS).tolist()
         together, alone = many.step(ids, held), serial.step(ids, held)
         assert together.shape == alone.shape
         assert np.abs(together - alone).max() <= 1e-4 * np.abs(alone).max()
-        held = [one + 1 for one in held]
-    # Rows leave: the last one takes the place of the first, and what was read in parts is read on.
+        held = [tokens + 1 for tokens in held]
+    # The first row leaves, and the last moves into its slot: its prefill goes on from there.
     for runner in (many, serial):
         runner.slots.copy(3, 0, held[3])
-    more = dice.integers(0, 256, 7)
+    more = generator.integers(0, 256, 7)
     assert np.abs(many.extend(0, more, held[3]) - serial.extend(0, more, held[3])).max() < 1e-3
 
 
 @pytest.mark.parametrize("make", MANY)
-def test_networks_with_a_plain_cache_are_written_at_once(make, version):
+def test_networks_with_a_plain_cache_are_batched(make, version):
     assert isinstance(text_runner.checked_network(version, make(), Settings(workers=1)), TorchRunner)
 
 
-@pytest.mark.parametrize(("make", "told"), [(windowed, "its cache has a DynamicSlidingWindowLayer"), (bloom, "")])
-def test_other_networks_are_written_one_by_one(make, told, version, caplog):
-    taken = make()
+@pytest.mark.parametrize(("make", "reason"), [(windowed, "its cache has a DynamicSlidingWindowLayer"), (bloom, "")])
+def test_other_networks_are_decoded_one_by_one(make, reason, version, caplog):
+    model = make()
     with caplog.at_level(logging.WARNING):
-        runner = text_runner.checked_network(version, taken, Settings(workers=1))
+        runner = text_runner.checked_network(version, model, Settings(workers=1))
     assert isinstance(runner, SerialRunner)
     assert "its sequences are decoded one by one" in caplog.text
-    assert told in caplog.text
+    assert reason in caplog.text
     params = SamplingParams(max_tokens=20, temperature=0)
     prompts = [[1, 2, 3], list(range(40))]
     running = [Engine(runner).generate(ids, params) for ids in prompts]
     for ids, sequence in zip(prompts, running, strict=True):
-        wanted = taken.generate(
+        expected = model.generate(
             torch.tensor([ids]),
             attention_mask=torch.ones(1, len(ids)),
             max_new_tokens=20,
@@ -132,7 +134,7 @@ def test_other_networks_are_written_one_by_one(make, told, version, caplog):
             do_sample=False,
             pad_token_id=0,
         )
-        assert list(sequence) == wanted[0, len(ids) :].tolist()
+        assert list(sequence) == expected[0, len(ids) :].tolist()
 
 
 class Mixed(SerialRunner):
@@ -142,51 +144,53 @@ class Mixed(SerialRunner):
         return super().step(ids, held)[::-1]
 
 
-def test_a_runner_that_mixes_up_its_rows_is_found_out():
-    taken = qwen3()
+def test_check_batching_finds_a_runner_that_mixes_up_rows():
+    model = qwen3()
     size = {"rows": ROWS, "length": CONTEXT_LENGTH}
     with pytest.raises(RuntimeError, match="rows decoded together differ by"):
-        check_batching(Mixed(taken, **size))
+        check_batching(Mixed(model, **size))
     with pytest.raises(RuntimeError, match="rows decoded together differ by"):
-        check_batching(TorchRunner(gpt2(), **size), SerialRunner(taken, **size))
-    check_batching(TorchRunner(taken, **size), SerialRunner(taken, **size))
+        check_batching(TorchRunner(gpt2(), **size), SerialRunner(model, **size))
+    check_batching(TorchRunner(model, **size), SerialRunner(model, **size))
 
 
-def test_on_a_device_the_memory_is_shared_out_at_once():
-    """Any other number than float32 on the CPU is kept as on a device: in tensors."""
-    taken = llama(torch.float64)
-    runner = TorchRunner(taken, rows=ROWS, length=CONTEXT_LENGTH)
+def test_device_slots_divide_the_memory_at_once():
+    """Another dtype than float32 on the CPU has its slots in tensors, as on a GPU."""
+    model = llama(torch.float64)
+    runner = TorchRunner(model, rows=ROWS, length=CONTEXT_LENGTH)
     assert isinstance(runner.slots, DeviceSlots)
-    check_batching(runner, SerialRunner(taken, rows=ROWS, length=CONTEXT_LENGTH))
-    one = runner.slots.bytes_per_token
-    assert one == 2 * 2 * 2 * 16 * 8
-    narrow = TorchRunner(taken, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=40 * one)
+    check_batching(runner, SerialRunner(model, rows=ROWS, length=CONTEXT_LENGTH))
+    token_bytes = runner.slots.bytes_per_token
+    assert token_bytes == 2 * 2 * 2 * 16 * 8
+    narrow = TorchRunner(model, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=40 * token_bytes)
     assert narrow.slots.length == 10
-    assert sum(buffer.nbytes for buffer in narrow.slots.buffers) == 40 * one
+    assert sum(buffer.nbytes for buffer in narrow.slots.buffers) == 40 * token_bytes
     params = SamplingParams(max_tokens=12, temperature=0)
     engine = Engine(runner)
     prompts = [[5] * 30, [5] * 30 + [6], [7]]
-    wanted = [list(Engine(SerialRunner(taken, rows=1, length=CONTEXT_LENGTH)).generate(ids, params)) for ids in prompts]
+    expected = [
+        list(Engine(SerialRunner(model, rows=1, length=CONTEXT_LENGTH)).generate(ids, params)) for ids in prompts
+    ]
     running = [engine.generate(ids, params) for ids in (*prompts, prompts[0])]
     for sequence in running:
         sequence.start()
-    assert [list(sequence) for sequence in running] == [*wanted, wanted[0]]
+    assert [list(sequence) for sequence in running] == [*expected, expected[0]]
 
 
-def test_memory_bounds_the_length_of_a_row():
-    taken = llama()
-    runner = TorchRunner(taken, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=50 * 512)
+def test_memory_bounds_the_length_of_a_slot():
+    model = llama()
+    runner = TorchRunner(model, rows=ROWS, length=CONTEXT_LENGTH, kv_bytes=50 * 512)
     assert isinstance(runner.slots, HostSlots)
     assert runner.slots.length == 50
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_on_a_gpu_the_tokens_are_the_same(version):
+def test_a_gpu_gives_the_same_tokens(version):
     params = SamplingParams(max_tokens=40, temperature=0)
     prompts = [[5] * 30, [9, 8, 7], list(range(60))]
 
-    def tokens(taken):
-        engine = Engine(text_runner.checked_network(version, taken, Settings(workers=1)))
+    def tokens(model):
+        engine = Engine(text_runner.checked_network(version, model, Settings(workers=1)))
         running = [engine.generate(ids, params) for ids in prompts]
         for sequence in running:
             sequence.start()

@@ -1,4 +1,4 @@
-"""The text model on a tiny real Llama: packed in both forms, loaded, streamed, refused, proven."""
+"""The text model on a tiny real Llama: both forms of checkpoint packed, loaded, streamed, and refused."""
 
 import json
 import shutil
@@ -50,15 +50,15 @@ def rewritten(version, **changes):
 # --- generating
 
 
-def test_only_the_continuation_is_given(model, packed):
-    wanted = packed.manifest.example["completion"]
-    found = model.generate("Once upon a time", SamplingParams(max_tokens=24, temperature=0))
-    assert found.text == wanted
-    assert not found.text.startswith("Once")
-    assert (found.finish_reason, found.prompt_tokens, found.completion_tokens) == ("length", 16, 24)
+def test_generate_returns_the_continuation_only(model, packed):
+    expected = packed.manifest.example["completion"]
+    completion = model.generate("Once upon a time", SamplingParams(max_tokens=24, temperature=0))
+    assert completion.text == expected
+    assert not completion.text.startswith("Once")
+    assert (completion.finish_reason, completion.prompt_tokens, completion.completion_tokens) == ("length", 16, 24)
 
 
-def test_the_pieces_of_a_stream_are_the_collected_text(model):
+def test_the_pieces_of_a_stream_joined_are_the_text(model):
     generation = model.stream("abc", GREEDY)
     pieces = list(generation)
     assert len(pieces) > 10
@@ -77,27 +77,27 @@ def test_a_seed_repeats_the_text(model):
 def test_a_stop_string_ends_the_text_before_it(model):
     whole = model.generate("abc", GREEDY).text
     stop = whole[7:10]
-    found = model.generate("abc", SamplingParams(max_tokens=20, temperature=0, stop=(stop,)))
-    assert found.text == whole[: whole.index(stop)]
-    assert found.finish_reason == "stop"
+    completion = model.generate("abc", SamplingParams(max_tokens=20, temperature=0, stop=(stop,)))
+    assert completion.text == whole[: whole.index(stop)]
+    assert completion.finish_reason == "stop"
 
 
 def test_an_end_token_ends_the_text(packed, copied):
-    """The model never writes its end token by itself, so a letter it does write is made one."""
+    """The model never generates its own end token, so a letter that it does generate is declared one."""
     ids = packed.manifest.example["token_ids"]
-    end = next(one for one in ids if one != ids[0])
+    end = next(token for token in ids if token != ids[0])
     spoilt = rewritten(copied, spec=packed.manifest.spec | {"eos_token_ids": [end]})
-    found = models.load(spoilt, SETTINGS).generate("Once upon a time", GREEDY)
-    assert found.finish_reason == "stop"
-    assert found.completion_tokens == ids.index(end) + 1
-    assert len(found.text) == ids.index(end)
+    completion = models.load(spoilt, SETTINGS).generate("Once upon a time", GREEDY)
+    assert completion.finish_reason == "stop"
+    assert completion.completion_tokens == ids.index(end) + 1
+    assert len(completion.text) == ids.index(end)
 
 
-def test_markers_of_the_tokenizer_in_a_prompt_are_text(model):
+def test_special_tokens_in_a_prompt_are_text(model):
     assert model.generate(END, GREEDY).prompt_tokens == len(END)
 
 
-def test_streams_run_together_and_give_what_they_give_alone(model):
+def test_concurrent_streams_have_the_text_of_each_alone(model):
     prompts = ["abc", "Once upon a time", "z"]
     alone = [model.generate(prompt, GREEDY).text for prompt in prompts]
     running = [model.stream(prompt, GREEDY) for prompt in prompts]
@@ -121,7 +121,7 @@ def test_a_stream_is_cancelled_from_another_thread(model):
     assert running.finish_reason == "cancelled"
 
 
-def test_a_stream_nobody_asked_a_piece_of_holds_nothing(model):
+def test_a_stream_that_is_not_started_holds_nothing(model):
     unused = model.stream("abc", GREEDY)
     assert model.generate("abc", GREEDY).text
     unused.close()
@@ -131,7 +131,7 @@ def test_a_stream_nobody_asked_a_piece_of_holds_nothing(model):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "max_tokens", "parameter", "told"),
+    ("prompt", "max_tokens", "parameter", "message"),
     [
         ("", 5, "text", "an empty text"),
         ("\ud800", 5, "text", "surrogate"),
@@ -141,24 +141,24 @@ def test_a_stream_nobody_asked_a_piece_of_holds_nothing(model):
     ],
     ids=["empty", "surrogate", "full context", "megabytes", "no room"],
 )
-def test_prompts_that_do_not_fit_are_refused_at_once(model, prompt, max_tokens, parameter, told):
-    with pytest.raises(InvalidParameters, match=told) as caught:
+def test_prompts_that_do_not_fit_are_refused(model, prompt, max_tokens, parameter, message):
+    with pytest.raises(InvalidParameters, match=message) as caught:
         model.stream(prompt, SamplingParams(max_tokens=max_tokens))
     assert caught.value.details[0]["parameter"] == parameter
 
 
-def test_the_whole_context_may_be_used(model):
+def test_the_whole_context_can_be_used(model):
     assert model.generate("a" * 100, SamplingParams(max_tokens=28, temperature=0)).completion_tokens == 28
 
 
-def test_parameters_take_their_default_from_the_settings(packed):
+def test_max_tokens_defaults_to_the_setting(packed):
     model = models.load(packed, Settings(workers=1, max_tokens=7))
     assert model.parameters({"temperature": 0.6}) == SamplingParams(max_tokens=7, temperature=0.6)
     with pytest.raises(InvalidParameters, match="heat"):
         model.parameters({"heat": 1})
 
 
-def test_a_network_that_fails_whatever_it_reads_serves_no_more(packed, caplog):
+def test_a_network_that_always_fails_makes_the_model_fail(packed, caplog):
     model = models.load(packed, SETTINGS)
     assert model.failure is None
     model.engine.runner.network.lm_head.weight = torch.nn.Parameter(torch.zeros(257, 3))
@@ -174,18 +174,18 @@ def test_a_network_that_fails_whatever_it_reads_serves_no_more(packed, caplog):
 # --- packing and loading
 
 
-def test_both_forms_give_the_same_tokens(packed, tmp_path):
+def test_safetensors_and_state_dict_give_the_same_tokens(packed, tmp_path):
     """safetensors and the article's `torch.save`d state dict: the same weights, so the same texts."""
     article = pack_checkpoint(
         save_state_dict(tmp_path / "article"), name="article", store=tmp_path / "store", runtime="torch"
     )
     assert {packed.manifest.spec["weights"], article.manifest.spec["weights"]} == {"model.safetensors", "model.pt"}
     assert article.manifest.example == packed.manifest.example
-    one, other = models.load(packed, SETTINGS), models.load(article, SETTINGS)
+    first, second = models.load(packed, SETTINGS), models.load(article, SETTINGS)
     sampled = SamplingParams(max_tokens=40, temperature=1.5, seed=4)
     for prompt in ("a", "Once upon a time", "naïve 日本"):
-        assert one.generate(prompt, GREEDY) == other.generate(prompt, GREEDY)
-        assert one.generate(prompt, sampled) == other.generate(prompt, sampled)
+        assert first.generate(prompt, GREEDY) == second.generate(prompt, GREEDY)
+        assert first.generate(prompt, sampled) == second.generate(prompt, sampled)
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "model.pt"])
@@ -199,26 +199,26 @@ def test_weights_stay_mapped_from_their_file(packed, tmp_path, weights):
     address = model.engine.runner.network.lm_head.weight.data_ptr()
     with open("/proc/self/maps", encoding="utf-8") as maps:
         ranges = [line.split() for line in maps if line.rstrip().endswith(f"{packed.folder}/{weights}")]
-    bounds = [[int(end, 16) for end in one[0].split("-")] for one in ranges]
+    bounds = [[int(end, 16) for end in fields[0].split("-")] for fields in ranges]
     assert any(low <= address < high for low, high in bounds)
 
 
-def test_what_is_packed_is_told(packed, model):
-    told = model.describe()
-    assert told["context_length"] == CONTEXT_LENGTH
-    assert told["dtype"] == "float32"
-    assert told["parameter_count"] == sum(one.numel() for one in model.engine.runner.network.parameters())
-    assert told["eos_token_ids"] == [256]
-    assert told["example"].keys() == {"prompt", "completion", "token_ids"}
-    assert told["provenance"]["packages"].keys() >= {"torch", "transformers"}
-    json.dumps(told)
+def test_describe_holds_the_facts_of_the_checkpoint(packed, model):
+    description = model.describe()
+    assert description["context_length"] == CONTEXT_LENGTH
+    assert description["dtype"] == "float32"
+    assert description["parameter_count"] == sum(tensor.numel() for tensor in model.engine.runner.network.parameters())
+    assert description["eos_token_ids"] == [256]
+    assert description["example"].keys() == {"prompt", "completion", "token_ids"}
+    assert description["provenance"]["packages"].keys() >= {"torch", "transformers"}
+    json.dumps(description)
 
 
-def test_the_example_is_long_enough_to_prove_something(packed):
+def test_the_stored_example_has_eight_clear_tokens(packed):
     assert len(packed.manifest.example["token_ids"]) == 8
 
 
-def test_half_precision_is_turned_to_float32_and_shards_to_one_file(tmp_path):
+def test_shards_of_half_precision_become_one_float32_file(tmp_path):
     folder = save_checkpoint(tmp_path / "tiny")
     network = LlamaForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
     (folder / "model.safetensors").unlink()
@@ -234,7 +234,9 @@ def test_half_precision_in_a_wrapped_state_dict(tmp_path):
     """What a training script saves: the state dict inside a checkpoint, in its own precision."""
     folder = save_state_dict(tmp_path / "article")
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
-    torch.save({"epoch": 3, "state_dict": {key: one.half() for key, one in state.items()}}, folder / "checkpoint.pt")
+    torch.save(
+        {"epoch": 3, "state_dict": {key: tensor.half() for key, tensor in state.items()}}, folder / "checkpoint.pt"
+    )
     packed = pack_checkpoint(folder, name="half", store=tmp_path / "store", runtime="torch")
     models.load(packed, SETTINGS).warm_up()
     assert torch.load(packed.folder / "model.pt", weights_only=True)["lm_head.weight"].dtype == torch.float32
@@ -266,7 +268,7 @@ class Trap:
 
 
 @pytest.mark.parametrize("whole", ["module", "trap"])
-def test_pickles_of_more_than_tensors_are_refused_and_not_run(tmp_path, whole):
+def test_pickles_of_more_than_tensors_are_not_run(tmp_path, whole):
     folder = save_state_dict(tmp_path / "article")
     held = torch.nn.Linear(2, 2) if whole == "module" else {"weight": Trap(tmp_path / "ran")}
     torch.save(held, folder / "checkpoint.pt")
@@ -275,7 +277,7 @@ def test_pickles_of_more_than_tensors_are_refused_and_not_run(tmp_path, whole):
     assert not (tmp_path / "ran").exists()
 
 
-def test_checkpoints_that_cannot_be_packed_are_refused_with_the_reason(tmp_path):
+def test_unusable_checkpoints_are_refused_with_the_reason(tmp_path):
     store = tmp_path / "store"
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -333,7 +335,7 @@ def test_broken_files_are_refused_in_one_line(tmp_path, name, content):
     assert "\n" not in str(caught.value)
 
 
-def test_an_example_prompt_too_long_is_refused_and_nothing_is_left(tmp_path):
+def test_too_long_an_example_prompt_leaves_no_version(tmp_path):
     with pytest.raises(ValueError, match="example prompt"):
         pack_checkpoint(
             save_checkpoint(tmp_path / "tiny"), name="long", store=tmp_path / "store", prompt="a" * 120, runtime="torch"
@@ -352,14 +354,14 @@ def test_a_changed_file_is_never_opened(copied, name):
         models.load(copied, SETTINGS)
 
 
-def test_files_that_are_as_packed_but_broken_say_so(copied):
-    """A manifest written for a broken file: digests hold, and the parser's complaint is told."""
+def test_a_file_that_cannot_be_parsed_fails_the_load(copied):
+    """A manifest written for a broken file: the digests match, and the error of the parser is reported."""
     broken = rewritten(copied, spec=copied.manifest.spec | {"weights": "tokenizer.json"})
     with pytest.raises(StartupError, match="tiny version 1 cannot be loaded"):
         models.load(broken, SETTINGS)
 
 
-def test_the_example_is_replayed(model, copied):
+def test_warm_up_replays_the_example(model, copied):
     model.warm_up()
     example = copied.manifest.example
     wrong = [example["token_ids"][0], 0, *example["token_ids"][2:]]
@@ -368,13 +370,13 @@ def test_the_example_is_replayed(model, copied):
         spoilt.warm_up()
 
 
-def test_an_example_without_clear_tokens_still_runs_one(copied):
+def test_warm_up_generates_a_token_for_an_empty_example(copied):
     models.load(rewritten(copied, example={"prompt": "a", "completion": "", "token_ids": []}), SETTINGS).warm_up()
 
 
 def test_loading_and_packing_need_no_network(tmp_path, monkeypatch):
     def refuse(*_):
-        raise AssertionError("something asked for the network")
+        raise AssertionError("something opened a connection")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)

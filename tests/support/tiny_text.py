@@ -4,7 +4,7 @@
     folder = save_state_dict(tmp_path / "article")          # the article's form, the same weights
     version = pack_tiny(store, name="tiny")                 # packed
 
-A token is a byte; the context is 128 tokens; it never ends a text by itself.
+A token is a byte; the context is 128 tokens; the end token is never generated.
 """
 
 import shutil
@@ -53,12 +53,12 @@ def network(tokenizer, seed=0):
         pad_token_id=tokenizer.eos_token_id,
         dtype="float32",
     )
-    made = LlamaForCausalLM(config).eval()
+    model = LlamaForCausalLM(config).eval()
     letters = tokenizer("abcdefghijklmnopqrstuvwxyz ,.", add_special_tokens=False).input_ids
     others = sorted(set(range(len(tokenizer))) - set(letters))
     with torch.no_grad():
-        made.lm_head.weight[others] = 0.0  # their logits are 0, far below those of the letters that win
-    return made
+        model.lm_head.weight[others] = 0.0  # their logits are 0, far below those of the most probable letters
+    return model
 
 
 def save_checkpoint(folder, seed=0):
