@@ -19,6 +19,7 @@ from service.generation.limits import PARAMETERS
 from service.generation.params import SamplingParams
 from service.generation.sampling import Sampler
 from service.settings import Settings
+from service.store.versions import Store
 from tests.support.tiny_text import END, byte_tokenizer, pack_tiny
 
 ROOT = Path(__file__).parents[2]
@@ -43,9 +44,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(store):
-    return models.load(
-        create_app(Settings(store=store)).extensions["daylight"].predictor.store.open("tiny"), Settings(workers=1)
-    )
+    return models.load(Store(store).open("tiny"), Settings(workers=1))
 
 
 @pytest.fixture(scope="module")

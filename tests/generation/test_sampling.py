@@ -65,11 +65,23 @@ REAL = np.random.default_rng(0).normal(0, 3, 5000).astype(np.float32)
 PROMPT_IDS = [int(REAL.argmax()), 7, 7, 4999]
 
 
-def probabilities(params, logits, prompt_ids=()):
-    tokens, weights = Sampler(params, prompt_ids).candidates(logits)
+def probabilities(params, logits, prompt_ids=(), guide=None):
+    tokens, weights = Sampler(params, prompt_ids, guide).candidates(logits)
     actual = np.zeros(len(logits))
     actual[slice(None) if tokens is None else tokens] = weights / weights.sum()
     return actual
+
+
+def by_transformers(params, *first):
+    """The probabilities that the processors of transformers give for REAL: `first`, then those of sampling."""
+    ids, scores = torch.tensor([PROMPT_IDS]), torch.tensor(REAL, dtype=torch.float64)[None]
+    processors = [*first, TemperatureLogitsWarper(params.temperature)]
+    processors += [TopKLogitsWarper(params.top_k)] if params.top_k else []
+    processors += [TopPLogitsWarper(params.top_p)] if params.top_p else []
+    processors += [MinPLogitsWarper(params.min_p)] if params.min_p is not None else []
+    for processor in processors:
+        scores = processor(ids, scores)
+    return scores.softmax(-1)[0].numpy()
 
 
 @pytest.mark.parametrize(
@@ -102,18 +114,11 @@ def probabilities(params, logits, prompt_ids=()):
 )
 def test_probabilities_are_those_of_transformers(chosen):
     params = SamplingParams(1, **chosen)
-    ids, scores = torch.tensor([PROMPT_IDS]), torch.tensor(REAL, dtype=torch.float64)[None]
-    processors = [
-        SequenceBiasLogitsProcessor({(token,): bias for token, bias in (params.logit_bias or {3: 0.0}).items()})
-    ]
-    processors += [RepetitionPenaltyLogitsProcessor(params.repetition_penalty)]
-    processors += [TemperatureLogitsWarper(params.temperature)]
-    processors += [TopKLogitsWarper(params.top_k)] if params.top_k else []
-    processors += [TopPLogitsWarper(params.top_p)] if params.top_p else []
-    processors += [MinPLogitsWarper(params.min_p)] if params.min_p is not None else []
-    for processor in processors:
-        scores = processor(ids, scores)
-    expected, actual = scores.softmax(-1)[0].numpy(), probabilities(params, REAL, PROMPT_IDS)
+    biases = {(token,): bias for token, bias in (params.logit_bias or {3: 0.0}).items()}
+    expected = by_transformers(
+        params, SequenceBiasLogitsProcessor(biases), RepetitionPenaltyLogitsProcessor(params.repetition_penalty)
+    )
+    actual = probabilities(params, REAL, PROMPT_IDS)
     assert (actual > 0).tolist() == (expected > 0).tolist()
     assert np.abs(actual - expected).max() < 1e-9
 
@@ -138,19 +143,12 @@ class Only:
 )
 def test_a_guide_applies_where_transformers_applies_it(chosen):
     allowed, params = [3, 7, 900, 901, 4999], SamplingParams(1, **chosen)
-    ids, scores = torch.tensor([PROMPT_IDS]), torch.tensor(REAL, dtype=torch.float64)[None]
-    processors = [RepetitionPenaltyLogitsProcessor(params.repetition_penalty)]
-    processors += [PrefixConstrainedLogitsProcessor(lambda batch, generated: allowed, num_beams=1)]
-    processors += [TemperatureLogitsWarper(params.temperature)]
-    processors += [TopKLogitsWarper(params.top_k)] if params.top_k else []
-    processors += [TopPLogitsWarper(params.top_p)] if params.top_p else []
-    processors += [MinPLogitsWarper(params.min_p)] if params.min_p is not None else []
-    for processor in processors:
-        scores = processor(ids, scores)
-    expected = scores.softmax(-1)[0].numpy()
-    tokens, weights = Sampler(params, PROMPT_IDS, Only(allowed)).candidates(REAL)
-    actual = np.zeros(len(REAL))
-    actual[slice(None) if tokens is None else tokens] = weights / weights.sum()
+    expected = by_transformers(
+        params,
+        RepetitionPenaltyLogitsProcessor(params.repetition_penalty),
+        PrefixConstrainedLogitsProcessor(lambda batch, generated: allowed, num_beams=1),
+    )
+    actual = probabilities(params, REAL, PROMPT_IDS, Only(allowed))
     assert np.abs(actual - expected).max() < 1e-9
     assert (actual > 0).tolist() == (expected > 0).tolist()
     greedy = Sampler(SamplingParams(1, 0.0), PROMPT_IDS, Only(allowed))

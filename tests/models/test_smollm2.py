@@ -14,6 +14,7 @@ import torch
 from service import models
 from service.generation.params import SamplingParams
 from service.models.checkpoints import read_network
+from service.packing import quality
 from service.settings import Settings
 from service.store.versions import Store
 from tests.support.prompts import PROMPTS
@@ -38,6 +39,7 @@ def served():
 @pytest.fixture(scope="module")
 def prompts(served):
     assert len(PROMPTS) == 50
+    assert not set(PROMPTS) & set(quality.PROMPTS)
     return [served.tokenizer.encode(each, add_special_tokens=False).ids for each in PROMPTS]
 
 

@@ -1,17 +1,17 @@
-"""Fifty beginnings of texts, of many kinds and lengths."""
+"""Fifty beginnings of texts, of many kinds and lengths; none of those with which packing proves a graph."""
 
 __all__ = ["PROMPTS"]
 
 PROMPTS = (
     "Once upon a time",
-    "The capital of France is",
-    "def fibonacci(n):\n    ",
-    "Question: why is the sky blue?\nAnswer:",
-    "Il était une fois",
-    "1, 2, 3, 4,",
-    "Dear Sir or Madam,\n\nI am writing to",
-    "<html>\n<body>\n",
-    "The patient was a 54-year-old woman who",
+    "The capital of Portugal is",
+    "def is_prime(n):\n    ",
+    "Question: why do leaves turn red?\nAnswer:",
+    "Le petit déjeuner est",
+    "2, 4, 6, 8,",
+    "Dear colleagues,\n\nPlease find",
+    "<ul>\n<li>",
+    "The defendant was a 30-year-old man who",
     "In 1969, two men",
     "A",
     "SELECT name, age FROM",
