@@ -1,10 +1,10 @@
 """From a trained object to an immutable version of a model.
 
-    from service.packing import pack
-    pack(estimator, X, y, name="tumour")        # from a notebook
+    from service.packing import pack, pack_file     # installed: from daylight import pack, pack_file
+    pack(estimator, X, y, name="tumour")            # from a notebook
     pack_file("classifier.pkl", data="data.csv", target=["Target"])
 
-`service.packing.checkpoint` does the same for text-generation checkpoints.
+packing.checkpoint does the same for text-generation checkpoints, packing.python_class for a typed Python class.
 """
 
 from .estimator import pack, pack_file

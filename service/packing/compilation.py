@@ -1,25 +1,30 @@
-"""Compile an estimator to an ONNX graph and keep the graph only where it is proven equal, and faster.
+"""Compile an estimator to an ONNX graph, and keep the graph only where it is proven equal, and faster.
 
-    compiled = compile_model(estimator, contract)
-    compiled.described      # the manifest's "runtime": name, tolerance, measured, microseconds, reason
-    compiled.files          # {"model.onnx": bytes, "proof.json": bytes}, nothing where scikit-learn stays
+    compiled = compile_model(contract)
+    compiled.runtime        # the manifest's "runtime": name, tolerance, measured, microseconds, reason
+    compiled.files          # {"model.onnx": bytes, "proof.json": bytes}, nothing where scikit-learn serves
 
-Never raises for a model it cannot compile: scikit-learn serves it, and `reason` says why.
+Four steps: translate the estimator, run both on rows of every kind, compare the answers, time both. A model that
+cannot be compiled raises nothing: scikit-learn serves it, and `reason` says why.
 """
+
+from __future__ import annotations
 
 import copy
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from statistics import median
-from time import perf_counter
+from timeit import Timer
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..models.runtimes.sklearn import SklearnRuntime
-from ..models.tables.output import dense
+from ..models.tables.output import Output, dense
 from ..models.tables.plan import ColumnPlan, common_dtype
-from .equivalence import Unequal, compare
+from .contract import Contract, Row
+from .equivalence import Evidence, Unequal, compare
 from .proof import finite
 from .proof_rows import proof_rows
 from .translate import Table, Untranslatable, translate
@@ -31,154 +36,215 @@ CHOICES = ("auto", "sklearn")
 GRAPH, PROOF = "model.onnx", "proof.json"
 # Relative. The graphs compute in float64, as scikit-learn does; of a table of float32 it keeps float32 only.
 TOLERANCE, TOLERANCE_OF_FLOAT32 = 1e-9, 1e-5
-WORTHWHILE = 1.3  # times faster for one row, or the estimator that everyone knows is kept
-MARGIN = "margin"  # the graph's own output of how far a row is from a tie that it cannot break
-TIE = 1e-12  # relative: at margins below it, rounding decides
+WORTHWHILE = 1.3  # times faster for one row; otherwise the estimator that everybody knows is kept
+MARGIN = "margin"  # the graph's own output: how far a row is from a tie that it cannot break
+TIE = 1e-12  # relative: below this margin, rounding decides
 REPLAYED = 64  # rows of the proof that every load repeats
-TIMED_SECONDS = 0.02
+ROUNDS, ROUND_SECONDS = 5, 0.004  # of the timing
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """`described` goes into the manifest, `files` beside it."""
+    """`runtime` goes into the manifest, `files` beside it: {name: bytes}."""
 
-    described: dict
-    files: dict = field(default_factory=dict)
-
-
-def kept(reason, took=None):
-    return Compiled({"name": "sklearn", "reason": reason, "microseconds": took or {}})
+    runtime: dict[str, Any]
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
-def compile_model(estimator, columns, container, outputs, task, rows, choice="auto"):
-    """`columns`, `container`, `outputs`, `task` as the manifest has them; `rows`: the sample as JSON rows, or none."""
+class Executable(NamedTuple):
+    """A runtime, and the column plan that reads rows for it."""
+
+    runtime: Any
+    plan: ColumnPlan
+
+    def run(self, rows: list[Row], methods: list[str]) -> dict[str, Any]:
+        """JSON rows -> {method: what it returned}."""
+        return self.runtime.run(self.plan.read(rows).values, methods)
+
+    def microseconds(self, row: Row, method: str) -> float:
+        """How long one row takes, its reading left out: the median of several rounds."""
+        X = self.plan.read([row]).values
+        timer = Timer(lambda: self.runtime.run(X, [method]))
+        once = max(timer.timeit(2) / 2, 1e-9)  # the first call may set things up
+        calls = max(1, int(ROUND_SECONDS / once))
+        return round(float(np.median(timer.repeat(ROUNDS, calls))) / calls * 1e6, 1)
+
+
+def compile_model(contract: Contract, choice: str = "auto") -> Compiled:
+    """The runtime that is to serve the model. choice: one of CHOICES. Raises ValueError for another."""
     if choice not in CHOICES:
         raise ValueError(f"no runtime is called {choice!r}; there are {', '.join(CHOICES)}")
     if choice == "sklearn":
-        return kept("scikit-learn serves it because it was packed so")
-    if not rows:
-        return kept("scikit-learn serves it because nothing can be proven without sample rows")
+        return not_compiled("it was packed so")
+    if not contract.sample_rows:
+        return not_compiled("nothing can be proven without sample rows")
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            plan = ColumnPlan(columns, container)
-            graph, described = translated(estimator, plan, outputs, task)
-            return compiled(graph, described, estimator, plan, outputs, task, rows)
+            return proven_and_timed(contract)
         except Exception as error:  # whatever a translation meets in an object of the user's, scikit-learn serves it
-            return kept(f"scikit-learn serves it because {sentence(error)}")
+            return not_compiled(sentence(error))
 
 
-def compiled(graph, described, estimator, plan, outputs, task, rows):
+def not_compiled(reason: str, microseconds: dict[str, float] | None = None) -> Compiled:
+    return Compiled(
+        {
+            "name": "sklearn",
+            "reason": f"scikit-learn serves it because {reason}",
+            "microseconds": microseconds or {},
+        }
+    )
+
+
+def proven_and_timed(contract: Contract) -> Compiled:
+    """Translate, prove and time. Raises Untranslatable, Unequal, or what the estimator raises."""
     from ..models.runtimes.onnx import OnnxRuntime
 
-    reference = SklearnRuntime.serving(copy.deepcopy(estimator), plan.container)
-    runtime = OnnxRuntime(graph, described)
-    quick = ColumnPlan(plan.columns, described["container"])
-    evidence, stored = proven(reference, plan, runtime, quick, outputs, task, rows, described["tolerance"])
-    one = rows[:1]
-    took = {
-        "sklearn": microseconds(reference, plan.read(one).values, outputs),
-        "onnx": microseconds(runtime, quick.read(one).values, outputs),
-    }
-    if took["sklearn"] < WORTHWHILE * took["onnx"]:
-        return kept("scikit-learn serves it because compiled it is hardly faster", took)
-    described |= {**evidence, "microseconds": took, "reason": None}
-    files = {GRAPH: graph, PROOF: json.dumps(stored, ensure_ascii=False, allow_nan=False).encode()}
-    return Compiled(described, files)
+    graph, description = translated(contract)
+    estimator = copy.deepcopy(contract.estimator)
+    reference = Executable(
+        SklearnRuntime.serving(estimator, contract.container), ColumnPlan(contract.columns, contract.container)
+    )
+    compiled = Executable(OnnxRuntime(graph, description), ColumnPlan(contract.columns, description["container"]))
+    evidence, replay = prove_equal(contract, reference, compiled, description["tolerance"])
+    row, method = contract.rows[0], next(iter(contract.outputs))
+    microseconds = {"sklearn": reference.microseconds(row, method), "onnx": compiled.microseconds(row, method)}
+    if microseconds["sklearn"] < WORTHWHILE * microseconds["onnx"]:
+        return not_compiled("compiled it is hardly faster", microseconds)
+    files = {GRAPH: graph, PROOF: json.dumps(replay, ensure_ascii=False, allow_nan=False).encode()}
+    return Compiled({**description, **evidence, "microseconds": microseconds, "reason": None}, files)
 
 
-def translated(estimator, plan, outputs, task):
-    """(the graph as bytes, what the runtime has to know of it). Raises Untranslatable."""
-    strange = next((one for one in plan.columns if one.kind in ("text", "datetime")), None)
-    if strange is not None:
-        raise Untranslatable(f"column {strange.name!r} is {strange.kind}, which no graph reads")
-    g = Graph(len(plan.columns))
-    answers = translate(g, estimator, Table(g.input, plan.columns, plan.container))
-    absent = [method for method in outputs if method not in answers]
+# --- translating
+
+
+def translated(contract: Contract) -> tuple[bytes, dict[str, Any]]:
+    """(the graph, what the runtime has to know of it). Raises Untranslatable."""
+    unreadable = next((column for column in contract.columns if column.kind in ("text", "datetime")), None)
+    if unreadable is not None:
+        raise Untranslatable(f"column {unreadable.name!r} is {unreadable.kind}, which no graph reads")
+    columns, estimator = contract.columns, contract.estimator
+    graph = Graph(len(columns))
+    answers = translate(graph, estimator, Table(graph.input, tuple(columns), contract.container))
+    absent = [method for method in contract.outputs if method not in answers]
     if absent:
         raise Untranslatable(f"{type(estimator).__name__} has no translation of {absent[0]}")
-    labels = task == "classifier"
-    named, targets = {}, {}
-    for method, output in outputs.items():
-        parts = answers[method] if isinstance(answers[method], list) else [answers[method]]
-        targets[method] = len(parts) if isinstance(answers[method], list) else None
-        names = [method] if targets[method] is None else [f"{method}.{place}" for place in range(len(parts))]
-        if not (labels and method == "predict"):
-            parts = [shaped(one, output) for one in parts]
-        named |= dict(zip(names, parts, strict=True))
-    if g.margin is not None:
-        named[MARGIN], targets[MARGIN] = g.margin.reshape(-1), None
-    described = {
+    predicts_labels = contract.task == "classifier"
+    tensors, targets = graph_outputs(contract.outputs, answers, raw_predict=predicts_labels)
+    if graph.margin is not None:
+        tensors[MARGIN], targets[MARGIN] = graph.margin.reshape(-1), None
+    single_dtype = contract.container == "array" and common_dtype(columns) is not None
+    description = {
         "name": "onnx",
         "payload": GRAPH,
         "proof": PROOF,
-        "container": "array" if plan.container == "array" and common_dtype(plan.columns) is not None else "numbers",
+        "container": "array" if single_dtype else "numbers",
         "targets": targets,
-        "classes": classes(estimator) if labels and "predict" in outputs else None,
-        "largest": g.largest,
-        "at_once": g.rows,
-        "tolerance": TOLERANCE_OF_FLOAT32 if any("float32" in one.dtype for one in plan.columns) else TOLERANCE,
+        "classes": classes(estimator) if predicts_labels and "predict" in contract.outputs else None,
+        "largest": graph.largest,
+        "at_once": graph.rows,
+        "tolerance": TOLERANCE_OF_FLOAT32 if any("float32" in column.dtype for column in columns) else TOLERANCE,
     }
-    return g.model(named).SerializeToString(), described
+    return graph.model(tensors).SerializeToString(), description
 
 
-def shaped(tensor, output):
-    """The tensor with the rank and the kind of number that scikit-learn's own answer has."""
+def graph_outputs(
+    outputs: dict[str, Output], answers: dict[str, Any], *, raw_predict: bool
+) -> tuple[dict[str, Any], dict[str, int | None]]:
+    """({name: tensor}, {method: how many targets have a tensor each, None for one tensor}) of a translation's answers.
+
+    raw_predict: leave predict as it is, since it gives places of labels.
+    """
+    tensors: dict[str, Any] = {}
+    targets: dict[str, int | None] = {}
+    for method, output in outputs.items():
+        several = isinstance(answers[method], list)
+        parts = listed(answers[method])
+        if not (raw_predict and method == "predict"):
+            parts = [shaped(part, output) for part in parts]
+        names = [f"{method}.{place}" for place in range(len(parts))] if several else [method]
+        tensors |= dict(zip(names, parts, strict=True))
+        targets[method] = len(parts) if several else None
+    return tensors, targets
+
+
+def shaped(tensor: Any, output: Output) -> Any:
+    """The tensor with the rank and the type of number that scikit-learn's own answer has."""
     if len(output.shape) == 1:
         tensor = tensor.reshape(-1)
-    return {"integer": tensor.int, "boolean": lambda: tensor.cast(bool)}.get(output.dtype, lambda: tensor)()
+    if output.dtype == "integer":
+        return tensor.int()
+    return tensor.cast(bool) if output.dtype == "boolean" else tensor
 
 
-def classes(estimator):
+def classes(estimator: Any) -> list[Any]:
     """The labels as plain values; a list of lists for several targets."""
-    found = getattr(estimator, "classes_", None)
-    if found is None:
+    labels = getattr(estimator, "classes_", None)
+    if labels is None:
         raise ValueError(f"{type(estimator).__name__} is a classifier without classes_")
-    return [np.asarray(one).tolist() for one in found] if isinstance(found, list) else np.asarray(found).tolist()
+    return [np.asarray(each).tolist() for each in labels] if isinstance(labels, list) else np.asarray(labels).tolist()
 
 
-def proven(reference, plan, runtime, quick, outputs, task, rows, tolerance):
-    """Compare on rows of every kind: (what the manifest says of it, the part that loading repeats)."""
-    methods = list(outputs)
+# --- proving
 
-    def answer(some):
-        raw = reference.run(plan.read(some).values, methods)
-        found = [dense(one).reshape(len(some), -1) for method in methods for one in listed(raw[method])]
-        return np.concatenate([labelled_numbers(one) for one in found], axis=1)
 
-    every = sound(proof_rows(plan.columns, rows, answer), lambda some: plan_and_run(reference, plan, some, methods))
-    wanted = plan_and_run(reference, plan, every, methods)
-    found = plan_and_run(runtime, quick, every, methods)
-    labelled = task in ("classifier", "clusterer", "outlier_detector")
-    tied = np.zeros(len(every), dtype=bool)
-    if MARGIN in runtime.names:
-        tied = plan_and_run(runtime, quick, every, [MARGIN])[MARGIN] < TIE
-        tied[: len(rows)] = False  # of the rows that are usual, none is excused
-    evidence = compare(wanted, found, labelled=labelled, tolerance=tolerance, typical=len(rows), tied=tied)
-    clear = np.flatnonzero(evidence.clear) if evidence.clear.any() else np.arange(len(every))
-    clear = clear[np.unique(np.linspace(0, len(clear) - 1, REPLAYED).astype(int))]
-    told = {
+def prove_equal(
+    contract: Contract, reference: Executable, compiled: Executable, tolerance: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Compare both on rows of every kind: (what the manifest says of it, the part that every load repeats)."""
+    methods = list(contract.outputs)
+
+    def comparable(rows: list[Row]) -> np.ndarray:
+        answers = reference.run(rows, methods)
+        parts = [dense(part).reshape(len(rows), -1) for method in methods for part in listed(answers[method])]
+        return np.concatenate([as_floats(part) for part in parts], axis=1)
+
+    rows = answerable(
+        proof_rows(contract.columns, contract.rows, comparable), lambda some: reference.run(some, methods)
+    )
+    expected = reference.run(rows, methods)
+    evidence = compare(
+        expected,
+        compiled.run(rows, methods),
+        labeled=contract.task in ("classifier", "clusterer", "outlier_detector"),
+        tolerance=tolerance,
+        typical=len(contract.rows),
+        tied=tied_rows(compiled, rows, len(contract.rows)),
+    )
+    found = {
         "measured": evidence.measured,
-        "rows": len(every),
+        "rows": len(rows),
         "close_rows": evidence.close_rows,
         "ties": evidence.ties,
     }
-    replayed = {
-        method: [finite(one) for one in np.array(output.plain(wanted[method]), dtype=object)[clear].tolist()]
-        for method, output in outputs.items()
+    return found, replay_of(contract, rows, expected, evidence)
+
+
+def tied_rows(compiled: Executable, rows: list[Row], sample_rows: int) -> np.ndarray:
+    """[rows]: where the graph's own margin says that rounding decides; never a row of the sample."""
+    if MARGIN not in compiled.runtime.names:
+        return np.zeros(len(rows), dtype=bool)
+    tied = compiled.run(rows, [MARGIN])[MARGIN] < TIE
+    tied[:sample_rows] = False
+    return tied
+
+
+def replay_of(contract: Contract, rows: list[Row], expected: dict[str, Any], evidence: Evidence) -> dict[str, Any]:
+    """Rows far from every tie with their answers, evenly spread over the proof."""
+    clear = np.flatnonzero(evidence.clear) if evidence.clear.any() else np.arange(len(rows))
+    places = clear[np.unique(np.linspace(0, len(clear) - 1, REPLAYED).astype(int))]
+    outputs = {
+        method: [finite(cell) for cell in np.array(output.plain(expected[method]), dtype=object)[places].tolist()]
+        for method, output in contract.outputs.items()
     }
-    return told, {"instances": [every[place] for place in clear], "outputs": replayed}
+    return {"instances": [rows[place] for place in places], "outputs": outputs}
 
 
-def plan_and_run(runtime, plan, rows, methods):
-    return runtime.run(plan.read(rows).values, methods)
-
-
-def listed(answer):
+def listed(answer: Any) -> list[Any]:
     return answer if isinstance(answer, list) else [answer]
 
 
-def labelled_numbers(array):
+def as_floats(array: np.ndarray) -> np.ndarray:
     """An array of numbers or labels as floats, equal labels as equal floats."""
     if array.dtype.kind in "fiub":
         return array.astype(np.float64)
@@ -186,7 +252,7 @@ def labelled_numbers(array):
     return places.reshape(array.shape).astype(np.float64)
 
 
-def sound(rows, run):
+def answerable(rows: list[Row], run: Callable[[list[Row]], Any]) -> list[Row]:
     """The rows that scikit-learn answers at all, found by halving."""
     try:
         run(rows)
@@ -194,25 +260,11 @@ def sound(rows, run):
         if len(rows) == 1:
             return []
         half = len(rows) // 2
-        return [*sound(rows[:half], run), *sound(rows[half:], run)]
+        return [*answerable(rows[:half], run), *answerable(rows[half:], run)]
     return rows
 
 
-def microseconds(runtime, X, outputs):
-    """How long the first output of one row takes: the median of several rounds."""
-    methods = [next(iter(outputs))]
-    runtime.run(X, methods)
-    found = []
-    for _ in range(5):
-        start, calls = perf_counter(), 0
-        while perf_counter() - start < TIMED_SECONDS / 5:
-            runtime.run(X, methods)
-            calls += 1
-        found.append((perf_counter() - start) / calls * 1e6)
-    return round(median(found), 1)
-
-
-def sentence(error):
-    """What stood in the way, in one line."""
-    told = str(error).splitlines()[0] if str(error) else ""
-    return told if isinstance(error, Unequal | Untranslatable) else f"{type(error).__name__}: {told}"
+def sentence(error: Exception) -> str:
+    """Why the model was not compiled, in one line."""
+    message = str(error).splitlines()[0] if str(error) else ""
+    return message if isinstance(error, Unequal | Untranslatable) else f"{type(error).__name__}: {message}"

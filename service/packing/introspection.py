@@ -1,8 +1,13 @@
-"""What a fitted estimator knows by itself: its columns, its encoders' categories, its methods.
+"""What a fitted estimator tells of itself: its columns, its encoders' categories, its methods.
 
 fitted_names(estimator)            # ["age", "city"] or None
 dict(known_categories(estimator, ["age", "city"]))   # {"city": ["Oslo", "Rome"]}
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from sklearn import base
@@ -20,6 +25,8 @@ __all__ = [
     "text_columns",
 ]
 
+Inside = tuple[Any, list[str]]  # (a part of an estimator, the input columns it sees)
+
 TASKS = {
     "classifier": base.is_classifier,
     "regressor": base.is_regressor,
@@ -28,19 +35,19 @@ TASKS = {
 }
 
 
-def fitted_names(estimator):
+def fitted_names(estimator: Any) -> list[str] | None:
     """The column names of the frame it was fitted on, or None."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None or list(names) == [f"Column_{place}" for place in range(len(names))]:
-        return None  # the names LightGBM makes up for an array
+        return None  # LightGBM's placeholders for an array
     return [str(name) for name in names]
 
 
-def takes_arrays(estimator):
+def takes_arrays(estimator: Any) -> bool:
     """Whether an estimator fitted on a frame can be called with arrays, warning of no missing names.
 
-    Loading takes the names from every part; a part that computes them (those of other
-    libraries do) keeps them, and would warn at every call.
+    Loading removes the names from every part; a part that computes them, as those of other libraries do, keeps
+    them and would warn at every call.
     """
     return not any(
         hasattr(part, "feature_names_in_")
@@ -50,17 +57,17 @@ def takes_arrays(estimator):
     )
 
 
-def fitted_width(estimator):
-    """How many columns it was fitted on, or None (a vectoriser of texts counts none)."""
+def fitted_width(estimator: Any) -> int | None:
+    """How many columns it was fitted on, or None (a vectorizer of texts counts none)."""
     return getattr(estimator, "n_features_in_", None)
 
 
-def methods(estimator):
+def methods(estimator: Any) -> list[str]:
     """The methods it offers, in the order of METHODS."""
     return [method for method in METHODS if callable(getattr(estimator, method, None))]
 
 
-def task(estimator):
+def task(estimator: Any) -> str:
     """classifier, regressor, clusterer, outlier_detector or transformer."""
     for name, applies in TASKS.items():
         try:
@@ -71,54 +78,89 @@ def task(estimator):
     return "transformer"
 
 
-def known_categories(estimator, columns):
-    """Yield (column, categories) for every column that an encoder inside maps; columns are names."""
+def known_categories(estimator: Any, columns: list[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield (column, categories) for every column that an encoder inside it maps."""
     for part, names in encoders(estimator, list(columns)):
         for name, categories in zip(names, getattr(part, "categories_", ()), strict=False):
             yield name, [plain(category) for category in categories]
 
 
-def text_columns(estimator, columns):
-    """The columns that a vectoriser of texts reads."""
+def text_columns(estimator: Any, columns: list[str]) -> set[str]:
+    """The columns that a vectorizer of texts reads."""
     return {
         name for part, names in encoders(estimator, list(columns)) if hasattr(part, "build_analyzer") for name in names
     }
 
 
-def encoders(estimator, columns):
+def encoders(estimator: Any, columns: list[str]) -> Iterator[Inside]:
     """Yield (innermost part, the input columns it sees unchanged), following the shape of the pipeline."""
-    inner = getattr(estimator, "best_estimator_", estimator)
-    if hasattr(inner, "transformers_"):  # ColumnTransformer
-        for _, part, chosen in inner.transformers_:
-            if not isinstance(part, str):
-                yield from encoders(part, selected(chosen, columns))
-    elif hasattr(inner, "steps"):  # Pipeline: as long as the columns stay what they were
-        for _, part in inner.steps:
-            if part is None or isinstance(part, str):
-                continue
-            yield from encoders(part, columns)
-            if not keeps_columns(part):
-                return
-    elif hasattr(inner, "transformer_list"):  # FeatureUnion
-        for _, part in inner.transformer_list:
-            if not isinstance(part, str):
-                yield from encoders(part, columns)
-    elif hasattr(inner, "calibrated_classifiers_"):
-        yield from encoders(inner.calibrated_classifiers_[0].estimator, columns)
-    elif hasattr(inner, "regressor_"):  # TransformedTargetRegressor
-        yield from encoders(inner.regressor_, columns)
-    elif isinstance(getattr(inner, "estimators_", None), list) and not hasattr(inner, "estimators_features_"):
-        for part in inner.estimators_:  # Voting, Stacking, one a target; not those that see some columns only
-            if any(hasattr(part, shape) for shape in SHAPES):
-                yield from encoders(part, columns)
-    else:
-        yield inner, columns
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    for attribute, parts_of in SHAPES.items():
+        if hasattr(estimator, attribute):
+            for part, names in parts_of(estimator, columns):
+                yield from encoders(part, names)
+            return
+    for part in several_estimators(estimator):
+        yield from encoders(part, columns)
+    if not has_several(estimator):
+        yield estimator, columns
 
 
-SHAPES = ("steps", "transformers_", "transformer_list", "best_estimator_")
+def column_transformer(estimator: Any, columns: list[str]) -> Iterator[Inside]:
+    for _, part, chosen in estimator.transformers_:
+        if not isinstance(part, str):
+            yield part, selected(chosen, columns)
 
 
-def selected(chosen, columns):
+def pipeline(estimator: Any, columns: list[str]) -> Iterator[Inside]:
+    """Its steps, as long as the columns stay what they were."""
+    for _, part in estimator.steps:
+        if part is None or isinstance(part, str):
+            continue
+        yield part, columns
+        if not keeps_columns(part):
+            return
+
+
+def feature_union(estimator: Any, columns: list[str]) -> Iterator[Inside]:
+    for _, part in estimator.transformer_list:
+        if not isinstance(part, str):
+            yield part, columns
+
+
+def calibrated(estimator: Any, columns: list[str]) -> Iterator[Inside]:
+    yield estimator.calibrated_classifiers_[0].estimator, columns
+
+
+def transformed_target(estimator: Any, columns: list[str]) -> Iterator[Inside]:
+    yield estimator.regressor_, columns
+
+
+# The fitted attribute that tells the shape of an estimator of estimators -> its parts, with the columns each sees.
+SHAPES: dict[str, Callable[[Any, list[str]], Iterator[Inside]]] = {
+    "transformers_": column_transformer,
+    "steps": pipeline,
+    "transformer_list": feature_union,
+    "calibrated_classifiers_": calibrated,
+    "regressor_": transformed_target,
+}
+PIPELINES = ("steps", "transformers_", "transformer_list", "best_estimator_")
+
+
+def has_several(estimator: Any) -> bool:
+    """Voting, stacking, one estimator a target; not those whose estimators see only some of the columns."""
+    several = isinstance(getattr(estimator, "estimators_", None), list)
+    return several and not hasattr(estimator, "estimators_features_")
+
+
+def several_estimators(estimator: Any) -> list[Any]:
+    """The estimators of one that has several, where they may hold encoders."""
+    if not has_several(estimator):
+        return []
+    return [part for part in estimator.estimators_ if any(hasattr(part, shape) for shape in PIPELINES)]
+
+
+def selected(chosen: Any, columns: list[str]) -> list[str]:
     """The columns a ColumnTransformer's selector names: names, positions, a slice or a mask."""
     if isinstance(chosen, str):
         return [chosen]
@@ -127,16 +169,16 @@ def selected(chosen, columns):
     if isinstance(chosen, slice):
         return columns[chosen]
     chosen = list(chosen)
-    if chosen and all(isinstance(one, bool | np.bool_) for one in chosen):
-        return [name for name, kept in zip(columns, chosen, strict=True) if kept]
-    return [one if isinstance(one, str) else columns[one] for one in chosen]
+    if chosen and all(isinstance(item, bool | np.bool_) for item in chosen):
+        return [name for name, mask in zip(columns, chosen, strict=True) if mask]
+    return [item if isinstance(item, str) else columns[item] for item in chosen]
 
 
-def keeps_columns(part):
-    """Whether a step hands on the columns it got, each in its place and with its own values."""
+def keeps_columns(part: Any) -> bool:
+    """Whether a step passes on the columns it gets, each in its place and with its own values."""
     return type(part).__name__ == "SimpleImputer" and part.get_feature_names_out().size == part.n_features_in_
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A numpy scalar as its Python value."""
     return value.item() if isinstance(value, np.generic) else value

@@ -1,22 +1,25 @@
 """Where a version came from: the libraries it was packed with, and the file it was made of."""
 
+from __future__ import annotations
+
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 __all__ = ["library_versions", "provenance"]
 
 
-def library_versions(*packages):
-    """{package: version} of those that are installed."""
-    found = {}
+def library_versions(*packages: str) -> dict[str, str]:
+    """{package: version} of the packages that are installed."""
+    versions = {}
     for package in packages:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
-def provenance(*packages, **known):
-    """The manifest's `provenance`: python, the named packages, and what the caller knows besides."""
+def provenance(*packages: str, **known: Any) -> dict[str, Any]:
+    """The manifest's `provenance`: Python, the named packages, and whatever else is known."""
     return {"python": platform.python_version(), "packages": library_versions(*packages), **known}

@@ -15,7 +15,7 @@ from ..models.runtimes.sklearn import METHODS
 from ..settings import Settings
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
-from .estimator import made_row
+from .contract import made_row
 from .open_source_file import carry, open_store
 from .provenance import provenance
 

@@ -133,7 +133,7 @@ def test_a_sparse_sample_is_said_to_be_one_and_a_very_wide_one_is_refused(tmp_pa
     assert "sparse matrix" in spec(version)["notes"][0]
     assert served(version).predict([[1, 1]]).predictions == pytest.approx([2])
     wide = sparse.csr_matrix((2, 20_000))
-    with pytest.raises(ValueError, match="sparse matrix of 20000 columns.*begins with the vectoriser"):
+    with pytest.raises(ValueError, match="sparse matrix of 20000 columns.*begins with the vectorizer"):
         pack(StandardScaler(with_mean=False).fit(wide), wide, name="w", store=tmp_path)
 
 

@@ -21,7 +21,7 @@ SCORES = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
 
 def compared(wanted, found, **changes):
     rows = len(next(iter(wanted.values())))
-    usual = {"labelled": True, "tolerance": 1e-9, "typical": 3, "tied": np.zeros(rows, dtype=bool)}
+    usual = {"labeled": True, "tolerance": 1e-9, "typical": 3, "tied": np.zeros(rows, dtype=bool)}
     return compare(wanted, found, **usual | changes)
 
 
@@ -74,14 +74,14 @@ def test_labels_without_scores_must_all_be_equal():
 )
 def test_numbers_are_equal_to_the_tolerance(wanted, found, said):
     wanted = np.array(wanted)
-    assert compared({"predict": wanted}, {"predict": wanted * (1 + 1e-12)}, labelled=False).measured < 1e-11
+    assert compared({"predict": wanted}, {"predict": wanted * (1 + 1e-12)}, labeled=False).measured < 1e-11
     with pytest.raises(Unequal, match=said):
-        compared({"predict": wanted}, {"predict": np.array(found)}, labelled=False)
+        compared({"predict": wanted}, {"predict": np.array(found)}, labeled=False)
 
 
 def test_a_number_near_zero_is_measured_by_what_is_usual():
     wanted = np.array([1000.0, -1000.0, 1e-10])
-    compared({"predict": wanted}, {"predict": wanted + 1e-8}, labelled=False)
+    compared({"predict": wanted}, {"predict": wanted + 1e-8}, labeled=False)
 
 
 COLUMNS = [
