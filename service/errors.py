@@ -1,22 +1,22 @@
-"""Every error Daylight raises on purpose, drawn as a tree.
+"""Every error that Daylight raises on purpose, drawn as a tree.
 
     ServiceError               500 internal_error
     |- RequestError            400 bad_request             the caller must change the request
     |   |- ModelNotFound       404 model_not_found
-    |   |- RequestNotFound     404 request_not_found       no text is being written under this id
+    |   |- RequestNotFound     404 request_not_found       nothing runs under this id
     |   |- MethodNotAllowed    405 method_not_allowed
     |   |- NotAcceptable       406 not_acceptable
     |   |- PayloadTooLarge     413 payload_too_large
     |   |- UnsupportedMediaType 415 unsupported_media_type
     |   |- InvalidInstances    422 invalid_instances       details: every violation
     |   `- InvalidParameters   422 invalid_parameters      details: every violation
-    |- Unauthorized            401 unauthorized            no key, or none that is known here
-    |- Forbidden               403 forbidden               a known key, and not for this
+    |- Unauthorized            401 unauthorized            no API key, or an unknown one
+    |- Forbidden               403 forbidden               a known key without the scope
     |- Unavailable             503 unavailable             safe to send again, after Retry-After seconds
     |   |- ModelNotReady       503 model_not_ready
     |   `- Draining            503 draining
     |- Overloaded              429 overloaded              safe to send again, after Retry-After seconds
-    |   `- RateLimited          429 rate_limited            more requests a second than the key is for
+    |   `- RateLimited         429 rate_limited            more requests a second than the key is for
     |- DeadlineExceeded        504 deadline_exceeded
     `- PredictionFailed        500 prediction_failed       the model raised; the log has the detail
 
@@ -27,9 +27,25 @@
     |- UnknownKind
     `- BadSetting
 
-This module knows no web framework. An error carries its own outcome (status,
-code, retry_after), so nothing downstream has to decide it again.
+Where each can be raised on the way of a request:
+
+    bytes -> access -> body -> decode -> find -> admit -> run -> encode
+             |         |       |         |       |        |      `- NotAcceptable
+             |         |       |         |       |        `- InvalidInstances, InvalidParameters, PredictionFailed
+             |         |       |         |       `- Overloaded, DeadlineExceeded
+             |         |       |         `- ModelNotFound, ModelNotReady
+             |         |       `- RequestError, InvalidParameters
+             |         `- UnsupportedMediaType, PayloadTooLarge
+             `- Unauthorized, Forbidden, RateLimited
+
+This module knows no web framework. An error carries its own outcome (status, code, retry_after), so no other module
+decides it again.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "MAX_VIOLATIONS",
@@ -65,13 +81,24 @@ MAX_VIOLATIONS = 100  # one answer names this many; `total` says how many there 
 
 
 class ServiceError(Exception):
-    """Something went wrong on the server's side. `message` is for the caller."""
+    """Something went wrong on the server's side.
 
-    status = 500
-    code = "internal_error"
-    challenge = None  # what WWW-Authenticate says, where a key would help
+    message: for the caller. details: one dict for each fault, at most MAX_VIOLATIONS. total: how many faults there
+    were. retry_after: seconds after which the same request may be sent again, or None.
+    """
 
-    def __init__(self, message, *, details=(), total=None, retry_after=None):
+    status: int = 500
+    code: str = "internal_error"
+    challenge: str | None = None  # what WWW-Authenticate says, where a key would help
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        details: Iterable[dict[str, Any]] = (),
+        total: int | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.details = list(details)[:MAX_VIOLATIONS]
@@ -87,33 +114,43 @@ class RequestError(ServiceError):
 
 
 class ModelNotFound(RequestError):
+    """The store serves no model of this name, or has no such version."""
+
     status = 404
     code = "model_not_found"
 
 
 class RequestNotFound(RequestError):
+    """Nothing runs under this request id; it may have ended."""
+
     status = 404
     code = "request_not_found"
 
 
 class MethodNotAllowed(RequestError):
+    """The path does not answer this method; Allow names those it does."""
+
     status = 405
     code = "method_not_allowed"
 
 
 class NotAcceptable(RequestError):
-    """The answer has no form that the caller's Accept takes."""
+    """The answer has no form that Accept takes."""
 
     status = 406
     code = "not_acceptable"
 
 
 class PayloadTooLarge(RequestError):
+    """The body, the table in it, or its decompressed form is larger than the server takes."""
+
     status = 413
     code = "payload_too_large"
 
 
 class UnsupportedMediaType(RequestError):
+    """The body's Content-Type or Content-Encoding is not one that the route takes."""
+
     status = 415
     code = "unsupported_media_type"
 
@@ -121,8 +158,8 @@ class UnsupportedMediaType(RequestError):
 class InvalidInstances(RequestError):
     """Rows that the model cannot take.
 
-    `details` holds violations ``{"row", "column", "expected", "got"}``; `row`
-    counts from 0, and `row` or `column` is absent where there is none.
+    `details` holds violations ``{"row", "column", "expected", "got"}``; `row` counts from 0, and either is absent
+    where the violation has none.
     """
 
     status = 422
@@ -130,70 +167,83 @@ class InvalidInstances(RequestError):
 
 
 class InvalidParameters(RequestError):
-    """Parameters of a request out of range; `details` holds ``{"parameter", "expected", "got"}``."""
+    """Parameters out of range.
+
+    `details` holds ``{"parameter", "expected", "got"}``.
+    """
 
     status = 422
     code = "invalid_parameters"
 
 
 class Unauthorized(ServiceError):
+    """No API key, or one that is not known here."""
+
     status = 401
     code = "unauthorized"
     challenge = 'Bearer realm="daylight"'
 
 
 class Forbidden(ServiceError):
+    """The API key is known, and has not the scope that the route needs."""
+
     status = 403
     code = "forbidden"
 
 
 class Unavailable(ServiceError):
-    """Not now; the same request may be sent again after `retry_after` seconds."""
+    """Not at this moment; the same request may be sent again after Retry-After seconds."""
 
     status = 503
     code = "unavailable"
 
-    def __init__(self, message, *, retry_after=1, **carried):
-        super().__init__(message, retry_after=retry_after, **carried)
+    def __init__(self, message: str, *, retry_after: int | None = 1, **options: Any) -> None:
+        super().__init__(message, retry_after=retry_after, **options)
 
 
 class ModelNotReady(Unavailable):
+    """The models, or this one, are not loaded; the server's log says why."""
+
     code = "model_not_ready"
 
 
 class Draining(Unavailable):
+    """The server is about to stop."""
+
     code = "draining"
 
 
 class Overloaded(ServiceError):
-    """Too much is waiting already; safe to send again after `retry_after` seconds."""
+    """Too many requests wait already; the same request may be sent again after Retry-After seconds."""
 
     status = 429
     code = "overloaded"
 
-    def __init__(self, message, *, retry_after=1, **carried):
-        super().__init__(message, retry_after=retry_after, **carried)
+    def __init__(self, message: str, *, retry_after: int | None = 1, **options: Any) -> None:
+        super().__init__(message, retry_after=retry_after, **options)
 
 
 class RateLimited(Overloaded):
+    """More requests a second than the API key is for."""
+
     code = "rate_limited"
 
 
 class DeadlineExceeded(ServiceError):
-    """The caller has stopped waiting by its own account; nothing was predicted."""
+    """The request's deadline (X-Request-Timeout) passed before the answer."""
 
     status = 504
     code = "deadline_exceeded"
 
 
 class PredictionFailed(ServiceError):
-    """The model raised on rows that satisfy its schema. The cause goes to the log only."""
+    """The model raised on rows that satisfy its schema; the cause is in the server's log alone."""
 
     code = "prediction_failed"
 
 
 class StartupError(Exception):
-    """The server, or one version of a model, cannot be started; says exactly why."""
+    """The server, or one version of a model, cannot be started; the message says why."""
 
 
 class ArtifactMissing(StartupError):
@@ -209,16 +259,16 @@ class VersionMismatch(StartupError):
 
 
 class UnknownKind(StartupError):
-    """The manifest names a model kind this service does not have."""
+    """The manifest names a kind of model that this service does not have."""
 
 
 class BadSetting(StartupError):
     """An environment variable with the prefix DAYLIGHT_ is unknown or has an impossible value."""
 
 
-def error_body(error, request_id):
-    """The one error body, as a dict; dialects with a published form of their own reshape it."""
-    body = {
+def error_body(error: ServiceError, request_id: str) -> dict[str, Any]:
+    """The body of an error; dialects with a published form of their own reshape it."""
+    body: dict[str, Any] = {
         "code": error.code,
         "message": error.message,
         "details": error.details,

@@ -1,39 +1,48 @@
-"""Every knob of the service: a name, a default and a sentence.
+"""Every setting of the service: a name, a default and a sentence.
 
     settings = Settings.from_environ()
     settings.port
 
-This module is the only reader of the environment. Names start with DAYLIGHT_,
-but for the seven that say how the processes run (HOST, PORT, BIND, WORKERS, THREADS, WORKER_CLASS, MAX_REQUESTS).
+This module is the only reader of the environment. Names start with DAYLIGHT_, but for the seven that say how the
+processes run (HOST, PORT, BIND, WORKERS, THREADS, WORKER_CLASS, MAX_REQUESTS). docs/settings.md lists them all.
 """
+
+from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from .errors import BadSetting
 
-__all__ = ["PREFIX", "Settings", "cores"]
+__all__ = ["PREFIX", "Settings", "cores", "variable"]
 
 PREFIX = "DAYLIGHT_"
 
 
-def cores():
-    """How many processors this process may use (affinity, not what the machine has)."""
+def cores() -> int:
+    """How many processors this process may use (its affinity, not what the machine has)."""
     return len(os.sched_getaffinity(0))
 
 
-def knob(default, sentence, *, parse=str, bare=False, secret=False):
-    """A field of Settings; `bare` ones carry no prefix, a callable default is called, `secret` ones are never shown."""
-    made = {"default_factory": default} if callable(default) else {"default": default}
-    return field(
-        **made, repr=not secret, metadata={"sentence": sentence, "parse": parse, "bare": bare, "secret": secret}
-    )
+def setting(
+    default: Any, sentence: str, *, parse: Callable[[str], Any] = str, bare: bool = False, secret: bool = False
+) -> Any:
+    """A field of Settings.
+
+    default: a value, or a function that gives it. parse: text -> value; its docstring says what is expected. bare:
+    the variable has no prefix. secret: the value is never shown.
+    """
+    kind = {"default_factory": default} if callable(default) else {"default": default}
+    metadata = {"sentence": sentence, "parse": parse, "bare": bare, "secret": secret}
+    return field(**kind, repr=not secret, metadata=metadata)
 
 
-def at_least(lowest):
-    def parse(text):
+def at_least(lowest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
         number = int(text)
         if number < lowest:
             raise ValueError(f"a whole number, {lowest} or more")
@@ -43,12 +52,12 @@ def at_least(lowest):
     return parse
 
 
-def yes_or_no(text):
+def yes_or_no(text: str) -> bool:
     """yes or no"""
     return {"yes": True, "no": False}[text.lower()]
 
 
-def seconds(text):
+def seconds(text: str) -> float:
     """seconds, 0 or more"""
     number = float(text)
     if not 0 <= number < float("inf"):
@@ -56,12 +65,12 @@ def seconds(text):
     return number
 
 
-def names(text):
+def names(text: str) -> tuple[str, ...]:
     """names, separated by commas"""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def key(text):
+def key(text: str) -> str:
     """at least 16 characters"""
     if text and len(text) < 16:
         raise ValueError(key.__doc__)
@@ -70,132 +79,141 @@ def key(text):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one instance; immutable, so that it can be handed to every room."""
+    """The settings of one server process; immutable, so that modules can share it."""
 
-    host: str = knob("127.0.0.1", "Address the server listens on.", bare=True)
-    port: int = knob(1200, "Port the server listens on.", parse=at_least(0), bare=True)
-    bind: str = knob("", "Listens here instead: `unix:/path/of.sock`, or `[address]:port`.", bare=True)
-    workers: int = knob(cores, "Worker processes; each loads every model.", parse=at_least(1), bare=True)
-    threads: int = knob(
+    host: str = setting("127.0.0.1", "Address the server listens on.", bare=True)
+    port: int = setting(1200, "Port the server listens on.", parse=at_least(0), bare=True)
+    bind: str = setting("", "Listens here instead: `unix:/path/of.sock`, or `[address]:port`.", bare=True)
+    workers: int = setting(cores, "Worker processes; each loads every model.", parse=at_least(1), bare=True)
+    threads: int = setting(
         8,
         "Threads of a worker: requests it holds at once. Generations take at most this many less 2.",
         parse=at_least(1),
         bare=True,
     )
-    worker_class: str = knob(
+    worker_class: str = setting(
         "",
         "gunicorn's worker class; empty: one thread where every model is compiled and quick, else `gthread`.",
         bare=True,
     )
-    max_requests: int = knob(
+    max_requests: int = setting(
         0,
-        "Requests after which a worker makes way for a new one, give or take a tenth; 0: never.",
+        "Requests after which a worker is replaced, give or take a tenth; 0: never.",
         parse=at_least(0),
         bare=True,
     )
-    store: Path = knob(Path("artifacts"), "The folder that holds the models.", parse=Path)
-    models: tuple = knob((), "The models of the store that this instance serves, by commas; empty: all.", parse=names)
-    run_folder: str = knob(
-        "", "Folder that the workers of one server share while it runs; gunicorn.conf.py makes it, and removes it."
+    store: Path = setting(Path("artifacts"), "The folder that holds the models.", parse=Path)
+    models: tuple[str, ...] = setting(
+        (), "The models of the store that this server serves, by commas; empty: all.", parse=names
     )
-    # A version that hangs while it is loaded must not keep all later ones from their place.
-    swap_seconds: float = knob(
+    run_folder: str = setting(
+        "", "Folder that the workers of one server share while it runs; empty: the server makes one, and removes it."
+    )
+    # A version that hangs while it is loaded must not keep all later ones from being served.
+    swap_seconds: float = setting(
         120.0, "Seconds that all workers have for loading a new version; then it is refused.", parse=seconds
     )
-    default_tabular: str = knob("", "The tabular model `/predict` answers with; empty: the only one.")
-    default_text: str = knob("", "The text model `/predict` answers with; empty: the only one.")
-    trusted_types: tuple = knob(
+    default_tabular: str = setting("", "The tabular model `/predict` answers with; empty: the only one.")
+    default_text: str = setting("", "The text model `/predict` answers with; empty: the only one.")
+    trusted_types: tuple[str, ...] = setting(
         (), "Types that `.skops` files may hold besides the known ones, by commas.", parse=names
     )
-    signing_key: str = knob("", "Signs what is packed; unsigned or altered models are refused.", parse=key, secret=True)
-    allow_version_mismatch: bool = knob(
+    signing_key: str = setting(
+        "", "Signs what is packed; unsigned or altered models are refused.", parse=key, secret=True
+    )
+    allow_version_mismatch: bool = setting(
         False, "Serve models packed with another major or minor version of scikit-learn.", parse=yes_or_no
     )
     # Parsing JSON needs up to 36 bytes of memory for each byte of the body, in every thread at once.
-    max_body_bytes: int = knob(16 * 2**20, "Largest request body, in bytes; beyond it 413.", parse=at_least(1))
-    max_rows: int = knob(100_000, "Most rows in one request; beyond it 413.", parse=at_least(1))
-    # Seconds, and fractions of them: what every caller is told to be too long, where it says nothing itself.
-    request_timeout: float = knob(
+    max_body_bytes: int = setting(16 * 2**20, "Largest request body, in bytes; beyond it 413.", parse=at_least(1))
+    max_rows: int = setting(100_000, "Most rows in one request; beyond it 413.", parse=at_least(1))
+    request_timeout: float = setting(
         0.0,
         "Seconds after which a request that still waits is not predicted but answered 504, where X-Request-Timeout "
         "says nothing; 0: it waits.",
         parse=seconds,
     )
-    # Whoever waits longer than this for a model has mostly given up, and the answer is work for nobody.
-    max_wait: float = knob(10.0, "Seconds that a request may expect to wait for a model; beyond it 429.", parse=seconds)
-    # Connections cost a worker memory and a place in its poll; one worker must not take them all.
-    max_connections: int = knob(200, "Connections of a worker; further ones wait for it.", parse=at_least(1))
-    # Browsers send about twenty, proxies add ten; each costs time before anything is known of the caller.
-    max_headers: int = knob(64, "Headers of a request; beyond it 431.", parse=at_least(8))
-    max_header_bytes: int = knob(8190, "Bytes of one header; beyond it 431.", parse=at_least(256))
-    keys_file: str = knob("", "The file of API keys (`python -m service keys add NAME`); empty: no key is asked for.")
-    open: bool = knob(False, "Let everybody in without keys, on a public address or a unix socket.", parse=yes_or_no)
-    metrics_open: bool = knob(
+    # A client that waits longer for a model has mostly given up, and the answer would be work for nothing.
+    max_wait: float = setting(
+        10.0, "Seconds that a request may expect to wait for a model; beyond it 429.", parse=seconds
+    )
+    # Each connection costs a worker memory and a place in its poll; one worker must not take them all.
+    max_connections: int = setting(200, "Connections of a worker; further ones wait for it.", parse=at_least(1))
+    # Browsers send about twenty, proxies add ten; each costs time before the caller is known.
+    max_headers: int = setting(64, "Headers of a request; beyond it 431.", parse=at_least(8))
+    max_header_bytes: int = setting(8190, "Bytes of one header; beyond it 431.", parse=at_least(256))
+    keys_file: str = setting(
+        "", "The file of API keys (`python -m service keys add NAME`); empty: no key is asked for."
+    )
+    open: bool = setting(False, "Answer everybody without keys, on a public address or a unix socket.", parse=yes_or_no)
+    metrics_open: bool = setting(
         False, "Answer `/metrics` without a key of scope admin, where there are keys.", parse=yes_or_no
     )
-    cors_origins: tuple = knob(
+    cors_origins: tuple[str, ...] = setting(
         (), "Origins whose pages may call this server, by commas; `*`: any. Empty: none.", parse=names
     )
-    kept_versions: int = knob(
+    kept_versions: int = setting(
         4, "Versions besides the current ones kept in memory once a request has named them.", parse=at_least(1)
     )
-    max_tokens: int = knob(64, "Tokens generated where a request does not say max_tokens.", parse=at_least(1))
-    slots: int = knob(16, "Texts that a text model writes at once, in each worker.", parse=at_least(1))
-    kv_bytes: int = knob(
+    max_tokens: int = setting(64, "Tokens generated where a request does not say max_tokens.", parse=at_least(1))
+    slots: int = setting(16, "Completions that a text model writes at once, in each worker.", parse=at_least(1))
+    kv_bytes: int = setting(
         2**30,
-        "Memory a text model may take for the keys and values of the texts it writes, in each worker, in bytes.",
+        "Memory a text model may take for the keys and values of running completions, in each worker, in bytes.",
         parse=at_least(1),
     )
-    prefix_bytes: int = knob(
+    prefix_bytes: int = setting(
         2**28,
-        "Memory for keys and values of finished texts, for prompts that begin alike, in bytes; 0: none are kept.",
+        "Memory for keys and values of finished completions, for prompts that begin alike, in bytes; 0: none.",
         parse=at_least(0),
     )
-    max_waiting: int = knob(64, "Texts that may wait for a slot of a text model; beyond it 429.", parse=at_least(0))
-    max_waiting_tokens: int = knob(65_536, "Prompt tokens that may wait; beyond it 429.", parse=at_least(0))
+    max_waiting: int = setting(
+        64, "Completions that may wait for a slot of a text model; beyond it 429.", parse=at_least(0)
+    )
+    max_waiting_tokens: int = setting(65_536, "Prompt tokens that may wait; beyond it 429.", parse=at_least(0))
 
     @classmethod
-    def from_environ(cls, environ=None):
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings from `environ` (default: the process environment).
 
         Raises BadSetting naming every unknown DAYLIGHT_ variable and every impossible value.
         """
         environ = os.environ if environ is None else environ
-        known = {variable(one): one for one in fields(cls)}
+        known = {variable(each): each for each in fields(cls)}
         faults = [unknown(name, known) for name in sorted(environ) if name.startswith(PREFIX) and name not in known]
         values = {}
-        for name, one in known.items():
+        for name, each in known.items():
             if name in environ:
-                parse = one.metadata["parse"]
+                parse = each.metadata["parse"]
                 try:
-                    values[one.name] = parse(environ[name])
+                    values[each.name] = parse(environ[name])
                 except (ValueError, KeyError):
-                    shown = "..." if one.metadata["secret"] else repr(environ[name])
+                    shown = "..." if each.metadata["secret"] else repr(environ[name])
                     faults.append(f"{name}={shown}: expected {parse.__doc__}")
         if faults:
             raise BadSetting("; ".join(faults))
         return cls(**values)
 
     @classmethod
-    def read(cls, name, environ=None):
+    def read(cls, name: str, environ: Mapping[str, str] | None = None) -> Any:
         """One setting by its field's name; the others are neither read nor checked. Raises BadSetting."""
         environ = os.environ if environ is None else environ
-        (setting,) = [each for each in fields(cls) if each.name == name]
-        known = {variable(setting): setting}
-        return getattr(cls.from_environ({key: environ[key] for key in known if key in environ}), name)
+        (named,) = [variable(each) for each in fields(cls) if each.name == name]
+        return getattr(cls.from_environ({named: environ[named]} if named in environ else {}), name)
 
     @property
-    def compute_threads(self):
+    def compute_threads(self) -> int:
         """Threads of BLAS, OpenMP and torch in each worker, so that workers x threads <= cores."""
         return max(1, cores() // self.workers)
 
 
-def variable(one):
+def variable(each: Field) -> str:
     """The environment variable of a field of Settings."""
-    return one.name.upper() if one.metadata["bare"] else PREFIX + one.name.upper()
+    return each.name.upper() if each.metadata["bare"] else PREFIX + each.name.upper()
 
 
-def unknown(name, known):
+def unknown(name: str, known: Mapping[str, Any]) -> str:
+    """What to say of a variable that is no setting."""
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else "the settings are listed in the README"
+    hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists the settings"
     return f"{name} is not a setting; {hint}"

@@ -1,14 +1,11 @@
-"""Settings: each has a sentence, unknown ones are refused by name, and the README lists them all."""
+"""Settings are read and typed; unknown ones are refused by name, and all faults are named together."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from service.errors import BadSetting
-from service.settings import Settings, cores, variable
-
-README = Path(__file__).parents[1] / "README.md"
+from service.settings import Settings, cores
 
 
 def test_values_are_read_and_typed():
@@ -33,10 +30,3 @@ def test_workers_times_compute_threads_never_exceed_the_cores():
     for workers in range(1, 2 * cores()):
         settings = Settings(workers=workers)
         assert settings.compute_threads == 1 or workers * settings.compute_threads <= cores()
-
-
-def test_the_readme_lists_every_setting_with_its_sentence():
-    text = README.read_text(encoding="utf-8")
-    for one in fields(Settings):
-        assert f"`{variable(one)}`" in text, f"{variable(one)} is missing from the README's table"
-        assert one.metadata["sentence"] in text, f"{variable(one)} has another sentence in the README"

@@ -1,5 +1,6 @@
-"""The README's own commands and code, run against the real server as a reader would type them."""
+"""The README and the pages of docs/: their commands and code run against the real server, their links resolve."""
 
+import json
 import os
 import re
 import shutil
@@ -14,31 +15,62 @@ from client import Client
 from service.cli import main
 from service.store.versions import Store
 
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "client" / "README.md"]
+PAGES += [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 URL = "http://127.0.0.1:1200"
+TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
 
 
-def block(language, containing):
-    """The README's one fenced block of this language that holds this text."""
-    (found,) = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in text]
-    return found
+def blocks(language, containing, page=README):
+    """The fenced blocks of a page in this language that hold this text."""
+    return [text for text in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL) if containing in text]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
-def test_the_curl_commands_print_a_label_and_a_continuation(server, tmp_path):
-    commands = block("bash", "row.json").replace(URL, server)
-    done = subprocess.run(["bash", "-e"], input=commands, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    label, continuation = re.findall(r"\{.*?\}", done.stdout)
-    assert label == '{"text":["malignant"]}'
-    assert continuation.startswith('{"Prediction":"')
+def block(language, containing, page=README):
+    (only,) = blocks(language, containing, page)
+    return only
+
+
+def page(name):
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def run(server, commands, folder, program=("bash", "-e")):
+    commands = commands.replace(URL, str(server))
+    ran = subprocess.run(program, input=commands, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_the_readme_is_read_in_five_minutes():
+    assert len(README.splitlines()) <= 150
+
+
+@needs_curl
+def test_the_first_curl_gives_the_answer_below_it(server, tmp_path):
+    answer = run(server, block("bash", "/v1/models/tumour:predict"), tmp_path)
+    assert json.loads(answer) == json.loads(block("json", '"predictions"'))
+
+
+@needs_curl
+def test_the_chat_answers_the_question(server, tmp_path):
+    answer = json.loads(run(server, block("bash", "chat/completions"), tmp_path))
+    assert "Paris" in answer["choices"][0]["message"]["content"]
+
+
+@needs_curl
+def test_a_wrong_row_gives_the_error_that_is_shown(server, tmp_path):
+    command = block("bash", "/v1/models/tumour:predict").replace("153.4", '"large"').replace("0.04904", "null")
+    answer, shown = json.loads(run(server, command, tmp_path)), json.loads(block("json", '"error"'))
+    assert answer | {"request_id": "..."} == shown
 
 
 def test_the_client_in_five_lines(server):
-    code = block("python", "from client import Client").replace(URL, server)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    label, continuation = done.stdout.split("\n", 1)
+    code = block("python", "from client import Client")
+    label, continuation = run(server, code, ROOT, (sys.executable, "-")).split("\n", 1)
     assert label == "['malignant']"
     assert continuation.strip()
 
@@ -54,23 +86,67 @@ def test_the_pack_command_makes_a_version(demo_store, tmp_path):
     assert Store(tmp_path / "store").models() == ["tumour"]
 
 
-def test_the_tree_names_what_there_is():
-    tree = README.split("## What is where")[1].split("```")[1]
-    names = {name.rstrip("/") for line in tree.splitlines() for name in line.strip().split("  ")[0].split()}
-    top = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
-    rooms = {path.name for path in (ROOT / "service").iterdir() if not path.name.startswith("__")}
-    wanted = (top & set(TRACKED)) | rooms
-    assert names >= wanted - UNLISTED
-
-
-TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-TRACKED = {path.split("/")[0] for path in TRACKED.splitlines()}
-UNLISTED = {"README.md", "LICENSE", "CHANGELOG.md"}
-
-
 def test_the_client_and_the_page_agree_on_what_is_served(server):
     with Client(server) as daylight:
         assert {entry["id"] for entry in daylight.models()} == {"smollm2", "tumour"}
         described = daylight.describe("tumour")
         answer = daylight.predict(described["example"]["instances"], outputs=["predict", "decision_function"])
     assert answer == described["example"]["outputs"]["predict"]
+
+
+def test_streams_and_chats_of_the_clients_page(server):
+    assert run(server, block("python", "daylight.stream", page("clients.md")), ROOT, (sys.executable, "-")).strip()
+
+
+@needs_curl
+def test_the_curl_commands_of_the_clients_page(server, demo_store, tmp_path):
+    import pandas as pd
+
+    pd.read_csv(demo_store / "data.csv").drop(columns="Target").head(3).to_parquet(tmp_path / "rows.parquet")
+    text = run(server, block("bash", "Once upon a time", page("clients.md")), tmp_path)
+    assert json.loads(text)["Prediction"]
+    scored = run(server, block("bash", "rows.parquet", page("clients.md")), tmp_path)
+    assert scored.splitlines()[0].startswith("predict,decision_function")
+    assert len(scored.splitlines()) == 4
+
+
+def test_the_python_class_of_the_packing_page_is_packed(tmp_path):
+    (tmp_path / "churn.py").write_text(block("python", "class Churn", page("packing.md")))
+    words = block("bash", "churn.py:Churn", page("packing.md")).split("-m service ")[1].split()
+    words[words.index("churn.py:Churn")] = f"{tmp_path / 'churn.py'}:Churn"
+    result = CliRunner().invoke(main, [*words, "--store", str(tmp_path / "store")])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_resolve(path):
+    for target in re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        if target:
+            linked = (path.parent / target).resolve()
+            assert linked.exists(), target
+            assert linked.relative_to(ROOT).as_posix() in {*TRACKED, "docs"}, f"{target} is not tracked by git"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_paths_that_are_named_exist(path):
+    """Names in backticks that look like paths of the repository are such paths."""
+    folders = {tracked.split("/")[0] for tracked in TRACKED if "/" in tracked}
+    for named in re.findall(r"`([\w.@-]+(?:/[\w.@-]+)+/?)`", path.read_text(encoding="utf-8")):
+        if named.split("/")[0] in folders and "<" not in named and path.name != "CHANGELOG.md":
+            assert (ROOT / named).exists() or named.startswith("artifacts/"), named
+
+
+def test_the_architecture_page_names_every_package():
+    packages = {f"{each.parent.relative_to(ROOT / 'service')}/" for each in (ROOT / "service").rglob("__init__.py")}
+    packages -= {"./", "packing/translate/", "wire/v1/", "wire/v2/", "wire/openai/", "wire/openapi/"}
+    packages -= {"wire/openapi/routes/", "wire/table_formats/"}
+    listed = set(re.findall(r"^\| `([\w/]+/)`", page("architecture.md"), re.MULTILINE))
+    assert packages == listed
+
+
+def test_the_guides_quote_the_code_as_it_is():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "service").rglob("*.py"))
+    for name, count in (("adding-a-dialect.md", 6), ("adding-a-kind.md", 2)):
+        quotes = re.findall(r"```python\n(.*?)```", page(name), re.DOTALL)
+        assert len(quotes) == count
+        assert not [quote for quote in quotes if quote not in sources]

@@ -1,13 +1,11 @@
 """MLflow's scoring protocol over Flask's test client: four forms of table, CSV, texts, probes, its own errors."""
 
 import json
-import re
 
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.support.serving import ROOT
 from service.app import create_app
 from service.packing import pack
 from service.settings import Settings
@@ -17,7 +15,6 @@ ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1
 VALUES, NAMES = list(ROW.values()), list(ROW)
 BY_NAME = "/endpoints/iris/invocations"
 TEXTS = "/endpoints/tiny/invocations"
-QUOTED = ("wire/mlflow.py", "web/routes.py")
 
 
 @pytest.fixture(scope="module")
@@ -191,13 +188,3 @@ def test_texts_that_are_none_are_named_by_row(client):
     assert (answer.status_code, [fault["row"] for fault in answer.json["details"]]) == (422, [1, 2])
     assert client.post(TEXTS, json={"inputs": ["ab"], "params": {"top_p": 7}}).status_code == 422
     assert client.post(TEXTS, data="text\nab\n", content_type="text/csv").status_code == 415
-
-
-def test_the_guide_to_adding_a_dialect_quotes_what_is_there():
-    """Every block of code in the guide stands in the service as it is printed."""
-    guide = (ROOT / "docs" / "adding-a-dialect.md").read_text(encoding="utf-8")
-    sources = "".join((ROOT / "service" / name).read_text(encoding="utf-8") for name in QUOTED)
-    blocks = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
-    assert len(blocks) == 6
-    for block in blocks:
-        assert block in sources
