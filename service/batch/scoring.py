@@ -3,17 +3,20 @@
     tally = score(model, "in.csv", "out.csv", rejects="out.rejects.csv")
     tally.scored, tally.rejected
 
-The scored file has the input's columns and the predictions after them; rows the model
-cannot take go to the rejects file with their number and the reason, and the rest are
-scored. CSV and Parquet in and out, "-" for CSV on standard input or output. Nothing
-appears under the given names before all of it is written.
+The scored file has the input's columns and the predictions after them. Rows that the model cannot take go to the
+rejects file with their number and the reason; all others are scored. CSV and Parquet in and out, "-" for CSV on
+standard input or output. A file appears under its name when all of it is written.
 """
+
+from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -28,67 +31,85 @@ __all__ = ["CHUNK_ROWS", "Tally", "score"]
 CHUNK_ROWS = 10_000
 STANDARD = "-"
 
+Cells = dict[str, list[Any]]  # {column: JSON cells}
+Progress = Callable[[int], Any]
+
 
 @dataclass
 class Tally:
+    """How many rows were scored, and how many rejected."""
+
     scored: int = 0
     rejected: int = 0
 
 
-def score(model, source, target, *, rejects, outputs=None, progress=None):
-    """Score every row of `source` (path or "-") into `target`; returns a Tally.
+def score(
+    model: Any,
+    source: str | Path,
+    target: str | Path,
+    *,
+    rejects: str | Path,
+    outputs: list[str] | None = None,
+    progress: Progress | None = None,
+) -> Tally:
+    """Score every row of `source` (a path, or "-") into `target`.
 
-    `progress` is called with the bytes (CSV) or rows (Parquet) read since its last call.
-    Raises InvalidInstances where no row can be right: a column is missing from the whole file.
+    model: one that predicts tables. progress: called with the bytes (CSV) or rows (Parquet) read since its last call.
+    Raises InvalidInstances where no row can be scored: a column is missing from the whole file.
     """
     tally, first_row = Tally(), 0
     columns = {column.name: column for column in model.plan.columns}
     with ExitStack() as stack:
         scored = stack.enter_context(writer(target))
-        refused = stack.enter_context(writer(rejects))
+        rejected = stack.enter_context(writer(rejects))
         for frame, cells in read(source, columns, progress):
-            kept, answers, reasons = split(model, cells, len(frame), outputs)
-            if kept:
-                scored(frame.iloc[kept].reset_index(drop=True).join(pd.DataFrame(flat(answers))))
+            places, answers, reasons = split(model, cells, len(frame), outputs)
+            if places:
+                scored(frame.iloc[places].reset_index(drop=True).join(pd.DataFrame(flat(answers))))
             if reasons:
-                bad = frame.iloc[list(reasons)].reset_index(drop=True)
-                told = {"row": [first_row + row for row in reasons], "reason": list(reasons.values())}
-                refused(pd.concat([pd.DataFrame(told), bad], axis=1))
-            tally.scored += len(kept)
+                rows = frame.iloc[list(reasons)].reset_index(drop=True)
+                why = {"row": [first_row + row for row in reasons], "reason": list(reasons.values())}
+                rejected(pd.concat([pd.DataFrame(why), rows], axis=1))
+            tally.scored += len(places)
             tally.rejected += len(reasons)
             first_row += len(frame)
     return tally
 
 
-def split(model, cells, rows, outputs):
-    """Predict what can be predicted: (places kept, their outputs, {place: reason} of the rest)."""
-    kept, reasons = list(range(rows)), {}
-    while kept:
-        part = {name: [values[place] for place in kept] for name, values in cells.items()}
+def split(
+    model: Any, cells: Cells, rows: int, outputs: list[str] | None
+) -> tuple[list[int], dict[str, list[Any]], dict[int, str]]:
+    """Predict the rows that can be predicted: (their places, their outputs, {place: reason} of all others)."""
+    places = list(range(rows))
+    reasons: dict[int, str] = {}
+    while places:
+        part = {name: [values[place] for place in places] for name, values in cells.items()}
         try:
-            return kept, model.predict(part, outputs).outputs, reasons
+            return places, model.predict(part, outputs).outputs, reasons
         except InvalidInstances as error:
-            found = {kept[row]: reason for row, reason in by_row(error).items()}
-            reasons |= found
-            kept = [place for place in kept if place not in found]
-    return kept, {}, dict(sorted(reasons.items()))
+            wrong = {places[row]: reason for row, reason in by_row(error).items()}
+            reasons |= wrong
+            places = [place for place in places if place not in wrong]
+    return places, {}, dict(sorted(reasons.items()))
 
 
-def by_row(error):
-    """{row: every reason} of the violations an error names. Raises it again where none has a row."""
-    rows = {}
+def by_row(error: InvalidInstances) -> dict[int, str]:
+    """{row: every reason} of the violations that an error names. Raises it again where one has no row."""
+    rows: dict[int, list[str]] = {}
     for violation in error.details:
         if "row" not in violation:
             raise error
         where = f"{violation['column']}: " if "column" in violation else ""
         rows.setdefault(violation["row"], []).append(f"{where}expected {violation['expected']}, got {violation['got']}")
     if error.total > len(error.details) and len(rows) > 1:
-        rows.popitem()  # the list was cut inside this row; it is met again in the next pass
+        rows.popitem()  # the list was cut inside this row; the next pass finds it again
     return {row: "; ".join(reasons) for row, reasons in rows.items()}
 
 
-def read(source, columns, progress):
-    """Yield (frame as it stands in the file, {column: JSON cells}) chunk by chunk."""
+def read(
+    source: str | Path, columns: dict[str, Any], progress: Progress | None
+) -> Iterator[tuple[pd.DataFrame, Cells]]:
+    """Yield (frame as in the file, its cells), chunk by chunk."""
     if str(source).endswith(".parquet"):
         yield from read_parquet(source, progress)
         return
@@ -102,7 +123,7 @@ def read(source, columns, progress):
                 done = file.tell()
 
 
-def read_parquet(source, progress):
+def read_parquet(source: str | Path, progress: Progress | None) -> Iterator[tuple[pd.DataFrame, Cells]]:
     with pq.ParquetFile(source) as file:
         for batch in file.iter_batches(CHUNK_ROWS):
             cells = {name: [plain(cell) for cell in batch[name].to_pylist()] for name in batch.schema.names}
@@ -111,13 +132,13 @@ def read_parquet(source, progress):
                 progress(batch.num_rows)
 
 
-def plain(cell):
+def plain(cell: Any) -> Any:
     return cell.isoformat() if hasattr(cell, "isoformat") else cell
 
 
 @contextmanager
-def writer(target):
-    """Give a function that appends frames to `target`; the file appears when all went well and any came."""
+def writer(target: str | Path) -> Iterator[Csv | Parquet]:
+    """Give what appends frames to `target`; the file appears at the end, if there was a frame and no error."""
     if str(target) == STANDARD:
         yield Csv(sys.stdout)
         return
@@ -135,37 +156,37 @@ def writer(target):
 class Csv:
     """Appends frames as CSV; the header comes with the first."""
 
-    def __init__(self, file):
+    def __init__(self, file: Any) -> None:
         self.file = file
         self.header = True
 
-    def __call__(self, frame):
+    def __call__(self, frame: pd.DataFrame) -> None:
         frame.to_csv(self.file, mode="w" if self.header else "a", header=self.header, index=False)
         self.header = False
 
-    def close(self):
-        """Nothing is held open between frames."""
+    def close(self) -> None:
+        """No file is open between frames."""
 
 
-def named_type(field):
-    """A column with nothing in it yet has no type; later chunks may bring text."""
+def named_type(field: pa.Field) -> pa.Field:
+    """An empty column has no type yet: text, since later chunks may bring some."""
     return field.with_type(pa.string()) if pa.types.is_null(field.type) else field
 
 
 class Parquet:
     """Appends frames as Parquet, in the schema of the first."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.file = None
+        self.file: pq.ParquetWriter | None = None
 
-    def __call__(self, frame):
+    def __call__(self, frame: pd.DataFrame) -> None:
         table = pa.Table.from_pandas(frame, schema=self.file and self.file.schema, preserve_index=False)
         if self.file is None:
             table = table.cast(pa.schema([named_type(field) for field in table.schema]))
             self.file = pq.ParquetWriter(self.path, table.schema)
         self.file.write_table(table)
 
-    def close(self):
+    def close(self) -> None:
         if self.file:
             self.file.close()

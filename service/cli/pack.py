@@ -55,7 +55,7 @@ def pack_any(
     precision: str = "float32",
 ) -> StoredVersion:
     """Pack by what FILE is; every error is one sentence on stderr."""
-    common = {"name": name, "version": version, "store": store}
+    common: dict[str, Any] = {"name": name, "version": version, "store": store}
     with errors_as_sentences():
         if file.is_dir():
             from ..packing.checkpoint import pack_checkpoint

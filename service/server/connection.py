@@ -1,57 +1,65 @@
-"""One connection of the keep-alive worker: bytes in until a request is whole, bytes out until they are sent.
+"""One connection of the keep-alive worker: bytes are received until a request is whole, and sent until none are left.
 
-It decides only *when* gunicorn's own parser is asked; what a request is, and where it ends, the parser says.
+This module decides only *when* gunicorn's own parser runs; what a request is, and where it ends, the parser decides.
 """
+
+from __future__ import annotations
 
 import contextlib
 import re
 import selectors
 import socket
 from collections import deque
+from enum import Enum
 from ipaddress import ip_address
 from time import monotonic
+from typing import Any
 
 from gunicorn.http import get_parser
 from gunicorn.http.unreader import Unreader
 
-__all__ = ["Connection", "Fixed", "believed"]
+__all__ = ["Connection", "FixedConfig", "trusts_forwarded"]
 
-RECEIVED = 8192  # bytes asked for at once while the end of the request is not known, as gunicorn does
-MOST_RECEIVED = 2**18  # and while a large body is known to come
-HEAD = 2**16  # bytes of a request's head: far more than any that is meant well
+RECEIVED = 8192  # bytes of one read while the end of the request is not known, as in gunicorn
+MOST_RECEIVED = 2**18  # bytes of one read while a large body is known to come
+HEAD = 2**16  # bytes of a request's head: far more than any honest client sends
 SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Arrived(Unreader):
-    """What a parser reads from: bytes that have arrived. Where they end, it sees the end of the stream."""
+    """The parser's source: bytes that have arrived. After the last of them it sees the end of the stream."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.pieces = deque()
+        self.pieces: deque[bytes] = deque()
 
-    def chunk(self, size_hint=None):
+    def chunk(self, size_hint: int | None = None) -> bytes:
         return self.pieces.popleft() if self.pieces else b""
 
 
-class Fixed:
-    """gunicorn's configuration as plain attributes, for what its parser asks again at every request.
+class FixedConfig:
+    """gunicorn's configuration as plain attributes: its parser reads several of them at every request.
 
-    `believed`: whether the peer is a proxy of ours, whose word on the scheme counts.
+    trusted: whether the peer is a proxy whose X-Forwarded headers count.
     """
 
-    def __init__(self, cfg, believed):
+    def __init__(self, cfg: Any, trusted: bool) -> None:
         vars(self).update({name: setting.get() for name, setting in cfg.settings.items()})
         self.is_ssl = cfg.is_ssl
         self.proxy_allow_networks = cfg.proxy_allow_networks
-        self.forwarded_allow_ips = ["*"]  # decided once a connection, and so no question any more
+        self.forwarded_allow_ips = ["*"]  # decided once for each connection, by `trusted`
         self.forwarded_allow_networks = list
-        if not believed:
-            self.secure_scheme_headers, self.forwarder_headers = {}, []
+        if not trusted:
+            self.secure_scheme_headers: dict[str, str] = {}
+            self.forwarder_headers: list[str] = []
 
 
-def believed(cfg, address):
-    """Whether forwarded_allow_ips names the peer; whoever may connect to a unix socket is one of us."""
+def trusts_forwarded(cfg: Any, address: Any) -> bool:
+    """Whether forwarded_allow_ips names the peer.
+
+    Peers on a unix socket are always trusted: the mode of the socket's file restricts who can connect.
+    """
     if not isinstance(address, tuple) or "*" in cfg.forwarded_allow_ips:
         return True
     peer = ip_address(address[0].partition("%")[0])
@@ -59,9 +67,14 @@ def believed(cfg, address):
 
 
 class Connection:
-    """`out`: what the socket did not take yet. `last`: no further request is answered. `idle`: between requests."""
+    """One client's connection.
 
-    def __init__(self, sock, address, server, cfg, limit, quiet):
+    out: what the socket has not taken yet. last: no further request is answered. begun: whether an answer has begun.
+    closed: whether it is closed for writing. broken: whether the client has gone. deadline: when it is dropped.
+    """
+
+    def __init__(self, sock: socket.socket, address: Any, server: Any, cfg: Any, limit: int, quiet: float) -> None:
+        """limit: bytes of a body. quiet: seconds without a byte after which the connection is dropped."""
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -73,21 +86,23 @@ class Connection:
         self.parser.unreader = self.arrived = Arrived()
         self.head = bytearray()
         self.searched = 0  # where in `head` its end may begin
-        self.request = None  # parsed, its body still on the way
-        self.missing = 0  # bytes of that body
-        self.chunks = None
-        self.out = b""
+        self.request: Any = None  # parsed, while its body is still arriving
+        self.missing = 0  # bytes of that body; at least 1 while its end is not known
+        self.complete = True  # whether all of that body is taken
+        self.chunks: ChunkedBody | None = None
+        self.out: bytes | memoryview = b""
         self.begun = self.last = self.closed = self.broken = False
         self.waits_for = selectors.EVENT_READ
 
-    def fileno(self):
+    def fileno(self) -> int:
         return self.sock.fileno()
 
     @property
-    def idle(self):
+    def idle(self) -> bool:
+        """Whether it is between two requests."""
         return not (self.head or self.request or self.out)
 
-    def receive(self):
+    def receive(self) -> bytes:
         """One read; b"" at the end. Raises OSError."""
         data = self.sock.recv(min(max(self.missing, RECEIVED), MOST_RECEIVED))
         if self.last:
@@ -97,11 +112,11 @@ class Connection:
         else:
             self.arrived.pieces.append(data)
             self.follow(data)
-            self.deadline = monotonic() + self.quiet  # a body may take long, as long as it comes
+            self.deadline = monotonic() + self.quiet  # a body may take long, as long as bytes arrive
         return data
 
-    def whole(self):
-        """Whether a request has arrived as far as it has to. Raises what gunicorn's parser raises."""
+    def whole(self) -> bool:
+        """Whether a request has arrived as far as it is needed. Raises what gunicorn's parser raises."""
         if self.request is None:
             end = self.head.find(b"\r\n\r\n", self.searched)
             if end < 0 and len(self.head) <= HEAD:
@@ -110,56 +125,59 @@ class Connection:
             self.begin(bytes(self.head), end + 4)
         return self.missing <= 0
 
-    def begin(self, data, end):
+    def begin(self, data: bytes, end: int) -> None:
+        """Parse the head, which ends at `end` of the data."""
         self.head.clear()
         self.searched = 0
         self.begun = False
         self.arrived.pieces.append(data)
         request = next(self.parser)
         headers = dict(request.headers)
-        self.chunks = Chunks(self.limit) if "TRANSFER-ENCODING" in headers else None
+        self.chunks = ChunkedBody(self.limit) if "TRANSFER-ENCODING" in headers else None
         self.missing = int(headers.get("CONTENT-LENGTH", 0))
         self.complete = True
         self.request = request
         self.follow(data[end:])
         if request._expected_100_continue:
-            request._expected_100_continue = False  # gunicorn would answer it later, with the body at hand
+            request._expected_100_continue = False  # gunicorn would answer it later, when the body has arrived
             if self.missing > 0:
                 self.sendall(CONTINUE)
                 self.begun = False
 
-    def follow(self, data):
-        """Count what has come of the body. One that is larger than the limit is not waited for."""
+    def follow(self, data: bytes) -> None:
+        """Count what has arrived of the body. The worker does not wait for one that is larger than the limit."""
         if self.chunks is not None:
-            self.missing, self.complete = self.chunks.follow(data)
+            progress = self.chunks.follow(data)
+            self.missing = 1 if progress is Progress.NEED_MORE else 0
+            self.complete = progress is not Progress.UNPARSABLE
         else:
             if self.missing > self.limit:
                 self.complete = False
             self.missing = 0 if not self.complete else self.missing - len(data)
 
-    def take(self):
-        """The whole request, and whether all of its body is there."""
+    def take(self) -> tuple[Any, bool]:
+        """(the whole request, whether all of its body has arrived)."""
         request, self.request = self.request, None
         return request, self.complete
 
-    def rewind(self):
-        """Make what came after the answered request the beginning of the next; False where that is unknown."""
+    def rewind(self) -> bool:
+        """Make the bytes after the answered request the beginning of the next; False where that is unknown."""
         if not self.parser.finish_body():
             return False
-        self.parser.mesg = None  # or the parser would make sure once more
+        self.parser.mesg = None  # or the parser would look for the body's end once more
         self.head += self.arrived.take_buffered()
         while self.arrived.pieces:
             self.head += self.arrived.pieces.popleft()
         return True
 
-    def sendall(self, data):
-        """Send what the socket takes now, and keep the rest. A client that is gone is noted, not raised."""
+    def sendall(self, data: bytes) -> None:
+        """Send what the socket takes now, and keep the rest. A client that has gone is noted, not raised."""
         self.begun = True
         self.out = bytes(self.out) + data if self.out else data
         self.flush()
 
-    def flush(self):
-        """Whether anything could be sent."""
+    def flush(self) -> bool:
+        """Send what is left; returns whether anything could be sent."""
         try:
             sent = self.sock.send(self.out)
         except BlockingIOError:
@@ -171,43 +189,59 @@ class Connection:
 
     send = sendall
 
-    def close_for_writing(self):
+    def close_for_writing(self) -> None:
         self.closed = True
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
 
 
-class Chunks:
-    """Follows a chunked body to its end without keeping it. What it cannot follow, the parser shall refuse."""
+class Progress(Enum):
+    """How far a chunked body has arrived. UNPARSABLE: broken, or too large; the parser is to refuse it."""
 
-    def __init__(self, limit):
+    NEED_MORE = "need more"
+    COMPLETE = "complete"
+    UNPARSABLE = "unparsable"
+
+
+class ChunkedBody:
+    """Follows a chunked body to its end, without keeping it."""
+
+    def __init__(self, limit: int) -> None:
+        """limit: bytes of the body."""
         self.limit = limit
-        self.seen = bytearray()  # from the next line on
+        self.unread = bytearray()  # from the next line on
         self.skip = 0  # bytes of a chunk, and its CRLF, that are still to come
-        self.size = self.wire = 0
-        self.trailers = False
+        self.size = self.on_the_wire = 0
+        self.in_trailers = False
 
-    def follow(self, data):
-        """(bytes missing: 0 or at least 1, whether all of the body is there)."""
-        self.wire += len(data)
-        if self.wire > 2 * self.limit + HEAD:  # one-byte chunks are six on the wire; nobody sends many of them
-            return 0, False
-        self.seen += data
-        while not self.trailers:
-            skipped = min(self.skip, len(self.seen))
-            del self.seen[:skipped]
+    def follow(self, data: bytes) -> Progress:
+        self.on_the_wire += len(data)
+        if self.on_the_wire > 2 * self.limit + HEAD:  # a chunk of one byte takes six on the wire; few are honest
+            return Progress.UNPARSABLE
+        self.unread += data
+        while not self.in_trailers:
+            skipped = min(self.skip, len(self.unread))
+            del self.unread[:skipped]
             self.skip -= skipped
-            end = self.seen.find(b"\r\n")
+            end = self.unread.find(b"\r\n")
             if self.skip or end < 0:
-                return (0, False) if len(self.seen) > RECEIVED else (1, True)
-            size = SIZE.match(self.seen)
-            if not size:
-                return 0, False
-            size = int(size[0], 16)
-            self.size += size
-            if self.size > self.limit:
-                return 0, False
-            del self.seen[: end + (0 if size == 0 else 2)]
-            self.trailers = size == 0
-            self.skip = size + 2
-        return (0, True) if b"\r\n\r\n" in self.seen else (0, False) if len(self.seen) > HEAD else (1, True)
+                return Progress.UNPARSABLE if len(self.unread) > RECEIVED else Progress.NEED_MORE
+            if not self.begin_chunk(end):
+                return Progress.UNPARSABLE
+        if b"\r\n\r\n" in self.unread:
+            return Progress.COMPLETE
+        return Progress.UNPARSABLE if len(self.unread) > HEAD else Progress.NEED_MORE
+
+    def begin_chunk(self, end: int) -> bool:
+        """Read the line of a chunk's size, which ends at `end`; False where it has none, or exceeds the limit."""
+        digits = SIZE.match(self.unread)
+        if not digits:
+            return False
+        size = int(digits[0], 16)
+        self.size += size
+        if self.size > self.limit:
+            return False
+        del self.unread[: end + (0 if size == 0 else 2)]
+        self.in_trailers = size == 0
+        self.skip = size + 2
+        return True

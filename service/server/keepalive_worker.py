@@ -1,20 +1,25 @@
-"""A gunicorn worker for instances whose every prediction takes microseconds: one thread, kept connections.
+"""A gunicorn worker for servers whose every prediction takes microseconds: one thread, kept connections.
 
     WORKER_CLASS=service.server.keepalive_worker.KeepAliveWorker gunicorn --config gunicorn.conf.py
 
-A request is collected without blocking until it is whole, so slow clients cost a buffer and no thread; only
-then it is answered, and what the socket does not take at once is sent while others are served. One thread
-cannot do anything beside a slow model: worker_class.py chooses this class only for stores without any. In
-return a request that hangs stops the heartbeat, and the master replaces the worker after `timeout`.
+A request is collected without blocking until it is whole, so slow clients cost a buffer and no thread. Only then it is
+answered, and bytes that the socket does not take at once are sent while other connections are served. A slow model
+would block the one thread: worker_class.py chooses this class only for stores without one. In return a request that
+hangs stops the heartbeat, and the master replaces the worker after `timeout`.
 
 Not offered: TLS and HTTP/2 (nginx's work), the pre_request and post_request hooks, endless streams.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import selectors
+import socket
+from collections.abc import Callable
 from datetime import datetime
 from time import monotonic, time
+from typing import Any
 
 from gunicorn.http import wsgi
 from gunicorn.http.errors import ConfigurationProblem, LimitRequestHeaders, NoMoreData
@@ -22,14 +27,14 @@ from gunicorn.util import http_date
 from gunicorn.workers.sync import SyncWorker
 
 from ..settings import Settings
-from .connection import Connection, Fixed, believed
+from .connection import Connection, FixedConfig, trusts_forwarded
 
 __all__ = ["KeepAliveWorker"]
 
-TICK = 0.5  # seconds between heartbeats, and between looks for who was quiet for too long
-LINGER = 1.0  # seconds a stopping worker still hears its idle connections: a request may be on its way
-GOODBYE = 2.0  # seconds a closed connection is read on: unread bytes would make the kernel destroy the answer
-PATIENCE = 0.001  # seconds before accepting, for each connection this worker holds, ...
+TICK = 0.5  # seconds between heartbeats, and between checks for connections that were quiet for too long
+LINGER = 1.0  # seconds that a stopping worker keeps idle connections: a request may be on its way
+GOODBYE = 2.0  # seconds that a closed connection is still read: for unread bytes the kernel would drop the answer
+PATIENCE = 0.001  # seconds before accepting, for each connection that this worker has, ...
 MOST_PATIENCE = 0.020  # ... up to this many
 
 
@@ -37,54 +42,55 @@ class OneSend(wsgi.Response):
     """gunicorn's response, with the head and the first piece of the body in one send."""
 
     held = b""
-    second, date = 0, ""  # what time it is, as HTTP writes it; written once a second
+    headers_sent = False
+    second, date = 0, ""  # the time as HTTP writes it, formatted once a second
 
-    def default_headers(self):
+    def default_headers(self) -> list[str]:
         now = int(time())
         if now != OneSend.second:
             OneSend.date, OneSend.second = http_date(now), now
         major, minor = self.req.version
-        kept = "close" if self.should_close() else "keep-alive"
-        coded = ["Transfer-Encoding: chunked\r\n"] if self.chunked else []
+        connection = "close" if self.should_close() else "keep-alive"
+        encoding = ["Transfer-Encoding: chunked\r\n"] if self.chunked else []
         first = f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
-        return [first, f"Date: {self.date}\r\nConnection: {kept}\r\n", *coded]
+        return [first, f"Date: {self.date}\r\nConnection: {connection}\r\n", *encoding]
 
-    def send_headers(self):
+    def send_headers(self) -> None:
         if not self.headers_sent:
             lines = [*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers), "\r\n"]
             self.held = "".join(lines).encode("latin-1")
             self.headers_sent = True
 
-    def _emit_body(self, data):
+    def _emit_body(self, data: bytes) -> None:
         framed = b"%X\r\n%b\r\n" % (len(data), data) if self.chunked else data
         self.sock.sendall(self.held + framed)
         self.held = b""
 
-    def close(self):
+    def close(self) -> None:
         self.send_headers()
         rest = self.held + (b"0\r\n\r\n" if self.chunked else b"")
         if rest:
             self.sock.sendall(rest)
         self.held = b""
 
-    def can_sendfile(self):
+    def can_sendfile(self) -> bool:
         return False  # it would block on a client that does not read
 
 
 class KeepAliveWorker(SyncWorker):
     """One thread over all listeners and connections of a worker process."""
 
-    def run(self):
+    def run(self) -> None:
         if self.cfg.is_ssl:
             raise ConfigurationProblem("this worker class speaks no TLS; let a proxy in front of it")
         self.limit = Settings.from_environ().max_body_bytes
-        self.fixed = {answer: Fixed(self.cfg, answer) for answer in (True, False)}
-        self.quiet = self.cfg.keepalive or self.timeout or TICK  # seconds without a byte that end a connection
-        self.connections = {}  # file number -> Connection
+        self.configs = {trusted: FixedConfig(self.cfg, trusted) for trusted in (True, False)}
+        self.quiet = self.cfg.keepalive or self.timeout or TICK  # seconds without a byte
+        self.connections: dict[int, Connection] = {}  # by file number
         self.listening = False
-        self.accept_at = 0.0  # when a listener that was seen readable is asked; 0: none was
+        self.accept_at = 0.0  # when to accept from a readable listener; 0: none is readable
         self.poller = selectors.DefaultSelector()
-        self.poller.register(self.PIPE[0], selectors.EVENT_READ, self.woken)
+        self.poller.register(self.PIPE[0], selectors.EVENT_READ, self.wake_up)
         for listener in self.sockets:
             listener.setblocking(False)
         self.listen(True)
@@ -93,8 +99,8 @@ class KeepAliveWorker(SyncWorker):
             self.turn()
         self.drain()
 
-    def turn(self):
-        """Wait for something to happen and deal with all of it."""
+    def turn(self) -> None:
+        """Wait for events, and handle all of them."""
         now = monotonic()
         if now >= self.next_tick:
             self.tick(now)
@@ -104,21 +110,21 @@ class KeepAliveWorker(SyncWorker):
         if self.accept_at and monotonic() >= self.accept_at:
             self.accept_one()
 
-    def tick(self, now):
+    def tick(self, now: float) -> None:
         self.notify()
         self.next_tick = now + TICK
-        for connection in [one for one in self.connections.values() if one.deadline < now]:
+        for connection in [each for each in self.connections.values() if each.deadline < now]:
             self.drop(connection)
         if not self.is_parent_alive():
             self.alive = False
 
-    def woken(self, pipe):
-        """A signal arrived; its handler has done the work, and the pipe only ended the wait."""
+    def wake_up(self, pipe: int) -> None:
+        """A signal arrived: its handler has done the work, and the pipe has ended the wait."""
         with contextlib.suppress(BlockingIOError):
             os.read(pipe, 4096)
 
-    def drain(self):
-        """Answer what is on its way, close what is idle, and be gone within graceful_timeout."""
+    def drain(self) -> None:
+        """Answer requests that are on their way, close idle connections, and end within graceful_timeout."""
         self.listen(False)
         self.accept_at = 0.0
         for listener in self.sockets:
@@ -130,39 +136,39 @@ class KeepAliveWorker(SyncWorker):
         while self.connections and monotonic() < ends:
             self.turn()
 
-    # Accepting. Every worker sees a new connection; the one that holds fewest asks for it first.
+    # Accepting. Every worker sees a new connection; the one with the fewest connections accepts it first.
 
-    def listen(self, wanted):
-        if wanted != self.listening:
+    def listen(self, listening: bool) -> None:
+        if listening != self.listening:
             for listener in self.sockets:
-                if wanted:
+                if listening:
                     self.poller.register(listener, selectors.EVENT_READ, self.incoming)
                 else:
                     self.poller.unregister(listener)
-            self.listening = wanted
+            self.listening = listening
 
-    def incoming(self, _):
-        held = len(self.connections)
-        if held and self.cfg.workers > 1:
-            self.accept_at = monotonic() + min(held * PATIENCE, MOST_PATIENCE)
+    def incoming(self, _: socket.socket) -> None:
+        count = len(self.connections)
+        if count and self.cfg.workers > 1:
+            self.accept_at = monotonic() + min(count * PATIENCE, MOST_PATIENCE)
             self.listen(False)
         else:
             self.accept_one()
 
-    def accept_one(self):
+    def accept_one(self) -> None:
         self.accept_at = 0.0
         for listener in self.sockets:
             with contextlib.suppress(BlockingIOError, ConnectionAbortedError, InterruptedError):
                 sock, address = listener.accept()
-                cfg = self.fixed[believed(self.cfg, address)]
+                cfg = self.configs[trusts_forwarded(self.cfg, address)]
                 connection = Connection(sock, address, listener.getsockname(), cfg, self.limit, self.quiet)
                 self.connections[sock.fileno()] = connection
                 self.poller.register(sock, selectors.EVENT_READ, connection_event(self.receive, connection))
         self.listen(self.alive and len(self.connections) < self.cfg.worker_connections)
 
-    # One connection: receive until a request is whole, answer, flush, and from the start.
+    # One connection: receive until a request is whole, answer it, send the rest, and begin again.
 
-    def receive(self, connection):
+    def receive(self, connection: Connection) -> None:
         try:
             data = connection.receive()
         except BlockingIOError:
@@ -171,10 +177,10 @@ class KeepAliveWorker(SyncWorker):
             data = b""
         if not data:
             self.drop(connection)
-        elif not connection.last:  # else what comes after the last request is only read away
+        elif not connection.last:  # bytes after the last request are read and dropped
             self.advance(connection)
 
-    def advance(self, connection):
+    def advance(self, connection: Connection) -> None:
         """Answer every whole request that has arrived, as long as the client takes the answers."""
         try:
             while not connection.out and not connection.last and connection.whole():
@@ -187,19 +193,20 @@ class KeepAliveWorker(SyncWorker):
             self.refuse(connection, error)
         self.settle(connection)
 
-    def answer(self, connection):
+    def answer(self, connection: Connection) -> None:
         request, complete = connection.take()
         try:
             response, environ = wsgi.create(
                 request, connection, connection.address, connection.server, connection.cfg, response_class=OneSend
             )
             self.respond(connection, request, response, environ, complete)
-        except BaseException as error:  # SystemExit as well: so ends a worker whose master lost its patience
+        except BaseException as error:  # SystemExit, too: it ends a worker whose master has run out of patience
             self.refuse(connection, error, request)
             if not isinstance(error, Exception):
                 raise
 
-    def respond(self, connection, request, response, environ, complete):
+    def respond(self, connection: Connection, request: Any, response: Any, environ: Any, complete: bool) -> None:
+        """Call the application and send its answer. complete: whether all of the body has arrived."""
         began = datetime.now() if self.log.access_log_enabled else None
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
@@ -220,16 +227,16 @@ class KeepAliveWorker(SyncWorker):
         connection.last = response.should_close() or not connection.rewind()
         connection.deadline = monotonic() + self.quiet
 
-    def refuse(self, connection, error, request=None):
-        """What is not HTTP, or an application that raised: gunicorn's own short answer, and the end."""
+    def refuse(self, connection: Connection, error: BaseException, request: Any = None) -> None:
+        """Answer bytes that are not HTTP, or an application that raised, as gunicorn does; then close."""
         if not connection.begun:
             self.handle_error(request, connection.sock, connection.address, error)
         else:
             self.log.error("Error in the middle of an answer", exc_info=error)
         connection.last = True
 
-    def settle(self, connection):
-        """Wait for what the connection needs next: room to write, the client's goodbye, or a request."""
+    def settle(self, connection: Connection) -> None:
+        """Wait for what the connection needs next: room to write, the client's end, or a request."""
         if connection.broken:
             self.drop(connection)
         elif connection.out:
@@ -241,17 +248,17 @@ class KeepAliveWorker(SyncWorker):
         elif connection.waits_for == selectors.EVENT_WRITE:
             self.wait_for(connection, selectors.EVENT_READ, self.receive)
 
-    def flush(self, connection):
+    def flush(self, connection: Connection) -> None:
         if connection.flush():
             connection.deadline = monotonic() + self.quiet
         self.settle(connection) if connection.out or connection.broken else self.advance(connection)
 
-    def wait_for(self, connection, event, then):
+    def wait_for(self, connection: Connection, event: int, then: Callable[[Connection], None]) -> None:
         if connection.waits_for != event:
             connection.waits_for = event
             self.poller.modify(connection.sock, event, connection_event(then, connection))
 
-    def drop(self, connection):
+    def drop(self, connection: Connection) -> None:
         del self.connections[connection.fileno()]
         self.poller.unregister(connection.sock)
         connection.sock.close()
@@ -259,5 +266,5 @@ class KeepAliveWorker(SyncWorker):
             self.listen(self.alive and len(self.connections) < self.cfg.worker_connections)
 
 
-def connection_event(then, connection):
+def connection_event(then: Callable[[Connection], None], connection: Connection) -> Callable[[Any], None]:
     return lambda _: then(connection)

@@ -3,48 +3,57 @@
     def on_reload(server):
         new_workers_first(server, WorkerRegistry(run_folder, master=server.pid), seconds=120)
 
-gunicorn itself forks the new workers and ends the old ones in one breath; while models load, nobody would answer, and
-where they do not load any more, nobody ever again. Here the old ones stay until the new ones are ready, and for good
-where these do not get ready. This module knows gunicorn's master, and of the service only what workers tell.
+gunicorn itself forks the new workers and ends the old ones at once: no worker would answer while models load, and none
+at all where they cannot be loaded any more. Here the old workers stay until the new ones are ready, and for good where
+the new ones fail. This module knows gunicorn's master, and of the service only what workers publish.
 """
+
+from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Set
 from contextlib import suppress
 from queue import Empty
+from typing import Any
 
 from gunicorn.errors import HaltServer
 
 from .lifecycle.rollout_state import forget_refusals
+from .lifecycle.worker_registry import WorkerRegistry
 
 __all__ = ["new_workers_first", "worker_gone"]
 
 SERVING = ("ready", "idle")
 STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
-leaving = set()  # old workers that still finish what they have
+leaving: set[int] = set()  # old workers that still finish their requests
 
 
-def new_workers_first(server, registry, *, seconds):
-    """To be called by the hook on_reload, which comes just before gunicorn forks its new workers."""
+def new_workers_first(server: Any, registry: WorkerRegistry, *, seconds: float) -> None:
+    """For the hook on_reload, which gunicorn calls just before it forks its new workers.
+
+    server: gunicorn's Arbiter. seconds: how long the new workers may take to load their models.
+    """
     before, age = set(server.WORKERS), server.worker_age
     count = server.cfg.workers
     for _ in range(count):
         server.spawn_worker()
     new = set(server.WORKERS) - before
-    why = trouble(server, registry, new, time.monotonic() + seconds)
-    if why:
-        server.log.error("the reload is given up, and the workers that ran stay: %s", why)
-        end(server, new)
+    failure = failure_of(server, registry, new, time.monotonic() + seconds)
+    if failure:
+        server.log.error("the reload is given up, and the old workers stay: %s", failure)
+        kill(server, new)
     else:
         leaving.update(before)
-    # What follows in gunicorn: it forks `count` workers, ends the oldest beyond their number, and waits until none
-    # is left from before. They are forked already, and where the old ones stay, it shall wait for nobody.
+    # After this hook gunicorn calls spawn_worker `count` times, ends the oldest workers beyond `count`, and waits for
+    # all with an age up to worker_age. The new workers are forked already, so those calls must do nothing; where the
+    # reload has failed, worker_age = 0 makes gunicorn wait for none.
     skip_forks(server, count, then_age=server.worker_age)
-    server.worker_age = 0 if why else age
+    server.worker_age = 0 if failure else age
 
 
-def trouble(server, registry, new, deadline):
-    """None as soon as all the new workers serve; else why they will not."""
+def failure_of(server: Any, registry: WorkerRegistry, new: Set[int], deadline: float) -> str | None:
+    """Wait until all new workers serve: None; or the reason why they will not."""
     while time.monotonic() < deadline:
         try:
             server.reap_workers()
@@ -52,11 +61,11 @@ def trouble(server, registry, new, deadline):
             return f"a new worker ended: {error.reason}"
         if not new <= server.WORKERS.keys():
             return "a new worker ended"
-        told = [registry.workers().get(pid, {"state": "starting"}) for pid in new]
-        failed = [one["why"] for one in told if one["state"] == "failed"]
-        if failed:
-            return failed[0]
-        if all(one["state"] in SERVING for one in told):
+        statuses = [registry.workers().get(pid, {"state": "starting"}) for pid in new]
+        failures = [status["why"] for status in statuses if status["state"] == "failed"]
+        if failures:
+            return failures[0]
+        if all(status["state"] in SERVING for status in statuses):
             return None
         if asked_to_stop(server):
             return "the server is asked to stop"
@@ -64,42 +73,41 @@ def trouble(server, registry, new, deadline):
     return "the new workers took too long to load their models"
 
 
-def end(server, pids):
-    """None of these has served anybody yet."""
+def kill(server: Any, pids: Set[int]) -> None:
+    """SIGKILL these workers, and reap them. That is safe: they have not served a request yet."""
     for pid in pids & server.WORKERS.keys():
         server.kill_worker(pid, signal.SIGKILL)
     while pids & server.WORKERS.keys():
-        with suppress(HaltServer):  # that a new worker could not start is no reason to end the others
+        with suppress(HaltServer):  # a new worker that could not start must not end the others
             server.reap_workers()
         time.sleep(0.02)
 
 
-def asked_to_stop(server):
-    """Whether a signal that ends the server waits; all stay in the queue."""
-    waiting = []
+def asked_to_stop(server: Any) -> bool:
+    """Whether a signal that ends the server is queued; all signals stay in the queue."""
+    queued = []
     with suppress(Empty):
         while True:
-            waiting.append(server.SIG_QUEUE.get_nowait())
-    for one in waiting:
-        server.SIG_QUEUE.put_nowait(one)
-    return not STOP.isdisjoint(waiting)
+            queued.append(server.SIG_QUEUE.get_nowait())
+    for number in queued:
+        server.SIG_QUEUE.put_nowait(number)
+    return not STOP.isdisjoint(queued)
 
 
-def skip_forks(server, count, *, then_age):
-    """Let the next `count` calls of spawn_worker do nothing; after them all is as it was."""
-    left = [None] * count
+def skip_forks(server: Any, count: int, *, then_age: int) -> None:
+    """Let the next `count` calls of spawn_worker do nothing, then restore it, and worker_age."""
+    calls = iter(range(count, 0, -1))
 
-    def spawn_worker():
-        left.pop()
-        if not left:
+    def spawn_worker() -> None:
+        if next(calls) == 1:
             del server.spawn_worker
             server.worker_age = then_age
 
     server.spawn_worker = spawn_worker
 
 
-def worker_gone(pid, registry):
-    """For the hook child_exit. When the last of the old workers has left, what they refused is tried again."""
+def worker_gone(pid: int, registry: WorkerRegistry) -> None:
+    """For the hook child_exit. When the last old worker has left, versions that they refused are tried again."""
     registry.forget(pid)
     if pid in leaving:
         leaving.discard(pid)
