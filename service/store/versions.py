@@ -12,7 +12,6 @@ one rename and never changes after it.
 """
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ArtifactMissing, DigestMismatch, StartupError
+from .atomic_write import atomic_write
 from .manifest import MANIFEST, Manifest
 from .signature import sign
 
@@ -224,14 +224,9 @@ class Store:
             shutil.rmtree(gone, ignore_errors=True)
 
     def _write_history(self, model, versions):
-        home = self.root / model
-        handle, path = tempfile.mkstemp(prefix=".current-", dir=home)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.writelines(f"{version}\n" for version in versions[: 1 + REMEMBERED])
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(path, 0o644)
-        os.replace(path, home / CURRENT)
+        """Make versions[0] current; the others are what `rollback` goes back to, latest first."""
+        lines = "".join(f"{version}\n" for version in versions[: 1 + REMEMBERED])
+        atomic_write(self.root / model / CURRENT, lines, mode=0o644)
 
 
 @dataclass

@@ -16,13 +16,13 @@ import logging
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 
 from ...errors import BadSetting
+from ...store.atomic_write import atomic_write
 
 __all__ = ["SCOPES", "Key", "KeyFile", "add", "read", "remove"]
 
@@ -81,20 +81,10 @@ def read(path: str) -> list[Key]:
 
 def write(path: str, keys: Iterable[Key]) -> None:
     """Replace the file whole; only its owner may read it, unless its mode says otherwise already."""
-    folder = os.path.dirname(os.path.abspath(path))
-    descriptor, draft = tempfile.mkstemp(dir=folder, prefix=".keys-")
-    try:
-        if os.path.exists(path):
-            os.fchmod(descriptor, os.stat(path).st_mode & 0o777)  # a server of the same group goes on reading it
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"keys": [asdict(key) for key in keys]}, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    # A server of the same group goes on reading a file that its mode lets the group read.
+    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o600
+    text = json.dumps({"keys": [asdict(key) for key in keys]}, indent=1)
+    atomic_write(path, text + "\n", mode=mode)
 
 
 def add(path: str, name: str, scopes: Sequence[str], rate: float = 0.0, burst: int = 1) -> str:
