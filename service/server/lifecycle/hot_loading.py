@@ -1,22 +1,26 @@
-"""Loading and letting go of models in a process that answers requests meanwhile.
+"""Load and retire models in a process that answers requests meanwhile.
 
 with short_switch_interval():
-    model = load()                  # those that answer get their turn sooner than usual
-replaced.add([old_model])
-replaced.let_go()                   # now and then: memory of those that are gone returns to the system
+    model = load()
+retired.add([old_model])
+retired.release_memory()            # call it periodically
 """
+
+from __future__ import annotations
 
 import ctypes
 import sys
 import weakref
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 __all__ = ["RetiredModels", "short_switch_interval"]
 
 
 @contextmanager
-def short_switch_interval():
-    """While this thread loads, those that answer requests get their turn in a tenth of Python's usual five ms."""
+def short_switch_interval() -> Iterator[None]:
+    """Lower the interpreter's switch interval to a tenth while this thread loads, so that requests are not starved."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(before / 10)
     try:
@@ -26,21 +30,22 @@ def short_switch_interval():
 
 
 class RetiredModels:
-    """Models that serve no new request. Nothing here keeps them alive: their last request does."""
+    """Models that get no new request, held by weak references: each is freed when its last request ends."""
 
-    def __init__(self):
-        self._models = []
+    def __init__(self) -> None:
+        self._references: list[weakref.ref[Any]] = []
 
-    def add(self, models):
-        self._models += map(weakref.ref, models)
+    def add(self, models: Iterable[Any]) -> None:
+        self._references += map(weakref.ref, models)
 
-    def living(self):
-        """Those that are still answering."""
-        return [model for model in (one() for one in self._models) if model is not None]
+    def living(self) -> list[Any]:
+        """The models that still answer a request."""
+        return [model for model in (reference() for reference in self._references) if model is not None]
 
-    def let_go(self):
-        left = [one for one in self._models if one() is not None]
-        if len(left) < len(self._models):
-            with suppress(OSError, AttributeError):  # only glibc keeps freed memory, and only it has this
+    def release_memory(self) -> None:
+        """Return memory to the system if a retired model has been freed since the last call."""
+        living = [reference for reference in self._references if reference() is not None]
+        if len(living) < len(self._references):
+            with suppress(OSError, AttributeError):  # only glibc keeps freed memory, and only glibc has malloc_trim
                 ctypes.CDLL(None).malloc_trim(0)
-        self._models = left
+        self._references = living

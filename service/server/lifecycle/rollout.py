@@ -53,7 +53,7 @@ class Rollout:
         self._votes = {}  # model name -> [id of a proposal, None or why it is not prepared]
         self._next_trial = 0.0
         self._leaves = None  # the moment at which the grace ends
-        self._replaced = RetiredModels()
+        self._retired = RetiredModels()
         self._told = None  # why the store cannot be looked at
 
     # --- for the worker's own thread
@@ -71,7 +71,9 @@ class Rollout:
             except StartupError:
                 if not table or self.others_serve():
                     raise
-                self.predictor.load()  # what was agreed on is broken, and nobody has it: the operator may have mended
+                # The agreed version cannot be loaded and no other worker serves it: fall back to the store's
+                # current version, which the operator may have changed.
+                self.predictor.load()
                 table = {}
         except StartupError as error:
             self._tell(state="failed", why=str(error))
@@ -106,7 +108,7 @@ class Rollout:
             self.registry.drain()
 
     def leave(self):
-        """The worker has ended in order: nobody counts on it any more, nor takes its end for the fault of a version."""
+        """Deregister after a clean exit: it no longer votes, and its exit does not count as a crash of a version."""
         with suppress(OSError), self.registry.locked_versions() as table:
             for entry in table.values():
                 if entry["proposal"] and self.registry.pid in entry["proposal"]["trying"]:
@@ -166,13 +168,13 @@ class Rollout:
         if self._leaves is not None:
             if monotonic() >= self._leaves:
                 self._leaves = float("inf")
-                self.predictor.end_texts(*self._replaced.living())
+                self.predictor.end_texts(*self._retired.living())
             return True
         if self.predictor.failure is not None:
             return self._try_again()
         self._apply(self.registry.versions())  # before anything new is prepared in its place
         self.predictor.forget_removed()
-        self._replaced.let_go()
+        self._retired.release_memory()
         stamps = self._stamps()
         if stamps is not None:
             self._look(stamps)
@@ -271,11 +273,14 @@ class Rollout:
                 if entry["serving"] != self._version(name):
                     changes[name] = self._at(name, entry["serving"], ready)
         if changes:
-            self._replaced.add(serving[name] for name in changes if name in serving)
+            self._retired.add(serving[name] for name in changes if name in serving)
             self.predictor.swap(changes)
             self._tell()
             for name, model in changes.items():
-                log.info("%s is at version %s" if model else "%s is served no more%.0s", name, model and model.version)
+                if model:
+                    log.info("%s is at version %s", name, model.version)
+                else:
+                    log.info("%s is served no more", name)
 
     def _at(self, name, version, ready):
         """The model that was decided on. A worker that began after it was prepared loads it now."""

@@ -35,7 +35,7 @@ class WorkerRegistry:
         self._table_seen, self._table = None, {}
 
     def heartbeat(self, **news):
-        """Say how this worker is; what was said before and is not named stays. Also the beat, which takes no room."""
+        """Publish this worker's status, merged into the previous one, and update its heartbeat: the file's time."""
         said = self._said | copy.deepcopy(news)
         path = self.folder / f"{self.pid}.worker"
         if said != self._said or not path.exists():
@@ -44,18 +44,18 @@ class WorkerRegistry:
         os.utime(path, ns=(monotonic_ns(), monotonic_ns()))
 
     def drain(self):
-        """This worker leaves. Only a file is made: signal handlers may call it."""
+        """Mark this worker as draining. It only creates a file, so that a signal handler may call it."""
         with suppress(OSError):
             os.close(os.open(self.folder / f"{self.pid}.draining", os.O_CREAT | os.O_WRONLY, 0o600))
 
     def forget(self, pid):
-        """A process has ended, whatever way."""
+        """Delete the files of a process that has ended, by itself or killed."""
         for kind in ("worker", "draining"):
             with suppress(OSError):
                 os.unlink(self.folder / f"{pid}.{kind}")
 
     def wipe(self):
-        """Nothing was ever said: for the master, before its first worker and after its last."""
+        """Delete all shared state. The master calls it before the first worker and after the last one."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def workers(self):

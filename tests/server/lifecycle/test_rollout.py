@@ -380,7 +380,7 @@ def test_an_old_model_lives_until_its_last_request_ends_and_then_is_gone(store, 
         store.promote("m", "2")
         turn(*two)
         assert first.predictor.run(running, TableCall([[0.0]]), RequestContext()).predictions == [1.0]
-        assert first._replaced.living()
+        assert first._retired.living()
         del running
         assert gone() is None
     finally:
