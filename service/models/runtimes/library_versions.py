@@ -3,20 +3,31 @@
 check_library("scikit-learn", packed="1.5.2", allow=False)     # VersionMismatch under 1.9.1, fine under 1.5.9
 """
 
+from __future__ import annotations
+
 from importlib.metadata import version
+
+from packaging.version import InvalidVersion, Version
 
 from ...errors import VersionMismatch
 
 __all__ = ["check_library", "same_release"]
 
 
-def same_release(one, other):
-    """Whether two versions agree in major and minor."""
-    return one.split(".")[:2] == other.split(".")[:2]
+def same_release(packed: str, installed: str) -> bool:
+    """Whether two versions agree in major and minor, as 1.9rc1 and 1.9.0 do. Other texts agree only where equal."""
+    try:
+        ours, theirs = Version(packed), Version(installed)
+    except InvalidVersion:
+        return packed == installed
+    return (ours.epoch, ours.major, ours.minor) == (theirs.epoch, theirs.major, theirs.minor)
 
 
-def check_library(library, packed, *, allow):
-    """Raise VersionMismatch where the installed major.minor is not the packed one; `packed` None says nothing."""
+def check_library(library: str, packed: str | None, *, allow: bool) -> None:
+    """Raises VersionMismatch where the installed major.minor is not the packed one.
+
+    `packed` is None where the manifest names no version: nothing is compared. `allow`: accept every version.
+    """
     installed = version(library)
     if packed and not allow and not same_release(packed, installed):
         raise VersionMismatch(
