@@ -6,7 +6,7 @@ worker without text models never pays for torch, and gunicorn's master imports n
 
 from __future__ import annotations
 
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from ..errors import UnknownKind
@@ -38,8 +38,7 @@ def load(version: StoredVersion, settings: Settings) -> Model:
     """Load one version as its kind says, its signature checked first. Raises StartupError."""
     check_signature(version.manifest, settings.signing_key)
     check_kind(version)
-    module, name = KINDS[version.manifest.kind].split(":")
-    return getattr(import_module(module, __package__), name).load(version, settings)
+    return resolve_name(f"{__name__}{KINDS[version.manifest.kind]}").load(version, settings)
 
 
 def slowness(version: StoredVersion) -> str | None:
