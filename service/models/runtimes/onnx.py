@@ -7,12 +7,21 @@
 Neither scikit-learn nor pandas is imported.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import onnxruntime
 
+if TYPE_CHECKING:
+    from ...settings import Settings
+    from ...store.versions import StoredVersion
+
 __all__ = ["OnnxRuntime", "output_names"]
 
-onnxruntime.set_default_logger_severity(3)  # errors alone; its warnings are about graphs of others
+onnxruntime.set_default_logger_severity(3)  # errors alone: its warnings concern graphs written by other tools
 
 
 class OnnxRuntime:
@@ -23,7 +32,7 @@ class OnnxRuntime:
     graph can take, or None), "at_once" (how many a call may hold, or None).
     """
 
-    def __init__(self, graph, described):
+    def __init__(self, graph: bytes, described: Mapping[str, Any]) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker has threads of its own
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -32,20 +41,20 @@ class OnnxRuntime:
         classes = described["classes"]
         self.by_target = bool(classes) and isinstance(classes[0], list)
         each = classes if self.by_target else [classes] if classes else []
-        self.classes = [np.array(one) for one in each]
+        self.classes = [np.array(labels) for labels in each]
         self.largest = described["largest"]
         self.at_once = described["at_once"]
         self.path = onnxruntime.RunOptions()
         self.path.only_execute_path_to_fetches = True
 
     @classmethod
-    def load(cls, version, settings):
+    def load(cls, version: StoredVersion, settings: Settings) -> OnnxRuntime:
         """From the verified graph of a StoredVersion. Raises StartupError, or what ONNX Runtime raises."""
         described = version.manifest.spec["runtime"]
         with version.open(described["payload"]) as file:
             return cls(file.read(), described)
 
-    def run(self, X, methods, deadline=None):
+    def run(self, X: Any, methods: Sequence[str], deadline: float | None = None) -> dict[str, Any]:
         """X: ndarray [rows, columns] of numbers -> {method: ndarray, or a list of them by target}.
 
         Raises ValueError for numbers beyond what the model can compute with.
@@ -55,31 +64,31 @@ class OnnxRuntime:
             raise ValueError(f"a number larger than {self.largest:.4g}")
         wanted = [name for method in methods for name in self.names[method]]
         if self.at_once is None or len(X) <= self.at_once:
-            found = iter(self.session.run(wanted, {"X": X}, self.path))
+            arrays = iter(self.session.run(wanted, {"X": X}, self.path))
         else:
             pieces = [X[start : start + self.at_once] for start in range(0, len(X), self.at_once)]
             results = [self.session.run(wanted, {"X": piece}, self.path) for piece in pieces]
-            found = map(np.concatenate, zip(*results, strict=True))
-        answers = {}
+            arrays = map(np.concatenate, zip(*results, strict=True))
+        answers: dict[str, Any] = {}
         for method in methods:
-            parts = [next(found) for _ in self.names[method]]
+            parts = [next(arrays) for _ in self.names[method]]
             answers[method] = parts[0] if self.names[method] == [method] else parts
         if self.classes and "predict" in answers:
             answers["predict"] = self.labels(answers["predict"])
         return answers
 
-    def labels(self, places):
+    def labels(self, places: np.ndarray) -> np.ndarray:
         """The labels that the places stand for: shape [rows], or [rows, targets]."""
         if not self.by_target:
             return self.classes[0][places]
-        return np.stack([one[places[:, target]] for target, one in enumerate(self.classes)], axis=1)
+        return np.stack([labels[places[:, target]] for target, labels in enumerate(self.classes)], axis=1)
 
 
-def allowed(X, largest):
+def allowed(X: np.ndarray, largest: float) -> bool:
     """Whether every number is within the range; fmax passes over missing ones."""
     return not np.fmax.reduce(np.abs(X), axis=None) > largest
 
 
-def output_names(method, count):
+def output_names(method: str, count: int | None) -> list[str]:
     """The graph outputs that make the answer of a method: one, or one a target where it gives a list."""
     return [method] if count is None else [f"{method}.{target}" for target in range(count)]

@@ -1,23 +1,30 @@
-"""From the verified files of a version to its estimator.
+"""Open the estimator of a version from its verified files.
 
 estimator = open_payload(version, settings)
 
-Opened by the suffix of the payload: `.skops` files with the types that the settings trust,
-all others as pickles with the modules that were trusted, or carried along, when they were packed.
+The suffix of the payload decides: a `.skops` file may hold the types that the settings trust; any other file
+is a pickle, and may import the modules that were trusted when it was packed and those bundled with it.
 """
 
+from __future__ import annotations
+
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from . import pickles, skops_files
 from .bundled_code import carried, sources
 from .library_versions import check_library
+
+if TYPE_CHECKING:
+    from ...settings import Settings
+    from ...store.versions import StoredVersion
 
 __all__ = ["SKOPS", "open_payload"]
 
 SKOPS = ".skops"
 
 
-def open_payload(version, settings):
+def open_payload(version: StoredVersion, settings: Settings) -> Any:
     """The estimator of a StoredVersion. Raises VersionMismatch, DigestMismatch, Refused, or what the file raises."""
     manifest = version.manifest
     packed_with = manifest.provenance.get("packages", {}).get("scikit-learn")

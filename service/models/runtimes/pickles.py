@@ -16,7 +16,7 @@ import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from contextlib import contextmanager
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 from joblib.numpy_pickle_utils import _validate_fileobject_and_memmap
@@ -152,7 +152,7 @@ def resolve(name):
     module, _, rest = name.rpartition(".")
     while module:
         try:
-            found = import_module(module)
+            found: Any = import_module(module)
         except ImportError:
             module, _, last = module.rpartition(".")
             rest = f"{last}.{rest}"
@@ -172,11 +172,11 @@ def home(thing):
 
 
 class Gate(NumpyUnpickler):
-    """joblib's unpickler, asking before every import and every call."""
+    """joblib's unpickler, checking every import and every call first."""
 
     def __init__(self, file, trusted):
         super().__init__("", file, ensure_native_byte_order=True)
-        self.fix_imports = False  # modern() does it, before asking
+        self.fix_imports = False  # find_class does it with modern(), before it checks the name
         self.trusted = tuple(trusted)
         self._imported = {}  # id -> (what find_class gave out, its name); holding it keeps the id its own
         self._callable = set()
@@ -251,7 +251,7 @@ class Wrapper(NumpyArrayWrapper):
 
 
 def modern(module, name, protocol):
-    """The names of today for those that old protocols write."""
+    """The current (module, name) of an import: protocols below 3 write the names of Python 2."""
     if protocol < 3:
         if (module, name) in NAME_MAPPING:
             return NAME_MAPPING[module, name]

@@ -3,10 +3,19 @@
     runtime = SklearnRuntime(estimator)
     runtime.run(X, ["predict", "predict_proba"])   # {"predict": array, "predict_proba": array}
 
-The estimator is the user's own object while packing, and is changed by loading alone.
+While packing, the estimator is the user's own object and stays as it is; only `serving` changes one.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from ...settings import Settings
+    from ...store.versions import StoredVersion
 
 __all__ = ["METHODS", "SklearnRuntime", "parts"]
 
@@ -17,18 +26,18 @@ METHODS = ("predict", "transform", "predict_proba", "decision_function")
 class SklearnRuntime:
     """A fitted estimator. Its methods are called as they are, one thread a call."""
 
-    def __init__(self, estimator):
+    def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
     @classmethod
-    def load(cls, version, settings):
+    def load(cls, version: StoredVersion, settings: Settings) -> SklearnRuntime:
         """From the verified payload of a StoredVersion. Raises StartupError, or what opening it raises."""
         from .open_payload import open_payload
 
         return cls.serving(open_payload(version, settings), version.manifest.spec["container"])
 
     @classmethod
-    def serving(cls, estimator, container):
+    def serving(cls, estimator: Any, container: str) -> SklearnRuntime:
         """An estimator fresh from its file, changed so that it serves; `container` is the column plan's."""
         for part in parts(estimator):
             if getattr(part, "n_jobs", None) not in (None, 1):
@@ -39,27 +48,28 @@ class SklearnRuntime:
                 vars(part).pop("feature_names_in_", None)
         return cls(estimator)
 
-    def run(self, X, methods, deadline=None):
+    def run(self, X: Any, methods: Sequence[str], deadline: float | None = None) -> dict[str, Any]:
         """Call each method on X; returns {method: ndarray, list of ndarray or DataFrame}."""
         with np.errstate(all="ignore"):
             return {method: getattr(self.estimator, method)(X) for method in methods}
 
 
-def parts(estimator):
+def parts(estimator: Any) -> Iterator[Any]:
     """The estimator and everything fitted or given inside it, each once."""
-    seen, waiting = set(), [estimator]
+    seen: set[int] = set()
+    waiting = [estimator]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, list | tuple):
-            waiting.extend(one)
-        elif isinstance(one, np.ndarray) and one.dtype == object:
-            waiting.extend(one.ravel().tolist())
-        elif isinstance(one, dict):
-            waiting.extend(one.values())
-        elif id(one) not in seen and hasattr(one, "__dict__") and not isinstance(one, type):
-            seen.add(id(one))
-            if hasattr(one, "get_params"):
-                yield one
-            elif not type(one).__module__.startswith("sklearn."):  # its helpers hold estimators too
+        item = waiting.pop()
+        if isinstance(item, list | tuple):
+            waiting.extend(item)
+        elif isinstance(item, np.ndarray) and item.dtype == object:
+            waiting.extend(item.ravel().tolist())
+        elif isinstance(item, dict):
+            waiting.extend(item.values())
+        elif id(item) not in seen and hasattr(item, "__dict__") and not isinstance(item, type):
+            seen.add(id(item))
+            if hasattr(item, "get_params"):
+                yield item
+            elif not type(item).__module__.startswith("sklearn."):  # its helpers hold estimators too
                 continue
-            waiting.extend(vars(one).values())
+            waiting.extend(vars(item).values())

@@ -1,4 +1,4 @@
-"""Open a `.skops` file: an estimator without pickle, made of types that are known or trusted by name.
+"""Open a `.skops` file: an estimator without pickle, every type in it is known to skops or trusted by name.
 
     load(file)                                  # Refused: mymodule.Shift ...
     load(file, trusted=["mymodule.Shift"])
@@ -6,7 +6,11 @@
 Nothing of the file is imported before all of its types are found to be trusted.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
+from typing import Any, BinaryIO
 
 from sklearn.exceptions import InconsistentVersionWarning
 
@@ -15,14 +19,14 @@ from .pickles import Refused
 __all__ = ["load"]
 
 
-def load(file, trusted=()):
+def load(file: BinaryIO, trusted: Sequence[str] = ()) -> Any:
     """The object in an open `.skops` file. `trusted`: full names of types. Raises Refused naming every other one."""
     from skops import io  # only where such a file is served
 
     data = file.read()
-    strange = [name for name in io.get_untrusted_types(data=data) if name not in trusted]
-    if strange:
-        raise Refused(f"it holds types that are not trusted: {', '.join(strange)}")
+    untrusted = [name for name in io.get_untrusted_types(data=data) if name not in trusted]
+    if untrusted:
+        raise Refused(f"it holds types that are not trusted: {', '.join(untrusted)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)
         return io.loads(data, trusted=list(trusted))
