@@ -10,7 +10,7 @@ Conventions: a classifier's "predict" is the place of its label in `classes_`, i
 every other answer is float64 [rows, width]. Several targets give a list of tensors.
 """
 
-import importlib
+from pkgutil import resolve_name
 
 from .tables import Table, Untranslatable, tabulate
 
@@ -142,7 +142,7 @@ def translate(g, estimator, X):
     module, function = path.split(".")
     if isinstance(X, Table) and module not in SHAPES:
         X = X.numbers(type(estimator).__name__)
-    return getattr(importlib.import_module(f"{__name__}.{module}"), function)(g, estimator, X)
+    return resolve_name(f"{__name__}.{module}:{function}")(g, estimator, X)
 
 
 def public_name(cls):
