@@ -32,10 +32,9 @@ def change(name: str, *, load: bool) -> Response:
     rollout.ask(name, load=load)
     # A worker of one thread answers no other request while it waits.
     entry = rollout.wait(name, PATIENCE if request.environ["wsgi.multithread"] else 0)
-    if entry["refused"]:
-        raise RequestError("{0} version {version} is refused: {reason}".format(name, **entry["refused"]))
-    if entry["proposal"]:
-        state = "LOADING" if load else "UNLOADING"
-    else:
-        state = "READY" if entry["serving"] else "UNAVAILABLE"
-    return answer({"name": name, "version": entry["serving"], "state": state}, 202 if entry["proposal"] else 200)
+    if entry.refused:
+        raise RequestError(f"{name} version {entry.refused.version} is refused: {entry.refused.reason}")
+    known = {"name": name, "version": entry.serving}
+    if entry.proposal:
+        return answer(known | {"state": "LOADING" if load else "UNLOADING"}, 202)
+    return answer(known | {"state": "READY" if entry.serving else "UNAVAILABLE"}, 200)

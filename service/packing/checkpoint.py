@@ -2,21 +2,25 @@
 
     pack_checkpoint("SmolLM2-135M-Instruct", name="smollm2", license="Apache-2.0")
 
-The folder holds config.json, a tokenizer, and either weights in the Hugging Face layout or a
-state dict: what `torch.save(model.state_dict(), "checkpoint.pt")` writes. Each form stays what
-it is; the weights are turned to float32 here, so that a worker can map them and cast nothing.
+The folder holds config.json, a tokenizer, and either weights in the Hugging Face layout or a state dict, which
+`torch.save(model.state_dict(), "checkpoint.pt")` writes. The format is kept; the weights are converted to float32
+here, so that a worker can map them without a cast.
 
-What ONNX Runtime can run is compiled besides, in float32 or with quantised weights.
+A checkpoint that ONNX Runtime can run is also compiled, in float32 or with quantized weights.
 
-Proof: the version, loaded as a worker loads it, must give transformers' own greedy tokens. Where a
-compiled one does not, torch serves it; a quantised one cannot, so the manifest tells how far it is off.
+Proof: the version, loaded as a worker loads it, must give the same greedy tokens as transformers. Where a compiled one
+does not, torch serves it; a quantized one cannot, so the manifest says how far it is off.
 """
+
+from __future__ import annotations
 
 import pickle
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -24,13 +28,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..models.checkpoints import assemble, misfit, read_config
 from ..store.manifest import Manifest
-from ..store.versions import check_name
+from ..store.versions import StoredVersion, check_name
 from .decoder import PRECISIONS, Uncompilable, compile_decoder
 from .open_source_file import open_store
 from .provenance import provenance
-from .text_proof import kept, proven
+from .text_proof import prove, served_by_torch
 
-__all__ = ["pack_checkpoint"]
+__all__ = ["pack_checkpoint", "read_state_dict"]
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "onnxruntime", "onnxruntime-genai")
 RUNTIMES = ("auto", "torch")
@@ -42,26 +46,26 @@ WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training scripts
 
 
 def pack_checkpoint(
-    folder,
+    folder: Path | str,
     *,
-    name,
-    store=None,
-    version=None,
-    source=None,
-    license=None,
-    metrics=None,
-    prompt="Once upon a time",
-    runtime="auto",
-    precision="float32",
-):
+    name: str,
+    store: Path | str | None = None,
+    version: str | None = None,
+    source: str | None = None,
+    license: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    prompt: str = "Once upon a time",
+    runtime: str = "auto",
+    precision: str = "float32",
+) -> StoredVersion:
     """Pack the checkpoint in `folder` as a new version of the model `name`, and make it current.
 
-    source, license: where it came from and its terms, for the provenance. prompt: of the
-    stored example, which every worker replays when it starts. metrics: kept as given.
-    runtime: "torch" does not compile it; "auto" does where that can be done and proven.
-    precision: of a compiled model's weights, float32, int8 or int4.
+    source, license: where it came from and its terms, for the provenance. prompt: of the stored example, which every
+    worker replays when it starts. metrics: kept in the manifest as they are. runtime: "torch" does not compile it;
+    "auto" does where that can be done and proven. precision: of a compiled model's weights, float32, int8 or int4.
+    store, version: as in `packing.pack`.
 
-    Returns the StoredVersion. Raises ValueError saying what cannot be packed and why.
+    Returns the new version. Raises ValueError that says what cannot be packed, and why.
     """
     check_name(name)
     if runtime not in RUNTIMES or precision not in PRECISIONS:
@@ -69,31 +73,33 @@ def pack_checkpoint(
     folder = Path(folder)
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
-    store = open_store(store)
-    with store.adding(name, version) as draft:
+    opened = open_store(store)
+    with opened.adding(name, version) as draft:
         write_network(network, draft.folder / weights)
         network.config.save_pretrained(draft.folder)
         tokenizer.save_pretrained(draft.folder)
         if (folder / "generation_config.json").exists():
             shutil.copyfile(folder / "generation_config.json", draft.folder / "generation_config.json")
-        described = compiled(network, tokenizer, draft.folder, precision) if runtime == "auto" else kept("asked for")
+        served = (
+            compiled(network, tokenizer, draft.folder, precision) if runtime == "auto" else served_by_torch("asked for")
+        )
         manifest = Manifest(
             model=draft.model,
             version=draft.version,
             kind="text_generation",
             files=draft.digests(),
-            spec=describe(network, tokenizer, weights) | {"runtime": described},
-            metrics=metrics or {},
+            spec=describe(network, tokenizer, weights) | {"runtime": served},
+            metrics=dict(metrics or {}),
             provenance=provenance(*LIBRARIES, source=source or folder.name, license=license),
         )
-        draft.manifest = proven(draft, manifest, network, tokenizer, prompt)
-    return store.open(draft.model, draft.version)
+        draft.manifest = prove(draft, manifest, network, tokenizer, prompt)
+    return opened.open(draft.model, draft.version)
 
 
-def compiled(network, tokenizer, folder, precision):
-    """Write its graph into `folder` if it can be had: what the manifest says under "runtime".
+def compiled(network: Any, tokenizer: Any, folder: Path, precision: str) -> dict[str, Any]:
+    """Write the graph into `folder`, if the checkpoint can be compiled; returns the manifest's "runtime".
 
-    Raises ValueError where a quantised one was asked for, which torch cannot stand in for.
+    Raises ValueError where quantized weights were asked for: torch cannot serve those.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=".source-", dir=folder) as source:
@@ -103,29 +109,31 @@ def compiled(network, tokenizer, folder, precision):
     except Uncompilable as error:
         if precision != "float32":
             raise ValueError(f"it cannot be compiled to {precision}: {error}") from error
-        return kept(str(error))
+        return served_by_torch(str(error))
 
 
-def read_checkpoint(folder):
-    """(the network in float32, the name its weights get in the version)."""
+def read_checkpoint(folder: Path) -> tuple[Any, str]:
+    """(the network in float32, the name of its weights in the version). Raises ValueError."""
     if not (folder / "config.json").is_file():
         raise ValueError(f"{folder} holds no config.json: not a checkpoint in the Hugging Face layout")
     if any((folder / name).exists() for name in HUGGING_FACE):
         return read_hugging_face(folder), "model.safetensors"
-    found = sorted(path for pattern in STATE_DICTS for path in folder.glob(pattern))
-    if len(found) != 1:
-        told = f"several state dicts ({', '.join(path.name for path in found)})" if found else "no weights"
-        raise ValueError(f"{folder} holds {told}; expected model.safetensors, or one .pt or .pth file")
-    state = read_state_dict(found[0])
+    files = sorted(path for pattern in STATE_DICTS for path in folder.glob(pattern))
+    if len(files) != 1:
+        what = f"several state dicts ({', '.join(path.name for path in files)})" if files else "no weights"
+        raise ValueError(f"{folder} holds {what}; expected model.safetensors, or one .pt or .pth file")
+    state = read_state_dict(files[0])
     with reading(folder):
         network = assemble(read_config(folder), state)
     network.config.dtype = torch.float32
     return network.float(), "model.pt"
 
 
-def read_hugging_face(folder):
+def read_hugging_face(folder: Path) -> Any:
+    """The network of a checkpoint in the Hugging Face layout. Raises ValueError."""
+    load: Any = AutoModelForCausalLM.from_pretrained  # with output_loading_info it returns a pair
     with reading(folder):
-        network, report = AutoModelForCausalLM.from_pretrained(
+        network, report = load(
             folder,
             dtype=torch.float32,
             local_files_only=True,
@@ -141,8 +149,8 @@ def read_hugging_face(folder):
 
 
 @contextmanager
-def reading(path):
-    """Whatever the parsers of configs, tokenizers and weights raise becomes a ValueError of one line."""
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever the parsers of configs, tokenizers and weights raise into a ValueError of one line."""
     try:
         yield
     except pickle.UnpicklingError as error:
@@ -151,23 +159,23 @@ def reading(path):
             "save the state dict alone: torch.save(model.state_dict(), path)"
         ) from error
     except Exception as error:
-        told = str(error).strip().partition("\n")[0]
-        raise ValueError(f"{path} cannot be read as a checkpoint: {told}") from error
+        message = str(error).strip().partition("\n")[0]
+        raise ValueError(f"{path} cannot be read as a checkpoint: {message}") from error
 
 
-def read_state_dict(path):
-    """The tensors of a state dict: {name: tensor}. Nothing in the file is executed."""
+def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a state dict, by name. No code in the file is run. Raises ValueError."""
     with reading(path):
         state = torch.load(path, map_location="cpu", weights_only=True)
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
-    if not isinstance(state, dict) or not all(isinstance(one, torch.Tensor) for one in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
         raise ValueError(f"{path} is not a state dict: expected names with tensors")
     return state
 
 
-def read_tokenizer(folder):
+def read_tokenizer(folder: Path) -> Any:
     """The tokenizer, in the form of the `tokenizers` library, which serves it without transformers."""
     with reading(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -176,8 +184,8 @@ def read_tokenizer(folder):
     return tokenizer
 
 
-def write_network(network, path):
-    """Write the weights; one that is tied to another is written once."""
+def write_network(network: Any, path: Path) -> None:
+    """Write the weights; tied weights are written once."""
     state = network.state_dict()
     if path.suffix == ".pt":
         torch.save(state, path)
@@ -187,7 +195,8 @@ def write_network(network, path):
     path.chmod(0o644)  # safetensors writes files that only their owner may read
 
 
-def describe(network, tokenizer, weights):
+def describe(network: Any, tokenizer: Any, weights: str) -> dict[str, Any]:
+    """What the manifest says of the network. Raises ValueError where its context length is unknown."""
     config = network.config.get_text_config()
     context_length = getattr(config, "max_position_embeddings", None)
     if not context_length:
@@ -196,17 +205,17 @@ def describe(network, tokenizer, weights):
         "architecture": type(network).__name__,
         "weights": weights,
         "dtype": "float32",
-        "parameter_count": sum(one.numel() for one in network.parameters()),
+        "parameter_count": sum(parameter.numel() for parameter in network.parameters()),
         "context_length": context_length,
         "vocabulary_size": config.vocab_size,
         "eos_token_ids": end_tokens(network, tokenizer),
     }
 
 
-def end_tokens(network, tokenizer):
-    """Every token id that ends a text: the generation config's, else the config's, and the tokenizer's."""
+def end_tokens(network: Any, tokenizer: Any) -> list[int]:
+    """Every token id that ends a completion: the generation config's, else the config's, and the tokenizer's."""
     configured = network.generation_config.eos_token_id
     if configured is None:
         configured = network.config.get_text_config().eos_token_id
     listed = configured if isinstance(configured, list) else [configured]
-    return sorted({one for one in (*listed, tokenizer.eos_token_id) if one is not None})
+    return sorted({token for token in (*listed, tokenizer.eos_token_id) if token is not None})

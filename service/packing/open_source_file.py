@@ -1,23 +1,27 @@
-"""Open the file to pack, with everything that has to be known and said before it is opened.
+"""Open the file to pack, after everything that must be checked before it is opened.
 
     opened = open_file("classifier.pkl", trust=["mymodule"], code=["mymodule.py"])
     opened.estimator, opened.known, opened.notes
 
-Also what an object packed from its own process needs to be opened again by a server.
+Also what a server needs to open an object that was packed from its own process.
 """
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadSetting
 from ..models.runtimes import pickles, skops_files
 from ..models.runtimes.bundled_code import FOLDER, carried
 from ..models.runtimes.open_payload import SKOPS
 from ..settings import Settings
-from ..store.versions import Store
+from ..store.versions import Draft, Store
 from .pickle_file import contents
 
 __all__ = ["Opened", "carry", "known_of_written", "open_file", "open_store"]
@@ -28,14 +32,14 @@ OWN_PACKAGES = ("daylight", "service")  # the names that this package has instal
 
 @dataclass(frozen=True)
 class Opened:
-    """`known`: for the provenance. `notes`: for whoever packs."""
+    """An opened file. `known`: for the provenance. `notes`: sentences for the person who packs."""
 
-    estimator: object
-    known: dict = field(default_factory=dict)
-    notes: tuple = ()
+    estimator: Any
+    known: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-def open_store(root):
+def open_store(root: Path | str | None) -> Store:
     """The store to pack into: `root`, or what DAYLIGHT_STORE names; it signs with DAYLIGHT_SIGNING_KEY.
 
     Raises ValueError where one of these settings is wrong.
@@ -43,7 +47,7 @@ def open_store(root):
     return Store(root or setting("store"), setting("signing_key"))
 
 
-def setting(name):
+def setting(name: str) -> Any:
     """One of the server's settings, from the environment. Raises ValueError where it is wrong."""
     try:
         return Settings.read(name)
@@ -51,12 +55,12 @@ def setting(name):
         raise ValueError(str(error)) from None
 
 
-def open_file(path, trust=(), code=()):
-    """Open a .pkl, .joblib or .skops file -> Opened.
+def open_file(path: Path | str, trust: Iterable[str] = (), code: Iterable[Path | str] = ()) -> Opened:
+    """Open a .pkl, .joblib or .skops file.
 
-    `trust`: dotted names of modules (or things in them) that a pickle may import besides the known
-    packages. `code`: paths of Python files it needs. Raises ValueError, with nothing of the file run, where it
-    reaches further, and where it cannot be opened.
+    trust: dotted names of modules (or things in them) that a pickle may import besides the known packages. code: paths
+    of Python files that it needs. Raises ValueError, with no code of the file run, where it imports anything else, and
+    where it cannot be opened.
     """
     path = Path(path)
     modules = read_code(code)
@@ -65,28 +69,33 @@ def open_file(path, trust=(), code=()):
             types = setting("trusted_types")
             return Opened(attempt(path, modules, lambda: skops_files.load(file, types)))
         try:
-            found = contents(file)
+            listed = contents(file)
         except ValueError as error:
             raise ValueError(f"{path} is {error}") from None
-        check_installed(path, found.imports)
-        refused = found.refused([*trust, *modules])
+        check_installed(path, listed.imports)
+        allowed = [*trust, *modules]
+        refused = listed.refused(allowed)
         if refused:
-            raise ValueError(f"{path} was not opened: {told(refused)}")
-        here = version("scikit-learn")
-        other = found.sklearn if found.sklearn and found.sklearn != here else None
-        hint = ""
-        if other:
-            hint = f"made with scikit-learn {other}, and {here} is installed: pip install scikit-learn=={other}"
-        estimator = attempt(path, modules, lambda: pickles.load(file, [*trust, *modules]), hint)
-    known = {"made_with": {"scikit-learn": found.sklearn}} if found.sklearn else {}
-    trusted = sorted(name for name in found.refused(modules))
+            raise ValueError(f"{path} was not opened: {refusal_sentence(refused)}")
+        hint = version_hint(listed.sklearn)
+        estimator = attempt(path, modules, lambda: pickles.load(file, allowed), hint)
+    known: dict[str, Any] = {"made_with": {"scikit-learn": listed.sklearn}} if listed.sklearn else {}
+    trusted = sorted(listed.refused(modules))
     if trusted:
         known["trusted"] = trusted
     return Opened(estimator, known, (f"{hint} to have the answers it was tested with",) if hint else ())
 
 
-def check_installed(path, imports):
-    """Raise ValueError where a known package that the file needs is not there: nothing else about it can be told."""
+def version_hint(made_with: str | None) -> str:
+    """What to say where a file was made with another scikit-learn; "" where it was not."""
+    installed = version("scikit-learn")
+    if made_with in (None, installed):
+        return ""
+    return f"made with scikit-learn {made_with}, and {installed} is installed: pip install scikit-learn=={made_with}"
+
+
+def check_installed(path: Path, imports: Iterable[str]) -> None:
+    """Raise ValueError where a known package that the file needs is not installed."""
     needed = {name.partition(".")[0] for name in imports} & set(pickles.PACKAGES)
     absent = sorted(name for name in needed if find_spec(name) is None)
     if absent:
@@ -96,8 +105,8 @@ def check_installed(path, imports):
         )
 
 
-def attempt(path, modules, load, hint=""):
-    """What `load` gives with these modules at hand; whatever a file may raise becomes one sentence."""
+def attempt(path: Path | str, modules: dict[str, bytes], load: Callable[[], Any], hint: str = "") -> Any:
+    """Call `load` with these modules importable; whatever the file raises becomes a ValueError of one sentence."""
     try:
         with carried(modules):
             return load()
@@ -112,20 +121,21 @@ def attempt(path, modules, load, hint=""):
         ) from error
 
 
-def told(refused):
-    """The reasons, and exactly what would accept each."""
+def refusal_sentence(refused: dict[str, str]) -> str:
+    """{dotted name: reason} -> the reasons, and the options that would accept each."""
     listed = list(refused)[:LISTED]
     more = f" (and {len(refused) - LISTED} more)" if len(refused) > LISTED else ""
     reasons = "; ".join(refused[name] for name in listed) + more
     accept = " ".join(f"--trust {name}" for name in refused)
     if any(name.startswith("__main__.") for name in refused):
-        return f"{reasons}; what lives in __main__ no server can import: define it in a module, and fit and save again"
+        cure = "define it in a module, then fit and save again"
+        return f"{reasons}; a server cannot import what is defined in __main__: {cure}"
     return f"{reasons}. If you know who made the file, pack it with {accept}; modules of your own: --code FILE"
 
 
-def read_code(paths):
-    """{module name: source bytes} of the Python files to carry. Raises ValueError for a name that is taken."""
-    modules = {}
+def read_code(paths: Iterable[Path | str]) -> dict[str, bytes]:
+    """{module name: source bytes} of the Python files to bundle. Raises ValueError for a name that is taken."""
+    modules: dict[str, bytes] = {}
     for path in map(Path, paths):
         name = path.stem
         if path.suffix != ".py" or not name.isidentifier():
@@ -137,7 +147,7 @@ def read_code(paths):
     return modules
 
 
-def carry(draft, code):
+def carry(draft: Draft, code: Iterable[Path | str]) -> dict[str, bytes]:
     """Copy Python files into a draft of a version; returns {module name: source bytes}."""
     modules = read_code(code)
     for name, source in modules.items():
@@ -147,17 +157,17 @@ def carry(draft, code):
     return modules
 
 
-def known_of_written(path, modules):
-    """For the provenance of a pickle this very process wrote: the names beyond the known packages that it imports.
+def known_of_written(path: Path, modules: dict[str, bytes]) -> dict[str, Any]:
+    """For the provenance of a pickle that this process wrote: the names beyond the known packages that it imports.
 
-    They are trusted as they are here already. Raises ValueError where a server could not import them.
+    They are trusted, since this process has imported them already. Raises ValueError where a server cannot.
     """
     with open(path, "rb") as file:
         trusted = sorted(contents(file).refused(modules))
         main = [name.removeprefix("__main__.") for name in trusted if name.startswith("__main__.")]
         if main:
             raise ValueError(
-                f"{', '.join(main)} lives in __main__, which no server can import: move it into a file such as "
+                f"{', '.join(main)} is defined in __main__, which a server cannot import: move it into a file such as "
                 f"mymodule.py, import it from there, fit again and pass code=['mymodule.py']"
             )
         attempt(path.name, modules, lambda: pickles.load(file, [*trusted, *modules]))

@@ -1,18 +1,21 @@
 """What a pickle would import, and which scikit-learn made it, read without opening it.
 
-    found = contents(open("classifier.pkl", "rb"))
-    found.imports          # frozenset({"sklearn.svm._classes.SVC", "numpy.dtype", ...})
-    found.sklearn          # "1.5.2"
+    listed = contents(open("classifier.pkl", "rb"))
+    listed.imports         # frozenset({"sklearn.svm._classes.SVC", "numpy.dtype", ...})
+    listed.sklearn         # "1.5.2"
 
-The file is read by a machine whose every import gives an inert stand-in: nothing of the
-file is imported, made or called. Arrays are skipped, so memory is that of the largest single item.
+The file is read by an unpickler whose every import gives an inert stand-in: no name of the file is imported, and no
+object of it is made or called. Arrays are skipped, so memory is that of the largest single item.
 """
+
+from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from joblib.numpy_pickle import NumpyUnpickler
@@ -21,7 +24,7 @@ from ..models.runtimes.pickles import OPENING, decompressed, modern, refusal, wi
 
 __all__ = ["Contents", "contents", "imports"]
 
-LARGE = 2**16  # bytes; no name is so long, and data is of no interest
+LARGE = 2**16  # bytes: no name is so long, and data is not needed
 SIZED = (
     *(pickle.BINBYTES, pickle.BINBYTES8, pickle.BYTEARRAY8),
     *(pickle.STRING, pickle.BINSTRING, pickle.UNICODE, pickle.BINUNICODE, pickle.BINUNICODE8),
@@ -36,109 +39,113 @@ CODE = re.compile(r"[A-Za-z]\d*")
 class Contents:
     """`imports`: the dotted names the file would import; `calls`: those it would call. `sklearn`: a version or None."""
 
-    imports: frozenset
-    calls: frozenset
+    imports: frozenset[str]
+    calls: frozenset[str]
     sklearn: str | None
 
-    def refused(self, trusted=()):
+    def refused(self, trusted: Iterable[str] = ()) -> dict[str, str]:
         """{dotted name: why it is not known to be safe}, sorted."""
         reasons = {name: refusal(name, trusted, called=name in self.calls) for name in sorted(self.imports)}
         return {name: reason for name, reason in reasons.items() if reason}
 
 
-def imports(file):
-    """The dotted names that opening this .pkl or .joblib file would import. Raises ValueError where it is no pickle."""
+def imports(file: IO[bytes]) -> frozenset[str]:
+    """The dotted names that opening this .pkl or .joblib file would import. Raises ValueError if it is no pickle."""
     return contents(file).imports
 
 
-def contents(file):
-    """Read an open .pkl or .joblib file, compressed or not -> Contents. Raises ValueError where it is no pickle."""
-    found = Found()
+def contents(file: IO[bytes]) -> Contents:
+    """Read an open .pkl or .joblib file, compressed or not. Raises ValueError if it is no pickle."""
+    listed = Listed()
     try:
         with decompressed(file) as stream:
-            Machine(stream, found).load()
-    except Exception as error:  # whatever a broken or hostile file makes the machine raise
+            InertUnpickler(stream, listed).load()
+    except Exception as error:  # whatever a broken or hostile file makes the unpickler raise
         raise ValueError(f"not a pickle that can be read: {type(error).__name__}: {error}") from None
-    return Contents(frozenset(found.imports), frozenset(found.calls), found.sklearn)
+    return Contents(frozenset(listed.imports), frozenset(listed.calls), listed.sklearn)
 
 
-class Found:
-    def __init__(self):
-        self.imports, self.calls, self.sklearn = set(), set(), None
+class Listed:
+    """What was read so far."""
+
+    def __init__(self) -> None:
+        self.imports: set[str] = set()
+        self.calls: set[str] = set()
+        self.sklearn: str | None = None
 
 
 class Inert:
-    """Stands for anything the file imports or would make; whatever is done to it, nothing happens."""
+    """Stands for anything that the file imports or would make; no operation on it has an effect."""
 
-    def __init__(self, name="", arguments=(), made_by=""):
+    def __init__(self, name: str = "", arguments: tuple[Any, ...] = (), made_by: str = "") -> None:
         self.name = name
         self.arguments = arguments
         self.made_by = made_by
-        self.state = None
+        self.state: Any = None
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         pass
 
-    def append(self, value):
+    def append(self, value: Any) -> None:
         pass
 
     extend = append
     add = append
 
 
-def dropping(opcode):
-    """What reads a text or bytes, changed to keep nothing that is large."""
+def dropping(opcode: bytes) -> Callable[[Any], None]:
+    """The reader of a text or of bytes, changed to keep none that is large."""
     read = NumpyUnpickler.dispatch[opcode[0]]
 
-    def load(machine):
-        read(machine)
-        if len(machine.stack[-1]) > LARGE:
-            machine.stack[-1] = Inert()
+    def load(unpickler: Any) -> None:
+        read(unpickler)
+        if len(unpickler.stack[-1]) > LARGE:
+            unpickler.stack[-1] = Inert()
 
     return load
 
 
-class Machine(NumpyUnpickler):
+class InertUnpickler(NumpyUnpickler):
     """joblib's unpickler with every opcode that imports, makes or calls replaced."""
 
-    def __init__(self, file, found):
+    def __init__(self, file: Any, listed: Listed) -> None:
         super().__init__("", file, ensure_native_byte_order=False)
-        self.found = found
+        self.listed = listed
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Inert:
         name = ".".join(modern(module, name, self.proto))
-        self.found.imports.add(name)
+        self.listed.imports.add(name)
         return Inert(name)
 
-    def get_extension(self, code):
+    def get_extension(self, code: int) -> None:
         raise pickle.UnpicklingError(f"it names an import by the number {code} alone")
 
-    def _call(self, called, arguments):
+    def _call(self, called: Any, arguments: Any) -> Inert:
         if not isinstance(called, Inert) or not isinstance(arguments, tuple | list):
             raise pickle.UnpicklingError("it calls what it did not import")
-        # What opens files may also be handed to a function that makes it, such as copyreg._reconstructor.
-        handed = {one.name for one in arguments if isinstance(one, Inert) and within(one.name, OPENING)}
-        self.found.calls |= {called.name} | handed
+        # A class that opens files may also be an argument of a function that makes it, as copyreg._reconstructor does.
+        made = {each.name for each in arguments if isinstance(each, Inert) and within(each.name, OPENING)}
+        self.listed.calls |= {called.name} | made
         made_by = called.name
         if made_by == "copyreg._reconstructor" and arguments and isinstance(arguments[0], Inert):
             made_by = arguments[0].name
         return Inert(arguments=tuple(arguments) if made_by == DTYPE else (), made_by=made_by)
 
-    def load_reduce(self):
+    def load_reduce(self) -> None:
         arguments, called = self.stack.pop(), self.stack.pop()
         self.append(self._call(called, arguments))
 
-    def load_newobj_ex(self):
+    def load_newobj_ex(self) -> None:
         self.stack.pop()
         self.load_reduce()
 
-    def _instantiate(self, klass, args):  # what the opcodes INST and OBJ come to
+    def _instantiate(self, klass: Any, args: Any) -> None:  # the opcodes INST and OBJ end here
         self.append(self._call(klass, args))
 
-    def load_build(self):
+    def load_build(self) -> None:
         state, built = self.stack.pop(), self.stack[-1]
         if isinstance(state, dict) and isinstance(state.get("_sklearn_version"), str):
-            self.found.sklearn = state["_sklearn_version"]
+            self.listed.sklearn = state["_sklearn_version"]
         if not isinstance(built, Inert):
             return
         if built.made_by == ARRAY and isinstance(state, dict):
@@ -146,11 +153,11 @@ class Machine(NumpyUnpickler):
         elif built.made_by == DTYPE:
             built.state = state
 
-    def _skip_array(self, state):
-        """joblib writes an array's bytes into the file right here, or a pickle of its own where it holds objects."""
+    def _skip_array(self, state: dict[str, Any]) -> None:
+        """joblib writes an array's bytes into the file here, or a pickle of its own where it holds objects."""
         size, has_objects = width(state["dtype"])
         if has_objects:
-            Machine(self.file_handle, self.found).load()
+            InertUnpickler(self.file_handle, self.listed).load()
             return
         left = size * prod(state["shape"])
         if state.get("numpy_array_alignment_bytes") is not None:
@@ -161,7 +168,7 @@ class Machine(NumpyUnpickler):
                 raise EOFError("it ends within an array")
             left -= skipped
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: Any) -> None:
         raise pickle.UnpicklingError("it refers to objects outside itself")
 
     dispatch: ClassVar = NumpyUnpickler.dispatch | {
@@ -173,7 +180,7 @@ class Machine(NumpyUnpickler):
     }
 
 
-def width(dtype):
+def width(dtype: Inert) -> tuple[int, bool]:
     """(bytes of one element, whether it holds objects) of the stand-in of a numpy.dtype."""
     code = dtype.arguments[0]
     if not isinstance(code, str) or not CODE.fullmatch(code):
@@ -183,4 +190,4 @@ def width(dtype):
     inner = [field[0] for field in fields.values()]
     if len(state) > 2 and isinstance(state[2], tuple):  # an array within each element
         inner.append(state[2][0])
-    return np.dtype(code).itemsize, code[0] == "O" or any(width(one)[1] for one in inner)
+    return np.dtype(code).itemsize, code[0] == "O" or any(width(each)[1] for each in inner)

@@ -1,10 +1,15 @@
-"""How far a compiled decoder is from the network it was made of: its greedy tokens, and its perplexity.
+"""How far a compiled decoder is from the network it was made from: its greedy tokens, and its perplexity.
 
     measured = compared(network, runner, prompts, prose)    # token ids
     measured["equal_tokens"], measured["perplexity"]        # 1.0, {"torch": 15.1, "compiled": 15.1}
 
 Both read the same ids; the runner as the engine uses it, several rows at a time.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,11 +47,11 @@ number you remember is the largest. If the list has n numbers, this takes n - 1 
 fewer, since every number but the largest must have lost at least one comparison."""
 
 
-def compared(network, runner, prompts, prose):
+def compared(network: Any, runner: Any, prompts: Sequence[list[int]], prose: list[int]) -> dict[str, Any]:
     """Token ids in, JSON-ready figures out.
 
-    prompts: lists of ids, which both continue greedily; `equal_tokens` is the share of torch's tokens
-    before the first difference that no tie excuses. prose: ids of a text whose perplexity is taken.
+    prompts: lists of ids, which both continue greedily; `equal_tokens` is the share of torch's tokens before the first
+    difference that no tie excuses. prose: ids of a text whose perplexity is measured.
     """
     equal = [agreement(network, runner, ids) for ids in prompts]
     rows = segments(prose, runner.slots.count, runner.slots.length)
@@ -59,46 +64,46 @@ def compared(network, runner, prompts, prose):
     }
 
 
-def agreement(network, runner, ids):
-    """How many of torch's greedy tokens the runner writes too, before the first that differs."""
-    found = greedy(runner, ids)
+def agreement(network: Any, runner: Any, ids: list[int]) -> int:
+    """How many of torch's greedy tokens the runner gives as well, before the first that differs."""
+    tokens = greedy(runner, ids)
     with torch.inference_mode():
-        logits = network(torch.tensor([ids + found])).logits[0, len(ids) - 1 : -1]
-    for place, (token, scores) in enumerate(zip(found, logits, strict=True)):
-        # Given the same beginning, torch's own choice here; the beginning is the same until one differs.
+        logits = network(torch.tensor([ids + tokens])).logits[0, len(ids) - 1 : -1]
+    for place, (token, scores) in enumerate(zip(tokens, logits, strict=True)):
+        # The largest score is torch's own choice after the same beginning, which is the same until one token differs.
         if scores.max() - scores[token] > TIE:
             return place
     return GREEDY_TOKENS
 
 
-def greedy(runner, ids):
-    written = [int(runner.extend(0, ids, 0).argmax())]
-    while len(written) < GREEDY_TOKENS:
-        written.append(int(runner.step(written[-1:], [len(ids) + len(written) - 1])[0].argmax()))
-    return written
+def greedy(runner: Any, ids: list[int]) -> list[int]:
+    tokens = [int(runner.extend(0, ids, 0).argmax())]
+    while len(tokens) < GREEDY_TOKENS:
+        tokens.append(int(runner.step(tokens[-1:], [len(ids) + len(tokens) - 1])[0].argmax()))
+    return tokens
 
 
-def segments(ids, rows, longest):
+def segments(ids: list[int], rows: int, longest: int) -> np.ndarray:
     """A text cut into so many equally long pieces: int array [rows, length]."""
     length = min(len(ids) // rows, longest)
     return np.array(ids[: rows * length]).reshape(rows, length)
 
 
 @torch.inference_mode()
-def torch_losses(network, rows):
+def torch_losses(network: Any, rows: np.ndarray) -> np.ndarray:
     logits = network(torch.tensor(rows[:, :-1])).logits.double().log_softmax(-1)
     return -logits.gather(2, torch.tensor(rows[:, 1:, None]))[..., 0].numpy()
 
 
-def runner_losses(runner, rows):
+def runner_losses(runner: Any, rows: np.ndarray) -> np.ndarray:
     losses = []
     for place in range(rows.shape[1] - 1):
         logits = runner.step(rows[:, place], [place] * len(rows)).astype(np.float64)
         logits -= logits.max(1, keepdims=True)
-        wanted = np.take_along_axis(logits, rows[:, place + 1, None], 1)[:, 0]
-        losses.append(np.log(np.exp(logits).sum(1)) - wanted)
+        of_next = np.take_along_axis(logits, rows[:, place + 1, None], 1)[:, 0]
+        losses.append(np.log(np.exp(logits).sum(1)) - of_next)
     return np.array(losses)
 
 
-def perplexity(losses):
+def perplexity(losses: np.ndarray) -> float:
     return float(np.exp(np.mean(losses)))

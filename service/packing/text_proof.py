@@ -1,12 +1,16 @@
 """Prove a packed text model: loaded as a worker loads it, it must give transformers' own greedy tokens.
 
-    manifest = proven(draft, manifest, network, tokenizer, "Once upon a time")
+    manifest = prove(draft, manifest, network, tokenizer, "Once upon a time")
     manifest.example["completion"], manifest.spec["runtime"]["equal_tokens"]
 
-Where a compiled one does not, torch serves it. A quantised one cannot; of it the manifest tells how far it is off.
+Where a compiled model does not, torch serves it. A quantized model cannot; the manifest says how far it differs.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +20,15 @@ from ..errors import InvalidParameters
 from ..generation.params import SamplingParams
 from ..models.text_generation import TOKENIZER, TextGenerationModel
 from ..settings import Settings
-from ..store.versions import StoredVersion
+from ..store.manifest import Manifest
+from ..store.versions import Draft, StoredVersion
 from .decoder import discard
 from .quality import GREEDY_TOKENS, PROMPTS, PROSE, compared
 
-__all__ = ["kept", "proven"]
+__all__ = ["prove", "served_by_torch"]
 
 EXAMPLE_TOKENS = 24
-REPLAYED_TOKENS = 8  # so many, at most, are replayed by every worker that starts
+REPLAYED_TOKENS = 8  # at most so many are replayed by every worker that starts
 # A token is replayed only if the runner-up is this far behind, in logits: rounding on another processor
 # moves those of float32 by a thousandth at most; those of weights of 8 or 4 bits by much more, for
 # processors multiply such weights in different ways.
@@ -31,38 +36,41 @@ CLEAR_LEAD = {"float32": 0.01, "int8": 0.5, "int4": 0.5}
 TOKENIZER_PROOF = ("Once upon a time", " two  spaces\n\n\ttab 1998", "naïve café, 日本語 🙂", "a <|im_end|> </s> <s> b")
 
 
-def kept(reason):
+def served_by_torch(reason: str) -> dict[str, str]:
     """What the manifest says of a model that torch runs."""
     return {"name": "torch", "precision": "float32", "reason": reason}
 
 
-def proven(draft, manifest, network, tokenizer, prompt):
-    """The manifest with the example and what was measured; a graph that is not faithful makes room for torch."""
+def prove(draft: Draft, manifest: Manifest, network: Any, tokenizer: Any, prompt: str) -> Manifest:
+    """The manifest with the example and the measurements; torch serves if the graph's greedy tokens differ.
+
+    Raises ValueError where the served version differs from transformers.
+    """
     served = TextGenerationModel.load(StoredVersion(draft.folder, manifest), Settings(workers=1))
     prove_tokenizer(served, tokenizer)
-    described = manifest.spec["runtime"]
-    if described["name"] == "onnx":
+    runtime = manifest.spec["runtime"]
+    if runtime["name"] == "onnx":
         measured = measure(network, served)
-        if described["precision"] == "float32" and measured["equal_tokens"] < 1:
+        if runtime["precision"] == "float32" and measured["equal_tokens"] < 1:
             discard(draft.folder)
-            told = f"the graph gives {measured['equal_tokens']:.1%} of transformers' own greedy tokens"
-            spec = manifest.spec | {"runtime": kept(told)}
-            return proven(draft, replace(manifest, spec=spec, files=draft.digests()), network, tokenizer, prompt)
-        manifest = replace(manifest, spec=manifest.spec | {"runtime": described | measured})
-    return replace(manifest, example=prove(served, network, prompt))
+            reason = f"the graph gives {measured['equal_tokens']:.1%} of transformers' own greedy tokens"
+            spec = manifest.spec | {"runtime": served_by_torch(reason)}
+            return prove(draft, replace(manifest, spec=spec, files=draft.digests()), network, tokenizer, prompt)
+        manifest = replace(manifest, spec=manifest.spec | {"runtime": runtime | measured})
+    return replace(manifest, example=example(served, network, prompt))
 
 
-def measure(network, served):
+def measure(network: Any, served: TextGenerationModel) -> dict[str, Any]:
     longest = served.context_length - GREEDY_TOKENS
-    prompts = [served.tokenizer.encode(one, add_special_tokens=False).ids[:longest] for one in PROMPTS]
+    prompts = [served.tokenizer.encode(text, add_special_tokens=False).ids[:longest] for text in PROMPTS]
     prose = served.tokenizer.encode(PROSE, add_special_tokens=False).ids
     return compared(network, served.engine.runner, prompts, prose)
 
 
-def prove(served, network, prompt):
+def example(served: TextGenerationModel, network: Any, prompt: str) -> dict[str, Any]:
     """Continue the prompt as a worker does, compare it with transformers, and return the stored example.
 
-    Raises ValueError where tokens differ, unless the weights were quantised.
+    Raises ValueError where tokens differ, unless the weights were quantized.
     """
     params = SamplingParams(max_tokens=EXAMPLE_TOKENS, temperature=0)
     try:
@@ -70,28 +78,31 @@ def prove(served, network, prompt):
     except InvalidParameters as error:
         raise ValueError(f"the example prompt cannot be used: {error}") from None
     prompt_ids = served.tokenizer.encode(prompt, add_special_tokens=False).ids
-    found = list(served.engine.generate(prompt_ids, params, served.eos_ids))
+    tokens = list(served.engine.generate(prompt_ids, params, served.eos_ids))
     precision = served.manifest.spec["runtime"]["precision"]
     if precision == "float32":
-        wanted = transformers_greedy(network, prompt_ids, served.eos_ids)
-        if found != wanted:
-            raise ValueError(f"the served version continues {prompt!r} with tokens {found}, transformers with {wanted}")
+        expected = transformers_greedy(network, prompt_ids, served.eos_ids)
+        if tokens != expected:
+            raise ValueError(
+                f"the served version continues {prompt!r} with tokens {tokens}, transformers with {expected}"
+            )
     return {
         "prompt": prompt,
         "completion": completion.text,
-        "token_ids": found[: clear_tokens(served.engine.runner, prompt_ids, found, CLEAR_LEAD[precision])],
+        "token_ids": tokens[: clear_tokens(served.engine.runner, prompt_ids, tokens, CLEAR_LEAD[precision])],
     }
 
 
-def prove_tokenizer(served, tokenizer):
+def prove_tokenizer(served: TextGenerationModel, tokenizer: Any) -> None:
+    """Raises ValueError where the served tokenizer splits a text otherwise than transformers."""
     for text in TOKENIZER_PROOF:
-        wanted = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
-        found = served.tokenizer.encode(text, add_special_tokens=False).ids
-        if found != wanted:
-            raise ValueError(f"{TOKENIZER} splits {text!r} into {found}, transformers into {wanted}")
+        expected = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+        ids = served.tokenizer.encode(text, add_special_tokens=False).ids
+        if ids != expected:
+            raise ValueError(f"{TOKENIZER} splits {text!r} into {ids}, transformers into {expected}")
 
 
-def transformers_greedy(network, prompt_ids, eos_ids):
+def transformers_greedy(network: Any, prompt_ids: list[int], eos_ids: Iterable[int]) -> list[int]:
     """What transformers' own `generate` continues with: token ids, the end token included."""
     network.generation_config = GenerationConfig(
         max_new_tokens=EXAMPLE_TOKENS, do_sample=False, eos_token_id=sorted(eos_ids) or None, pad_token_id=0
@@ -100,7 +111,7 @@ def transformers_greedy(network, prompt_ids, eos_ids):
     return network.generate(ids, attention_mask=torch.ones_like(ids))[0, len(prompt_ids) :].tolist()
 
 
-def clear_tokens(runner, prompt_ids, completion_ids, lead):
+def clear_tokens(runner: Any, prompt_ids: list[int], completion_ids: list[int], lead: float) -> int:
     """How many leading tokens of the completion win by `lead` or more, REPLAYED_TOKENS at most."""
     ids = prompt_ids + completion_ids
     for count in range(min(REPLAYED_TOKENS, len(completion_ids))):

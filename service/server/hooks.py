@@ -126,9 +126,9 @@ class Hooks:
             sys.exit(CANNOT_BOOT)
         if self.worker_class == KEEP_ALIVE and not self.settings.worker_class:
             predictor.restrict(too_slow)
-        on_term(rollout.drain)
-        end_hanging_worker(worker, predictor.admission)
         rollout.start(grace=worker.cfg.graceful_timeout, workers=worker.cfg.workers)
+        on_term(rollout.drain)  # after start: drain reads the grace
+        end_hanging_worker(worker, predictor.admission)
         # While another worker answers, this one takes no requests; without any, this one answers why.
         while predictor.failure is not None and rollout.others_serve() and worker.alive:
             worker.notify()

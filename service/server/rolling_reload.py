@@ -21,10 +21,10 @@ from gunicorn.errors import HaltServer
 
 from .lifecycle.rollout_state import forget_refusals
 from .lifecycle.worker_registry import WorkerRegistry
+from .lifecycle.worker_status import SERVING, WorkerState, WorkerStatus
 
 __all__ = ["new_workers_first", "worker_gone"]
 
-SERVING = ("ready", "idle")
 STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 leaving: set[int] = set()  # old workers that still finish their requests
 
@@ -61,11 +61,11 @@ def failure_of(server: Any, registry: WorkerRegistry, new: Set[int], deadline: f
             return f"a new worker ended: {error.reason}"
         if not new <= server.WORKERS.keys():
             return "a new worker ended"
-        statuses = [registry.workers().get(pid, {"state": "starting"}) for pid in new]
-        failures = [status["why"] for status in statuses if status["state"] == "failed"]
+        statuses = [registry.workers().get(pid, WorkerStatus()) for pid in new]
+        failures = [status.why for status in statuses if status.state == WorkerState.FAILED]
         if failures:
             return failures[0]
-        if all(status["state"] in SERVING for status in statuses):
+        if all(status.state in SERVING for status in statuses):
             return None
         if asked_to_stop(server):
             return "the server is asked to stop"

@@ -10,6 +10,7 @@ from benchmarks.support.serving import ROOT
 from service import errors
 from service.cli import main
 from service.observability.metrics import METRICS
+from service.server.lifecycle.rollout_state import TRANSITIONS
 from service.settings import Settings, variable
 from service.web.routes import ROUTES
 
@@ -100,3 +101,9 @@ def test_routes_are_listed_with_their_scopes():
             .split(" ## ")[0]
             .endswith(f"Scope: {route.scope.name.lower()}.")
         )
+
+
+def test_the_diagram_of_a_rollout_is_its_table_of_transitions():
+    text = (ROOT / "docs" / "rollout.md").read_text(encoding="utf-8")
+    arrows = re.findall(r"^    (\w+) --> (\w+): (\w+)$", text, re.MULTILINE)
+    assert sorted(arrows) == sorted((before, after, event) for (before, event), after in TRANSITIONS.items())

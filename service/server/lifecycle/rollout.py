@@ -1,316 +1,300 @@
-"""A version takes another one's place while requests are answered: in every worker, or in none.
+"""A version replaces another one while requests are answered: in every worker, or in none.
 
     rollout = Rollout(predictor, registry)
     rollout.load()             # what this server serves already, or the store's current versions
     rollout.start()            # from now on a thread looks at the store, twice a second
 
-Whatever should change (a `current` file was replaced, a model came or went, somebody asked over HTTP) goes through
-two phases in the table that the workers share (service.server.lifecycle.worker_registry):
+Every change (a `current` file was replaced, a model came or went, an admin asked over HTTP) takes two phases in the
+table that the workers share (rollout_state has the state machine, docs/rollout.md its diagram):
 
-1. Whoever sees it first writes a proposal. Every worker that serves loads the version beside the one it serves,
-   checks its digests, replays its example, warms it, and says that it is prepared, or why it is not.
-2. When all of them are prepared, whoever sees it first writes that the model now *is* at that version, and each
-   worker replaces its models by one assignment within a tenth of a second. If one is not prepared, or not in time,
-   or died of it twice, the proposal is refused: nobody moves, and the reason is kept until the next change.
+1. The worker that sees the change first proposes it. Every worker that serves loads the version beside the one it
+   serves, checks its digests, replays its example, warms it, and votes: prepared, or the reason why not.
+2. When all of them are prepared, one worker commits the version, and each replaces its models by one assignment
+   within a tenth of a second. If one is not prepared, or not in time, or two died of it, the proposal is refused: no
+   worker changes, and the reason is kept until the next change.
 
-The worker that proposed is a moment ahead of the others, so that a version which kills its process kills one. A worker
-that starts serves what the table says, not what the store says, and so it never serves what was refused; one that ends
-needs not be waited for. A store that vanishes as a whole is no order to serve nothing: what is loaded stays.
+The proposer has a head start, so that a version which kills its process kills one. A worker that starts serves what
+the table says, not what the store says, so it never serves what was refused; a worker that ends has no vote.
 """
+
+from __future__ import annotations
 
 import logging
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict, replace
 from time import monotonic
+from typing import Any
 
 from ...errors import ModelNotFound, StartupError, Unavailable
+from ...models.base import Model
+from ...predictor import Predictor
 from .hot_loading import RetiredModels, short_switch_interval
-from .rollout_state import decide, entry_of, is_vote_for, mark_preparing, may_prepare, propose
-from .worker_registry import unready
+from .rollout_state import Entry, Proposal, Table, decide, mark_preparing, may_prepare, open_proposals
+from .store_watch import StoreWatch
+from .worker_registry import WorkerRegistry, unready
+from .worker_status import SERVING, Vote, WorkerState, WorkerStatus
 
 __all__ = ["Rollout"]
 
 log = logging.getLogger(__name__)
 
-LOOK = 0.5  # seconds between two looks at the store ...
-SOON = 0.1  # ... and while something is about to change
-RETRY = 2.0  # seconds between two trials of a worker that could not load
-FARE_WELL = 5.0  # seconds before the grace ends in which texts that are still being written get their last frame
-UNREADABLE = (StartupError, OSError, ValueError)
+INTERVAL = 0.5  # seconds between two looks at the store ...
+SHORT_INTERVAL = 0.1  # ... and while a proposal is open
+RETRY = 2.0  # seconds between two attempts of a worker that could not load
+LAST_FRAMES = 5.0  # seconds before the grace ends in which texts that are still being written get their last frame
 
 
 class Rollout:
     """Keeps one worker's Predictor at what the workers of the server have agreed on."""
 
-    def __init__(self, predictor, registry, *, grace=60.0, patience=120.0):
+    def __init__(
+        self, predictor: Predictor, registry: WorkerRegistry, *, grace: float = 60.0, patience: float = 120.0
+    ) -> None:
         """grace: seconds that a worker has for leaving. patience: seconds that all have for loading a version."""
         self.predictor, self.registry = predictor, registry
         self.grace, self.patience = grace, patience
         self.workers = predictor.settings.workers
-        self._prepared = {}  # model name -> (id of a proposal, Model or None), as long as it is not decided
-        self._votes = {}  # model name -> [id of a proposal, None or why it is not prepared]
-        self._next_trial = 0.0
-        self._leaves = None  # the moment at which the grace ends
+        self._watch = StoreWatch(predictor.store, registry)
+        self._status = WorkerStatus()  # as last published
+        self._votes: dict[str, Vote] = {}  # by model name
+        self._prepared: dict[str, tuple[str, Model | None]] = {}  # model name: (id of an open proposal, the model)
+        self._next_attempt = 0.0
+        self._drain_ends: float | None = None  # the moment at which the texts are ended
         self._retired = RetiredModels()
-        self._told = None  # why the store cannot be looked at
 
     # --- for the worker's own thread
 
-    def load(self):
-        """Load what the server serves; where nobody serves yet, what the store says. Raises StartupError."""
-        if not self._next_trial:  # one that tries again takes requests meanwhile, and stays "failed" until it can
-            self._tell(state="starting")
+    def load(self) -> None:
+        """Load what the server serves; where no worker serves yet, what the store says. Raises StartupError."""
+        if not self._next_attempt:  # one that tries again takes requests meanwhile, and stays "failed" until it can
+            self._publish(state=WorkerState.STARTING)
         table = self.registry.versions()
-        agreed = {name: entry["serving"] for name, entry in table.items() if entry["serving"]}
+        committed = {name: entry.serving for name, entry in table.items() if entry.serving}
         try:
-            stamps = self._stamps()
+            stamps = self._watch.stamps() or {}
             try:
-                self.predictor.load(agreed if table else None)
+                self.predictor.load(committed if table else None)
             except StartupError:
                 if not table or self.others_serve():
                     raise
-                # The agreed version cannot be loaded and no other worker serves it: fall back to the store's
+                # The committed version cannot be loaded and no other worker serves it: fall back to the store's
                 # current version, which the operator may have changed.
                 self.predictor.load()
                 table = {}
         except StartupError as error:
-            self._tell(state="failed", why=str(error))
-            self._next_trial = monotonic() + RETRY
+            self._publish(state=WorkerState.FAILED, why=str(error))
+            self._next_attempt = monotonic() + RETRY
             raise
         with self.registry.locked_versions() as shared:
             if not table and not self.others_serve():
                 shared.clear()
             for name, model in self.predictor.serving().items():
-                shared.setdefault(name, entry_of(model.version, (stamps or {}).get(name)))
-        self._apply(self.registry.versions())
-        self._tell()
+                shared.setdefault(name, Entry(model.version, stamps.get(name)))
+        self._follow(shared)
+        self._publish()
 
-    def start(self, *, grace=60.0, workers=None):
+    def start(self, *, grace: float | None = None, workers: int | None = None) -> threading.Thread:
         """Start the thread, which ends with the process.
 
-        grace: seconds that this worker has for leaving. workers: how many the server has; default: as its settings say.
+        grace: seconds that this worker has for leaving. workers: how many the server has. Default: as constructed.
         """
-        self.grace, self.workers = grace, workers or self.workers
+        self.grace, self.workers = self.grace if grace is None else grace, workers or self.workers
         thread = threading.Thread(target=self._run, name="daylight-rollout", daemon=True)
         thread.start()
         return thread
 
-    def drain(self):
-        """This worker leaves, and says so at once; the texts it writes are ended shortly before the grace ends.
+    def drain(self) -> None:
+        """Mark this worker as draining; the texts it writes are ended shortly before the grace ends.
 
-        Called by the handler of a signal: it takes no lock.
+        A signal handler calls it, so it takes no lock.
         """
-        if self._leaves is None:
-            self._leaves = monotonic() + self.grace - min(FARE_WELL, self.grace / 2)
+        if self._drain_ends is None:
+            self._drain_ends = monotonic() + self.grace - min(LAST_FRAMES, self.grace / 2)
             self.predictor.drain()
             self.registry.drain()
 
-    def leave(self):
+    def leave(self) -> None:
         """Deregister after a clean exit: it no longer votes, and its exit does not count as a crash of a version."""
         with suppress(OSError), self.registry.locked_versions() as table:
-            for entry in table.values():
-                if entry["proposal"] and self.registry.pid in entry["proposal"]["trying"]:
-                    entry["proposal"]["trying"].remove(self.registry.pid)
+            for name, entry in table.items():
+                if entry.proposal:
+                    mark_preparing(table, name, entry.proposal, self.registry.pid, begins=False)
         self.registry.forget(self.registry.pid)
 
     # --- for requests
 
-    def unready(self):
+    def unready(self) -> list[dict[str, Any]]:
         """Why the server as a whole is not ready: one dict for each worker that is not, or none. See WorkerRegistry."""
         own = self.predictor.why_not
-        if own and self._leaves is None:
+        if own and self._drain_ends is None:
             return [{"worker": self.registry.pid, "state": "failed", "why": own}]
         return unready(self.registry, self.workers)
 
-    def ask(self, name, *, load):
-        """Serve the model's current version, tried anew if it was refused, or do not serve it: until the server ends.
+    def ask(self, name: str, *, load: bool) -> None:
+        """Propose to serve the model's current version, even if it was refused, or to serve none until the server ends.
 
-        The change goes the same way as every other. Raises ModelNotFound, or Unavailable for a broken store.
+        Raises ModelNotFound, or Unavailable for a broken store.
         """
-        stamps = self._stamps()
+        stamps = self._watch.stamps()
         if stamps is None:
             raise Unavailable("the store cannot be read; the server's log says why")
         if name not in stamps:
             raise ModelNotFound(f"there is no model {name!r} in the store; there are {', '.join(stamps)}")
         with self.registry.locked_versions() as table:
-            entry = table.setdefault(name, entry_of())
-            entry["unloaded"] = not load
-            self._propose(name, entry, stamps[name])
+            entry = replace(table.get(name, Entry()), unloaded=not load)
+            table[name] = self._watch.proposed(entry, name, stamps[name])
 
-    def wait(self, name, seconds):
-        """The model's entry in the table, as soon as nothing is about to change for it and this worker has followed."""
+    def wait(self, name: str, seconds: float) -> Entry:
+        """The model's entry, once no proposal for it is open and this worker serves what is committed."""
         ends, pause = monotonic() + seconds, threading.Event()
         while True:
-            entry = self.registry.versions().get(name) or entry_of()
-            if (entry["proposal"] is None and entry["serving"] == self._version(name)) or monotonic() >= ends:
+            entry = self.registry.versions().get(name, Entry())
+            if (entry.proposal is None and entry.serving == self._version(name)) or monotonic() >= ends:
                 return entry
             pause.wait(0.02)
 
+    def others_serve(self) -> bool:
+        """Whether another worker of the server answers."""
+        workers = self.registry.workers().items()
+        return any(status.state in SERVING for pid, status in workers if pid != self.registry.pid)
+
     # --- the thread
 
-    def _run(self):
-        pause, told = threading.Event(), None
+    def _run(self) -> None:
+        pause, logged = threading.Event(), None
         while True:
             try:
-                soon, failed = self.turn(), None
+                soon, failure = self.turn(), None
             except Exception as error:  # a full or vanished folder, say: requests are answered all the same
-                soon, failed = False, f"{type(error).__name__}: {error}"
-                if failed != told:
+                soon, failure = False, f"{type(error).__name__}: {error}"
+                if failure != logged:
                     log.exception("the store cannot be followed")
-            told = failed
-            pause.wait(SOON if soon else LOOK)
+            logged = failure
+            pause.wait(SHORT_INTERVAL if soon else INTERVAL)
 
-    def turn(self):
-        """One look at everything; whether to look again soon."""
-        self._tell()
-        if self._leaves is not None:
-            if monotonic() >= self._leaves:
-                self._leaves = float("inf")
-                self.predictor.end_texts(*self._retired.living())
+    def turn(self) -> bool:
+        """One round: follow, propose, prepare, decide, follow. Returns whether the next round shall come soon."""
+        self._publish()
+        if self._drain_ends is not None:
+            self._end_texts_in_time(self._drain_ends)
             return True
         if self.predictor.failure is not None:
-            return self._try_again()
-        self._apply(self.registry.versions())  # before anything new is prepared in its place
+            self._try_again()
+            return False
+        table = self.registry.versions()
+        self._follow(table)  # what is committed must not wait until a later version is prepared
         self.predictor.forget_removed()
         self._retired.release_memory()
-        stamps = self._stamps()
-        if stamps is not None:
-            self._look(stamps)
-        for name, entry in self.registry.versions().items():
-            if entry["proposal"]:
-                self._vote(name, entry["proposal"])
-        if any(entry["proposal"] for entry in self.registry.versions().values()):
-            self._decide()
-        table = self.registry.versions()
-        self._apply(table)
-        return any(entry["proposal"] for entry in table.values())
+        table = self._watch.propose_changes(table)
+        for name, proposal in open_proposals(table).items():
+            self._prepare(name, proposal)
+        if open_proposals(table):
+            table = self._decide()
+        self._follow(table)
+        return bool(open_proposals(table))
 
-    def _try_again(self):
-        if monotonic() >= self._next_trial:
+    def _end_texts_in_time(self, drain_ends: float) -> None:
+        if monotonic() >= drain_ends:
+            self._drain_ends = float("inf")
+            self.predictor.end_texts(*self._retired.living())
+
+    def _try_again(self) -> None:
+        if monotonic() >= self._next_attempt:
             try:
                 self.load()
             except StartupError as error:
                 log.error("not ready: %s", error)
-        return False
 
-    def _stamps(self):
-        """What the store says, or None where it says nothing; told in the log once."""
-        try:
-            stamps, told = self.predictor.store.stamps(), None
-        except UNREADABLE as error:
-            stamps, told = None, str(error)
-        if told and told != self._told:
-            log.error("what is loaded stays: %s", told)
-        self._told = told
-        return stamps
-
-    def _look(self, stamps):
-        """Propose what the store says anew."""
-        seen = self.registry.versions()
-        names = stamps.keys() | seen.keys()
-        if all(name in seen and seen[name]["stamp"] == stamps.get(name) for name in names):
-            return
-        with self.registry.locked_versions() as table:
-            for name in sorted(names):
-                entry = table.setdefault(name, entry_of())
-                if entry["stamp"] != stamps.get(name):
-                    self._propose(name, entry, stamps.get(name))
-
-    def _propose(self, name, entry, stamp):
-        try:
-            version = None if entry["unloaded"] or stamp is None else self.predictor.store.current(name)
-        except UNREADABLE as error:
-            entry |= {"stamp": stamp, "proposal": None, "refused": {"version": None, "reason": str(error)}}
-        else:
-            propose(entry, version, stamp, by=self.registry.pid)
-
-    def _vote(self, name, proposal):
-        """Prepare what is proposed, once, and say how that went."""
-        workers, pid = self.registry.workers(), self.registry.pid
-        if is_vote_for(self._votes, name, proposal) or not may_prepare(
-            name, proposal, workers, pid=pid, full=self.workers
+    def _prepare(self, name: str, proposal: Proposal) -> None:
+        """Load the proposed version beside the one that is served, once, and vote."""
+        pid = self.registry.pid
+        if self._status.vote_for(name, proposal.id) or not may_prepare(
+            name, proposal, self.registry.workers(), pid=pid, full=self.workers
         ):
             return
-        self._trying(name, proposal, True)
-        self._tell(busy=True)
+        with self.registry.locked_versions() as table:
+            mark_preparing(table, name, proposal, pid, begins=True)
+        self._publish(busy=True)
         reason = model = None
         try:
-            if proposal["version"] is None:
+            if proposal.version is None:
                 self.predictor.without(name)
             else:
                 with short_switch_interval():
-                    model = self.predictor.prepare(name, proposal["version"])
-        except Exception as error:  # whatever a version does while it is loaded, it is a reason to refuse it
+                    model = self.predictor.prepare(name, proposal.version)
+        except Exception as error:  # whatever a version raises while it is loaded is a reason to refuse it
             reason = str(error) if isinstance(error, StartupError) else f"{type(error).__name__}: {error}"
-        self._prepared[name] = (proposal["id"], model)
-        self._votes[name] = [proposal["id"], reason]
-        self._tell(busy=False)
-        self._trying(name, proposal, False)
-
-    def _trying(self, name, proposal, begins):
+        self._prepared[name] = (proposal.id, model)
+        self._votes[name] = Vote(proposal.id, reason)
+        self._publish(busy=False)
         with self.registry.locked_versions() as table:
-            mark_preparing(table, name, proposal, self.registry.pid, begins)
+            mark_preparing(table, name, proposal, pid, begins=False)
 
-    def _decide(self):
+    def _decide(self) -> Table:
         with self.registry.locked_versions() as table:
             late = decide(table, self.registry.workers(), patience=self.patience)
         for pid in late:
             log.error("worker %d hangs while it loads a version and is asked to leave", pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
+        return table
 
-    def _apply(self, table):
-        """Serve what was decided; let go of what was refused."""
-        self._tell_refused(table)
+    def _follow(self, table: Table) -> None:
+        """Serve what is committed; drop the models that were prepared for a proposal which is no longer open."""
+        self._log_refusals(table)
         serving = self.predictor.serving()
-        changes = {}
+        changes: dict[str, Model | None] = {}
         for name in table.keys() | serving.keys():
-            entry = table.get(name) or entry_of()
-            if not entry["proposal"] or self._prepared.get(name, [None])[0] != entry["proposal"]["id"]:
-                _, ready = self._prepared.pop(name, (None, None))
-                if entry["serving"] != self._version(name):
-                    changes[name] = self._at(name, entry["serving"], ready)
+            entry = table.get(name, Entry())
+            prepared_for, model = self._prepared.get(name, (None, None))
+            if entry.proposal and entry.proposal.id == prepared_for:
+                continue
+            self._prepared.pop(name, None)
+            if entry.serving != self._version(name):
+                changes[name] = self._at_version(name, entry.serving, model)
         if changes:
-            self._retired.add(serving[name] for name in changes if name in serving)
-            self.predictor.swap(changes)
-            self._tell()
-            for name, model in changes.items():
-                if model:
-                    log.info("%s is at version %s", name, model.version)
-                else:
-                    log.info("%s is served no more", name)
+            self._swap(changes)
 
-    def _at(self, name, version, ready):
-        """The model that was decided on. A worker that began after it was prepared loads it now."""
-        if version is None or (ready and ready.version == version):
-            return ready if version else None
+    def _at_version(self, name: str, version: str | None, prepared: Model | None) -> Model | None:
+        """The model at the committed version. A worker that started after the preparation loads it now."""
+        if version is None or (prepared and prepared.version == version):
+            return prepared if version else None
         try:
             return self.predictor.prepare(name, version)
-        except Exception as error:  # the others could: this worker has to start anew
+        except Exception as error:  # the others could load it: this worker has to start anew
             self.predictor.fail(error if isinstance(error, StartupError) else StartupError(str(error)))
             raise
 
-    def _tell_refused(self, table):
-        refused = {name: entry["refused"] for name, entry in table.items() if entry["refused"]}
+    def _swap(self, changes: Mapping[str, Model | None]) -> None:
+        serving = self.predictor.serving()
+        self._retired.add(serving[name] for name in changes if name in serving)
+        self.predictor.swap(changes)
+        self._publish()
+        for name, model in changes.items():
+            log.info("%s is %s", name, f"at version {model.version}" if model else "served no more")
+
+    def _log_refusals(self, table: Table) -> None:
+        refused = {name: asdict(entry.refused) for name, entry in table.items() if entry.refused}
         if refused != self.predictor.refused:
-            for name, told in refused.items():
-                if told != self.predictor.refused.get(name):
-                    log.error("%s version %s is refused: %s", name, told["version"], told["reason"])
+            for name, refusal in refused.items():
+                if refusal != self.predictor.refused.get(name):
+                    log.error("%s version %s is refused: %s", name, refusal["version"], refusal["reason"])
             self.predictor.refuse(refused)
 
-    def _version(self, name):
+    def _version(self, name: str) -> str | None:
         model = self.predictor.serving().get(name)
-        return model and model.version
+        return model.version if model else None
 
-    def others_serve(self):
-        """Whether another worker of the server answers."""
-        found = self.registry.workers()
-        return any(said["state"] in ("ready", "idle") for pid, said in found.items() if pid != self.registry.pid)
-
-    def _tell(self, **news):
-        if "state" not in news:
-            why, failed = self.predictor.why_not, self.predictor.failure is not None
-            news |= {"state": "failed" if failed else "idle" if why else "ready", "why": why or ""}
-        self.registry.heartbeat(votes=self._votes, **news)
+    def _publish(self, **changes: Any) -> None:
+        """Tell the others this worker's status: with these changes, and its votes."""
+        if "state" not in changes:
+            reason = self.predictor.why_not or ""
+            failed = self.predictor.failure is not None
+            state = WorkerState.FAILED if failed else WorkerState.IDLE if reason else WorkerState.READY
+            changes |= {"state": state, "why": reason}
+        self._status = replace(self._status, votes=dict(self._votes), **changes)
+        self.registry.heartbeat(self._status)

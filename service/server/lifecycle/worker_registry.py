@@ -1,150 +1,159 @@
 """What the workers of one server tell each other, as small files in the folder they share.
 
     registry = WorkerRegistry("/dev/shm/daylight-0-41")
-    registry.heartbeat(state="ready", votes={})
-    registry.workers()                      # {43: {"state": "ready", ...}, 44: {...}}: those that are alive
-    with registry.locked_versions() as table: table["tumour"] = {"serving": "2"}
+    registry.heartbeat(WorkerStatus(WorkerState.READY))
+    registry.workers()                      # {43: WorkerStatus(...), 44: WorkerStatus(...)}: those that are alive
+    with registry.locked_versions() as table: table["tumour"] = Entry(serving="2")
 
-It knows no models. Every file is replaced whole, so reading takes no lock; the table of versions is changed under
-one, which the system takes from a process that dies. When a worker was last heard of is its file's time of change,
-set to CLOCK_MONOTONIC, which is the same in every process and never jumps.
+It knows no models. Every file is replaced as a whole, so that a reader takes no lock; a writer of the table of
+versions takes one, which the system releases when its process dies. The time of a worker's last heartbeat is its
+file's modification time, set to CLOCK_MONOTONIC, which is the same in every process and never jumps.
 """
 
-import copy
+from __future__ import annotations
+
 import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic_ns
+from typing import Any
+
+from .rollout_state import Entry, Table
+from .worker_status import WorkerState, WorkerStatus
 
 __all__ = ["WorkerRegistry", "unready"]
 
-SILENT = 10.0  # seconds: the beat comes twice a second, and more rarely only from a worker that hangs
+SILENT_AFTER = 10.0  # seconds: a heartbeat comes twice a second, and more rarely only from a worker that hangs
+HARMFUL = frozenset({WorkerState.IDLE, WorkerState.FAILED, WorkerState.SILENT})  # requests reach them, and fail
 
 
 class WorkerRegistry:
     """One server's workers, seen from process `pid`; `master` keeps two servers in one folder apart."""
 
-    def __init__(self, folder, *, master=None, pid=None):
+    def __init__(self, folder: Path | str, *, master: int | None = None, pid: int | None = None) -> None:
         self.pid = pid or os.getpid()
         self.folder = Path(folder, f"workers-{master or os.getppid()}")
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._said = {}
-        self._table_seen, self._table = None, {}
+        self._published: WorkerStatus | None = None
+        self._table: Table = {}
+        self._table_stamp: tuple[int, int] | None = None
 
-    def heartbeat(self, **news):
-        """Publish this worker's status, merged into the previous one, and update its heartbeat: the file's time."""
-        said = self._said | copy.deepcopy(news)
+    def heartbeat(self, status: WorkerStatus) -> None:
+        """Publish this worker's status if it has changed, and set the file's time."""
         path = self.folder / f"{self.pid}.worker"
-        if said != self._said or not path.exists():
-            self._replace(path.name, said)
-            self._said = said
+        if status != self._published or not path.exists():
+            self._replace(path.name, status.to_json())
+            self._published = status
         os.utime(path, ns=(monotonic_ns(), monotonic_ns()))
 
-    def drain(self):
+    def drain(self) -> None:
         """Mark this worker as draining. It only creates a file, so that a signal handler may call it."""
         with suppress(OSError):
             os.close(os.open(self.folder / f"{self.pid}.draining", os.O_CREAT | os.O_WRONLY, 0o600))
 
-    def forget(self, pid):
+    def forget(self, pid: int) -> None:
         """Delete the files of a process that has ended, by itself or killed."""
-        for kind in ("worker", "draining"):
+        for suffix in ("worker", "draining"):
             with suppress(OSError):
-                os.unlink(self.folder / f"{pid}.{kind}")
+                os.unlink(self.folder / f"{pid}.{suffix}")
 
-    def wipe(self):
+    def wipe(self) -> None:
         """Delete all shared state. The master calls it before the first worker and after the last one."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def workers(self):
-        """{pid: what it said} of the workers that are alive. A "state" is starting; ready; idle (it could serve, and
-        has no model, or one that failed); failed (it cannot load its models); draining; or silent."""
-        found = {}
+    def workers(self) -> dict[int, WorkerStatus]:
+        """{process id: status} of the workers that are alive."""
+        statuses = {}
         for path in sorted(self.folder.glob("*.worker")):
             pid = int(path.stem)
             try:
-                said, beat = read(path), path.stat().st_mtime_ns
+                value, heartbeat = read(path), path.stat().st_mtime_ns
             except FileNotFoundError:
                 continue
-            if said is None or not alive(pid):
+            if value is None or not alive(pid):
                 continue
+            status = WorkerStatus.from_json(value)
             if (self.folder / f"{pid}.draining").exists():
-                said["state"] = "draining"
-            elif not said.get("busy") and monotonic_ns() - beat > SILENT * 1e9:
-                said["state"] = "silent"
-            found[pid] = said
-        return found
+                status = replace(status, state=WorkerState.DRAINING)
+            elif not status.busy and monotonic_ns() - heartbeat > SILENT_AFTER * 1e9:
+                status = replace(status, state=WorkerState.SILENT)
+            statuses[pid] = status
+        return statuses
 
-    def versions(self):
-        """{model: what was decided of its versions}; to be read only. See service.server.lifecycle.rollout."""
-        path = self.folder / "versions"
+    def versions(self) -> Table:
+        """{model: Entry}; to be read only. See service.server.lifecycle.rollout_state."""
         try:
-            seen = path.stat()
+            found = (self.folder / "versions").stat()
         except FileNotFoundError:
             return {}
-        seen = (seen.st_mtime_ns, seen.st_ino)
-        if seen != self._table_seen:
-            self._table, self._table_seen = read(path) or {}, seen
+        stamp = (found.st_mtime_ns, found.st_ino)
+        if stamp != self._table_stamp:
+            self._table, self._table_stamp = self._read_versions(), stamp
         return self._table
 
     @contextmanager
-    def locked_versions(self):
+    def locked_versions(self) -> Iterator[Table]:
         """The table, for one process at a time; written when the block ends, unless it raises."""
         with open(self.folder / "versions.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            table = read(self.folder / "versions") or {}
-            before = json.dumps(table)
+            table = self._read_versions()
+            before = dict(table)
             yield table
-            if json.dumps(table) != before:
-                self._replace("versions", table)
+            if table != before:
+                self._replace("versions", {name: entry.to_json() for name, entry in table.items()})
 
-    def was_ready(self, workers):
+    def was_ready(self, workers: int) -> bool:
         """Whether the server has once been ready as a whole, with this many workers."""
         mark = self.folder / "begun"
         if mark.exists():
             return True
-        if sum(said["state"] == "ready" for said in self.workers().values()) < workers:
+        if sum(status.state == WorkerState.READY for status in self.workers().values()) < workers:
             return False
         with suppress(OSError):
             mark.touch()
         return True
 
-    def _replace(self, name, value):
+    def _read_versions(self) -> Table:
+        return {name: Entry.from_json(value) for name, value in (read(self.folder / "versions") or {}).items()}
+
+    def _replace(self, name: str, value: Any) -> None:
+        # Not store.atomic_write: twice a second is too often for fsync, and this folder need not survive the system.
         draft = self.folder / f".{name}.{self.pid}"
         draft.write_text(json.dumps(value), encoding="utf-8")
         draft.replace(self.folder / name)
 
 
-def unready(registry, workers):
+def unready(registry: WorkerRegistry, workers: int) -> list[dict[str, Any]]:
     """Why a server of so many workers is not ready, one dict for each that is not; empty where it is.
 
     While the server starts, all of them must be ready. Later those that take requests must be, and one at least:
     a worker that replaces another loads its models before it takes any, and one that leaves takes no new ones.
     """
-    found = registry.workers()
-    told = [
-        {"worker": pid, "state": said["state"], "why": said.get("why", "")}
-        for pid, said in found.items()
-        if said["state"] != "ready"
-    ]
+    statuses = registry.workers()
+    others = {pid: status for pid, status in statuses.items() if status.state != WorkerState.READY}
+    details = [{"worker": pid, "state": str(status.state), "why": status.why} for pid, status in others.items()]
     if not registry.was_ready(workers):
-        return told or [{"state": "starting", "why": f"{len(found)} of {workers} workers are there"}]
-    if len(told) == len(found):
-        return told or [{"state": "starting", "why": "no worker is there"}]
-    return [one for one in told if one["state"] in ("idle", "failed", "silent")]
+        return details or [{"state": "starting", "why": f"{len(statuses)} of {workers} workers are there"}]
+    if len(others) == len(statuses):
+        return details or [{"state": "starting", "why": "no worker is there"}]
+    return [detail for detail in details if detail["state"] in HARMFUL]
 
 
-def read(path):
+def read(path: Path) -> dict[str, Any] | None:
     """The JSON of a file; None where there is none any more."""
     try:
-        return json.loads(path.read_bytes())
+        value: dict[str, Any] = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
+    return value
 
 
-def alive(pid):
+def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -304,7 +304,7 @@ def test_a_class_of_main_is_refused_with_what_to_do(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert "Mine lives in __main__, which no server can import: move it into a file" in done.stderr
+    assert "Mine is defined in __main__, which a server cannot import: move it into a file" in done.stderr
     assert Store(tmp_path / "store").models() == []
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import weakref
+from dataclasses import replace
 from time import monotonic_ns
 
 import numpy as np
@@ -16,9 +17,10 @@ from service.capabilities import TableCall
 from service.errors import ModelNotFound, ModelNotReady, StartupError
 from service.packing import pack
 from service.predictor import Predictor
-from service.server.lifecycle import rollout_state
 from service.server.lifecycle.rollout import Rollout
+from service.server.lifecycle.rollout_state import Entry, forget_refusals
 from service.server.lifecycle.worker_registry import WorkerRegistry, unready
+from service.server.lifecycle.worker_status import WorkerState
 from service.settings import Settings
 from service.store.versions import Store
 from service.web.context import RequestContext
@@ -88,13 +90,13 @@ def test_a_promoted_version_takes_its_place_in_all_workers_or_in_none(store, two
     first, second = two
     store.promote("m", "2")
     first.turn()
-    assert entry(first)["proposal"]["version"] == "2"
+    assert entry(first).proposal.version == "2"
     assert answer(first) == answer(second) == [1.0]  # prepared, and nobody moves before the other
     second.turn()
     assert answer(second) == [2.0]
     first.turn()
     assert answer(first) == [2.0]
-    assert entry(first) | {"stamp": 0} == rollout_state.entry_of("2", 0)
+    assert replace(entry(first), stamp=None) == Entry("2")
 
 
 def test_a_version_that_one_worker_cannot_load_is_refused_by_all(store, two, caplog):
@@ -228,33 +230,12 @@ def test_the_vote_of_the_dead_is_not_waited_for(store, worker):
 def test_a_worker_that_missed_the_preparation_loads_what_was_decided(store, worker):
     first = worker(FIRST)
     second = worker(SECOND)
-    second._tell(state="starting")  # not counted on
+    second._publish(state=WorkerState.STARTING)  # not counted on
     store.promote("m", "2")
     turn(first, times=2)
     assert answer(first) == [2.0]
     second.turn()
     assert answer(second) == [2.0]
-
-
-def test_a_version_that_kills_those_who_load_it_never_kills_the_last():
-    """Two workers: one died, so the other may not try before there are two again."""
-    entry = rollout_state.entry_of("1")
-    rollout_state.propose(entry, "2", [0], by=11)
-    table, proposal = {"m": entry}, entry["proposal"]
-    alive = {"state": "ready", "votes": {}}
-    assert rollout_state.may_prepare("m", proposal, {11: alive, 12: alive}, pid=11, full=2)
-    assert not rollout_state.may_prepare("m", proposal, {11: alive, 12: alive}, pid=12, full=2)  # 11 goes ahead
-    rollout_state.mark_preparing(table, "m", proposal, 11, True)
-    rollout_state.decide(table, {12: alive}, patience=60)
-    assert proposal["died"] == 1
-    proposal["since"] -= 10
-    assert not rollout_state.may_prepare("m", proposal, {12: alive}, pid=12, full=2)
-    assert rollout_state.may_prepare("m", proposal, {12: alive, 13: alive}, pid=13, full=2)
-    rollout_state.mark_preparing(table, "m", proposal, 13, True)
-    assert not rollout_state.may_prepare("m", proposal, {12: alive, 13: alive}, pid=12, full=2)
-    rollout_state.decide(table, {12: alive}, patience=60)
-    assert entry["proposal"] is None
-    assert entry["refused"] == {"version": "2", "reason": "2 workers died while they loaded it"}
 
 
 def test_who_loads_for_too_long_holds_up_nobody(store, worker):
@@ -263,14 +244,6 @@ def test_who_loads_for_too_long_holds_up_nobody(store, worker):
     turn(first, times=2)
     assert "has not loaded it within 0 seconds" in first.predictor.refused["m"]["reason"]
     assert answer(first) == answer(second) == [1.0]
-
-
-def test_who_hangs_is_named():
-    entry = rollout_state.entry_of("1")
-    rollout_state.propose(entry, "2", [0], by=11)
-    voted = {"m": [entry["proposal"]["id"], None]}
-    workers = {11: {"state": "ready", "votes": voted}, 12: {"state": "ready", "votes": {}, "busy": True}}
-    assert rollout_state.decide({"m": entry}, workers, patience=0.0) == {12}
 
 
 def test_two_swaps_in_a_row_end_at_the_last(store, two):
@@ -293,7 +266,7 @@ def test_unloading_and_loading_go_the_same_way(store, two):
     assert second.unready()[0]["why"] == "no model is loaded"
     store.promote("m", "2")  # promoting is no loading
     turn(*two)
-    assert entry(first)["serving"] is None
+    assert entry(first).serving is None
     second.ask("m", load=True)
     turn(*two)
     assert answer(first) == answer(second) == [2.0]
@@ -309,7 +282,7 @@ def test_a_version_unfit_for_the_worker_class_is_refused(store, two):
     assert two[0].predictor.refused["m"]["reason"] == "m version 2 is slow"
     two[1].predictor.restrict(lambda stored: None)
     with two[0].registry.locked_versions() as table:
-        rollout_state.forget_refusals(table)  # as the master does when other workers have taken over
+        forget_refusals(table)  # as the master does when other workers have taken over
     turn(*two)
     assert answer(two[0]) == [2.0]
 
@@ -318,13 +291,13 @@ def test_readiness_speaks_for_all_workers(store, worker):
     first = worker(FIRST)
     assert first.unready() == [{"state": "starting", "why": "1 of 2 workers are there"}]
     second = worker(SECOND, load=False)
-    second._tell(state="starting")
+    second._publish(state=WorkerState.STARTING)
     assert [one["state"] for one in first.unready()] == ["starting"]
     second.load()
     assert first.unready() == []
-    second._tell(state="starting")  # one that replaces another takes no requests yet
+    second._publish(state=WorkerState.STARTING)  # one that replaces another takes no requests yet
     assert first.unready() == []
-    second._tell(state="failed", why="broken")
+    second._publish(state=WorkerState.FAILED, why="broken")
     assert first.unready() == [{"worker": SECOND, "state": "failed", "why": "broken"}]
     second.registry.forget(SECOND)
     assert first.unready() == []
