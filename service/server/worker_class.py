@@ -12,7 +12,7 @@ from ..models import QUICK, slowness
 from ..settings import Settings
 from ..store.versions import Store
 
-__all__ = ["choose"]
+__all__ = ["KEEP_ALIVE", "choose"]
 
 KEEP_ALIVE = f"{__package__}.keepalive_worker.KeepAliveWorker"
 

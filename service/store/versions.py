@@ -24,7 +24,7 @@ from .atomic_write import atomic_write
 from .manifest import MANIFEST, Manifest
 from .signature import sign
 
-__all__ = ["Store", "StoredVersion", "check_name"]
+__all__ = ["Draft", "Store", "StoredVersion", "check_name"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CURRENT = "current"

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ...store.versions import StoredVersion
 
-__all__ = ["carried", "sources"]
+__all__ = ["FOLDER", "carried", "sources"]
 
 FOLDER = "code/"
 

@@ -24,7 +24,7 @@ from ...errors import MAX_VIOLATIONS, InvalidInstances
 from .column import ABSENT, shown
 from .column_types import EXACT, NUMPY, whole_range
 
-__all__ = ["CONTAINERS", "ColumnPlan", "Table", "Violations"]
+__all__ = ["CONTAINERS", "ColumnPlan", "Table", "Violations", "common_dtype"]
 
 CONTAINERS = ("array", "frame", "list", "numbers")
 KEPT = 100 * MAX_VIOLATIONS  # found column by column, told row by row: the first rows of a hundred columns

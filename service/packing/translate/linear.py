@@ -8,6 +8,7 @@ __all__ = [
     "generalized",
     "least_squares",
     "logistic",
+    "pair",
     "principal",
     "projection",
     "regressor",

@@ -49,7 +49,7 @@ def voted(table, reason=None):
     return WorkerStatus(WorkerState.READY, votes={"m": Vote(table["m"].proposal.id, reason)})
 
 
-@pytest.mark.parametrize(("before", "event", "after"), product(State, Event, State))
+@pytest.mark.parametrize(("before", "event", "after"), list(product(State, Event, State)))
 def test_an_entry_takes_exactly_the_events_of_the_table(before, event, after):
     entry = ENTRIES[before]
     assert entry.state is before
