@@ -69,11 +69,11 @@ def date(server):
 WALL = re.compile(r"\btime\.time\(|\btime\(\)|datetime\.now\(")
 # What tells people or files what time it is; everything that waits or measures uses monotonic clocks.
 TELLS = {
-    "logs.py": "lines of the log",
-    "worker.py": "the Date header, and gunicorn's access log",
-    "keys.py": "when a key was made",
+    "observability/access_log.py": "lines of the log",
+    "server/keepalive_worker.py": "the Date header, and gunicorn's access log",
+    "web/access/api_keys.py": "when a key was made",
     "store/manifest.py": "when a version was packed",
-    "wire/openai_answers.py": "`created` of OpenAI's answers",
+    "wire/openai/response.py": "`created` of OpenAI's answers",
     "models/chat.py": "what a chat template calls today",
 }
 
