@@ -9,17 +9,22 @@ Exit codes: 0 done; 1 the server refuses the request; 2 wrong usage, or a file t
 read; 3 the server cannot be reached, is not ready or failed, so trying again later may help.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from .client import Client
 from .csv_file import read
 from .errors import DaylightError, InvalidRequest
 from .retries import Retries
+from .streams import TextStream
 from .transport import Timeout
 from .version import __version__
 
@@ -28,7 +33,7 @@ __all__ = ["main"]
 REFUSED, UNREADABLE, FAILED = 1, 2, 3
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. arguments: list of str, default those of the process."""
     options = parser().parse_args(arguments)
     try:
@@ -50,12 +55,12 @@ def main(arguments=None):
     return 0
 
 
-def failed(error, code):
+def failed(error: Exception, code: int) -> int:
     print(f"daylight-client: {error}", file=sys.stderr)
     return code
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--url", default="http://127.0.0.1:1200", help="where the server is (default: %(default)s)")
     common.add_argument("--key-file", metavar="FILE", help="holds the API key, where the server asks for one")
@@ -108,7 +113,7 @@ def parser():
 SAMPLING = {"max_tokens": int, "temperature": float, "top_k": int, "top_p": float, "seed": int}
 
 
-def predict(client, options):
+def predict(client: Client, options: argparse.Namespace) -> None:
     """One prediction a line; where outputs were asked for, one object a line."""
     model = options.model or client.default("tabular")
     outputs = options.outputs.split(",") if options.outputs else None
@@ -121,7 +126,7 @@ def predict(client, options):
         print(json.dumps(line, ensure_ascii=False))
 
 
-def generate(client, options):
+def generate(client: Client, options: argparse.Namespace) -> None:
     sampling = {name: getattr(options, name) for name in SAMPLING}
     text = options.text if options.file is None else prompt_of(options.file)
     if options.stream:
@@ -132,7 +137,7 @@ def generate(client, options):
         print(client.generate(text, options.model, version=options.model_version, stop=options.stop, **sampling))
 
 
-def chat(client, options):
+def chat(client: Client, options: argparse.Namespace) -> None:
     """Lines of standard input, each answered with all that was said before."""
     messages = [{"role": "system", "content": options.system}] if options.system else []
     sampling = {name: getattr(options, name) for name in SAMPLING}
@@ -148,7 +153,7 @@ def chat(client, options):
             messages.append({"role": "assistant", "content": answer})
 
 
-def shown(pieces):
+def shown(pieces: TextStream) -> str:
     """Print a stream as it comes, how quick it was on stderr, and return its text; an interrupt ends it."""
     began = monotonic()
     with pieces:
@@ -160,35 +165,36 @@ def shown(pieces):
     return pieces.text
 
 
-def models(client, options):
+def models(client: Client, options: argparse.Namespace) -> None:
     for entry in client.models():
         mark = "*" if entry.get("default") else ""
         print(f"{entry['id'] + mark:24} {entry['kind']:16} version {entry.get('version')}")
 
 
-def rows_of(name, columns):
+def rows_of(name: str, columns: Callable[[], list[dict[str, Any]]]) -> Any:
     """The table in a file, as Client.predict takes it. `columns()` are the model's, asked for only by CSV."""
     text = text_of(name)
     if name.endswith(".json") or (name == "-" and text.lstrip()[:1] in ("[", "{")):
         rows = json_of(name, text)
         if not isinstance(rows, (dict, list)):
             raise ValueError(f"{name} holds neither a list of rows nor an object")
-        wrapped = isinstance(rows, dict) and len(rows) == 1 and next(iter(rows)) in ("data", "instances", "inputs")
-        return next(iter(rows.values())) if wrapped else rows
+        if isinstance(rows, dict) and len(rows) == 1 and next(iter(rows)) in ("data", "instances", "inputs"):
+            return next(iter(rows.values()))
+        return rows
     try:
         return read(text, columns())
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
 
-def columns_of(client, model, version):
+def columns_of(client: Client, model: str, version: str | None) -> list[dict[str, Any]]:
     described = client.describe(model, version)
     if "columns" not in described:
         raise ValueError(f"{model} is of kind {described.get('kind')}; it takes no tables")
     return described["columns"]
 
 
-def prompt_of(name):
+def prompt_of(name: str) -> str:
     text = text_of(name)
     if not name.endswith(".json"):
         return text
@@ -199,7 +205,7 @@ def prompt_of(name):
     return value
 
 
-def text_of(name):
+def text_of(name: str) -> str:
     """A file's text, without the mark that some programs put before UTF-8."""
     content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     try:
@@ -208,7 +214,7 @@ def text_of(name):
         raise ValueError(f"{name} is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def json_of(name, text):
+def json_of(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,9 +1,14 @@
 """What a server answers, as values one can use directly: a list of predictions, a text."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 __all__ = ["Completion", "Predictions"]
 
 
-class Predictions(list):
+class Predictions(list[Any]):
     """The predictions, one a row, as a plain list that also knows where they come from.
 
         answer = client.predict(rows, outputs=["predict", "predict_proba"])
@@ -14,7 +19,15 @@ class Predictions(list):
     the list itself is the first of them. warnings: list of str, such as columns that were ignored.
     """
 
-    def __init__(self, predictions=(), *, model=None, version=None, outputs=None, warnings=()):
+    def __init__(
+        self,
+        predictions: Iterable[Any] = (),
+        *,
+        model: str | None = None,
+        version: str | None = None,
+        outputs: dict[str, list[Any]] | None = None,
+        warnings: Iterable[str] = (),
+    ) -> None:
         super().__init__(predictions)
         self.model = model
         self.version = version
@@ -22,7 +35,7 @@ class Predictions(list):
         self.warnings = list(warnings)
 
     @classmethod
-    def from_answer(cls, answer):
+    def from_answer(cls, answer: Any) -> Predictions:
         """The JSON of `:predict` -> Predictions. Raises KeyError or TypeError where it is something else."""
         columns = [answer["predictions"], *answer.get("outputs", {}).values()]
         if not all(isinstance(values, list) for values in columns):
@@ -46,7 +59,20 @@ class Completion(str):
     usage: {"prompt_tokens", "completion_tokens", "total_tokens"}. model, version: str.
     """
 
-    def __new__(cls, text="", *, finish_reason=None, usage=None, model=None, version=None):
+    finish_reason: str | None
+    usage: dict[str, int]
+    model: str | None
+    version: str | None
+
+    def __new__(
+        cls,
+        text: str = "",
+        *,
+        finish_reason: str | None = None,
+        usage: dict[str, int] | None = None,
+        model: str | None = None,
+        version: str | None = None,
+    ) -> Completion:
         made = super().__new__(cls, text)
         made.finish_reason = finish_reason
         made.usage = usage or {}
@@ -55,12 +81,12 @@ class Completion(str):
         return made
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The same text as a plain str."""
         return str(self)
 
     @classmethod
-    def from_chat(cls, answer):
+    def from_chat(cls, answer: Any) -> Completion:
         """The JSON of OpenAI's chat completions -> Completion. Raises KeyError, ValueError or TypeError."""
         (choice,) = answer["choices"]
         if not isinstance(choice["message"]["content"], str):
@@ -69,7 +95,7 @@ class Completion(str):
         return cls(choice["message"]["content"], finish_reason=choice["finish_reason"], **named)
 
     @classmethod
-    def from_answer(cls, answer):
+    def from_answer(cls, answer: Any) -> Completion:
         """The JSON of `:predict` of a text model -> Completion. Raises KeyError, ValueError or TypeError."""
         (prediction,) = answer["predictions"]
         if not isinstance(prediction["text"], str):

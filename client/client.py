@@ -7,30 +7,31 @@
 All goes through one route, KServe's and TensorFlow Serving's `/v1/models/<model>:predict`.
 """
 
-import json
-from time import monotonic, sleep
-from urllib.parse import quote, urlsplit
-from uuid import uuid4
+from __future__ import annotations
 
-import requests
-from requests.utils import get_auth_from_url, urldefragauth
+from collections.abc import Callable, Iterable
+from time import monotonic, sleep
+from typing import Any, Literal, TypeVar, overload
+from urllib.parse import quote
 
 from .answers import Completion, Predictions
-from .errors import ModelNotFound, ServerError, TimedOut, TransportError, Unavailable, excerpt, from_answer
+from .base_client import BaseClient
+from .errors import ModelNotFound, ServerError, TimedOut, TransportError, Unavailable
 from .retries import Retries
 from .rows import dump, table
 from .streams import TextStream
-from .transport import Timeout, session, transport_error
+from .transport import Timeout
 
 __all__ = ["Client"]
 
-TIMEOUT = Timeout()
+Answer = TypeVar("Answer")
+Messages = list[dict[str, Any]]
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether the server is ready
 NEVER = Retries(0)  # for questions how the server is: that it cannot answer is the answer
-LONGEST = 86_400.0  # seconds of X-Request-Timeout that a server takes
 
 
-class Client:
+class Client(BaseClient):
     """One server. Threads may share it; processes make their own.
 
     url: where the server is, `http://user:password@host` for basic authentication. api_key: where the
@@ -45,33 +46,16 @@ class Client:
     Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
     """
 
-    def __init__(self, url="http://127.0.0.1:1200", *, api_key=None, timeout=TIMEOUT, retries=None):
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise ValueError(f"url={url!r}: expected http://host:port or https://host")
-        self.url = urldefragauth(url).rstrip("/")
-        self.timeout = Timeout(*timeout) if isinstance(timeout, tuple) else Timeout(timeout, timeout)
-        self.retries = Retries() if retries is None else retries
-        self.session = session()
-        if any(get_auth_from_url(url)):
-            self.session.auth = get_auth_from_url(url)
-        if api_key:
-            self.session.headers["X-API-Key"] = api_key
-        self._defaults = {}  # kind -> name of the server's default model, once asked
-
-    def __repr__(self):
-        return f"Client({self.url!r}, timeout={self.timeout})"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        """Close the kept connections."""
-        self.session.close()
-
-    def predict(self, rows, model=None, *, version=None, outputs=None, top_k=None, timeout=None):
+    def predict(
+        self,
+        rows: Any,
+        model: str | None = None,
+        *,
+        version: str | None = None,
+        outputs: str | Iterable[str] | None = None,
+        top_k: int | None = None,
+        timeout: float | None = None,
+    ) -> Predictions:
         """Rows -> Predictions, a list with one prediction a row.
 
         rows: a list of dicts or of lists, one dict for one row, a dict of columns, or a DataFrame
@@ -86,18 +70,18 @@ class Client:
 
     def generate(
         self,
-        text,
-        model=None,
+        text: str,
+        model: str | None = None,
         *,
-        version=None,
-        max_tokens=None,
-        temperature=None,
-        top_k=None,
-        top_p=None,
-        seed=None,
-        stop=None,
-        timeout=None,
-    ):
+        version: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: str | list[str] | None = None,
+        timeout: float | None = None,
+    ) -> Completion:
         """A prompt -> Completion, a str that holds what follows the prompt.
 
         model: a name; None is the server's default for text. max_tokens: tokens generated at most.
@@ -120,7 +104,9 @@ class Client:
         body = {"instances": [text], "parameters": parameters}
         return self._predict("text_generation", model, version, body, Completion.from_answer, timeout)
 
-    def stream(self, text, model=None, *, timeout=None, **parameters):
+    def stream(
+        self, text: str, model: str | None = None, *, timeout: float | None = None, **parameters: Any
+    ) -> TextStream:
         """A prompt -> TextStream, an iterator of the pieces of what follows, as they are written; close it to end.
 
         model: a name; None is the server's default for text. parameters: those of `generate`, and all others that
@@ -128,7 +114,25 @@ class Client:
         """
         return self._stream("/v1/completions", model, {"prompt": text, **given(parameters)}, timeout)
 
-    def chat(self, messages, model=None, *, stream=False, timeout=None, **parameters):
+    @overload
+    def chat(
+        self, messages: Messages, model: str | None = ..., *, stream: Literal[False] = ..., **parameters: Any
+    ) -> Completion: ...
+
+    @overload
+    def chat(
+        self, messages: Messages, model: str | None = ..., *, stream: Literal[True], **parameters: Any
+    ) -> TextStream: ...
+
+    def chat(
+        self,
+        messages: Messages,
+        model: str | None = None,
+        *,
+        stream: bool = False,
+        timeout: float | None = None,
+        **parameters: Any,
+    ) -> Completion | TextStream:
         """Messages [{"role": "user", "content": "..."}, ...] -> the answer, a Completion; a TextStream if `stream`.
 
         model, parameters: as in `stream`. The model's own chat template makes a prompt of them.
@@ -137,33 +141,33 @@ class Client:
         if stream:
             return self._stream("/v1/chat/completions", model, body, timeout)
         ends = self.retries.until(timeout)
-        body = dump({"model": model or self._default("text_generation", ends), **body})
-        return self._ask("POST", "/v1/chat/completions", Completion.from_chat, body, ends)
+        content = dump({"model": model or self._default("text_generation", ends), **body})
+        return self._ask("POST", "/v1/chat/completions", Completion.from_chat, content, ends)
 
-    def models(self):
+    def models(self) -> list[dict[str, Any]]:
         """The models that are served: a list of dicts with "id", "kind", "version", "ready", "default" and more."""
         return self._ask("GET", "/v1/models", entries)
 
-    def describe(self, model, version=None):
+    def describe(self, model: str, version: str | None = None) -> dict[str, Any]:
         """What the server tells of one model, as a dict: kind, versions, columns and outputs, an example, metrics."""
         return self._ask("GET", address(model, version), record)
 
-    def default(self, kind):
+    def default(self, kind: str) -> str:
         """The name of the server's default model for "tabular" or "text_generation"; asked for once, then kept.
 
         Raises ModelNotFound naming the candidates where there is none.
         """
         return self._default(kind)
 
-    def live(self):
+    def live(self) -> bool:
         """Whether the server answers at all. Raises InvalidRequest if what answers is not a Daylight server."""
         return self._healthy("/health/live")
 
-    def ready(self):
+    def ready(self) -> bool:
         """Whether every model is loaded. Raises InvalidRequest if what answers is not a Daylight server."""
         return self._healthy("/health/ready")
 
-    def wait_until_ready(self, seconds=60):
+    def wait_until_ready(self, seconds: float = 60) -> None:
         """Return as soon as the server is ready; raises TimedOut, saying what was the matter, after `seconds`."""
         deadline = monotonic() + seconds
         pause = FIRST_PAUSE
@@ -179,7 +183,7 @@ class Client:
             sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _default(self, kind, ends=None):
+    def _default(self, kind: str, ends: float | None = None) -> str:
         if kind not in self._defaults:
             served = self._ask("GET", "/v1/models", entries, ends=ends)
             if not served:  # a server whose models are still loading lists none, and says why here
@@ -191,104 +195,64 @@ class Client:
             self._defaults[kind] = names[0]
         return self._defaults[kind]
 
-    def _healthy(self, path):
+    def _healthy(self, path: str) -> bool:
         try:
             self._ask("GET", path, record, retries=NEVER)
         except (TransportError, Unavailable, ServerError):
             return False
         return True
 
-    def _predict(self, kind, model, version, body, read, timeout):
-        body, ends = dump(body), self.retries.until(timeout)
+    def _predict(
+        self,
+        kind: str,
+        model: str | None,
+        version: str | None,
+        body: dict[str, Any],
+        read: Callable[[Any], Answer],
+        timeout: float | None,
+    ) -> Answer:
+        content, ends = dump(body), self.retries.until(timeout)
         if model is not None:
-            return self._ask("POST", f"{address(model, version)}:predict", read, body, ends)
+            return self._ask("POST", f"{address(model, version)}:predict", read, content, ends)
         known = self._defaults.get(kind)
         try:
-            return self._ask("POST", f"{address(self._default(kind, ends), version)}:predict", read, body, ends)
+            return self._ask("POST", f"{address(self._default(kind, ends), version)}:predict", read, content, ends)
         except ModelNotFound:
             if known is None:
                 raise
         self._defaults.pop(kind, None)  # learnt a while ago; the server may serve another one by now
-        return self._ask("POST", f"{address(self._default(kind, ends), version)}:predict", read, body, ends)
+        return self._ask("POST", f"{address(self._default(kind, ends), version)}:predict", read, content, ends)
 
-    def _stream(self, path, model, body, timeout):
+    def _stream(self, path: str, model: str | None, body: dict[str, Any], timeout: float | None) -> TextStream:
         ends = self.retries.until(timeout)
         options = {"model": model or self._default("text_generation", ends), "stream": True}
-        body = dump({**body, **options, "stream_options": {"include_usage": True}})
-        answer = self._request("POST", path, body, ends, stream=True)
+        content = dump({**body, **options, "stream_options": {"include_usage": True}})
+        answer = self._request("POST", path, content, ends, stream=True)
         return TextStream(answer, self.url, self.timeout)
 
-    def _ask(self, method, path, read, body=None, ends=None, **how):
-        """One request and its answer, made into a value by `read`."""
-        answer = self._request(method, path, body, ends, **how)
-        try:
-            return read(json.loads(answer.content))
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise ServerError(
-                f"{self.url} answered {path} with something unexpected{excerpt(answer.content)}",
-                status=answer.status_code,
-                request_id=answer.headers.get("X-Request-ID"),
-            ) from error
 
-    def _request(self, method, path, body, ends, *, retries=None, limits=None, stream=False):
-        """One request, by one id however often it is sent. Raises the error that another answer than 2xx is."""
-        headers = {"X-Request-ID": uuid4().hex}
-        if body:
-            headers["Content-Type"] = "application/json"
-
-        def send(left):
-            timeout = limits or self.timeout
-            if left is not None:
-                headers["X-Request-Timeout"] = f"{min(max(left, 0.001), LONGEST):.3f}"
-                timeout = Timeout(*(left if limit is None else min(limit, left) for limit in timeout))
-            return self._send(method, path, body, headers, timeout, stream)
-
-        return (retries or self.retries).call(send, ends)
-
-    def _send(self, method, path, body, headers, timeout, stream):
-        """The only place that talks to the server."""
-        try:
-            # A redirected POST would arrive as a GET, so redirects are refused, with the URL to use instead.
-            answer = self.session.request(
-                method,
-                self.url + path,
-                data=body,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-                stream=stream,
-            )
-            if answer.is_redirect:
-                raise ServerError(f"{self.url} redirects to {answer.headers['Location']}", status=answer.status_code)
-            if not 200 <= answer.status_code < 300:
-                raise from_answer(answer.status_code, answer.headers, answer.content)
-        except requests.RequestException as error:
-            raise transport_error(error, self.url, timeout) from error
-        return answer
-
-
-def record(answer):
+def record(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise TypeError("the answer is an object")
     return answer
 
 
-def entries(answer):
+def entries(answer: Any) -> list[dict[str, Any]]:
     """The entries of GET /v1/models, each of which has an id and a kind."""
     return [entry for entry in answer["data"] if entry["id"] and entry["kind"]]
 
 
-def given(options):
+def given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def address(model, version=None):
+def address(model: str, version: str | None = None) -> str:
     """The path of a model, or of one version of it."""
     path = f"/v1/models/{quote(model, safe='')}"
     return path if version is None else f"{path}/versions/{quote(str(version), safe='')}"
 
 
-def choice(candidates):
+def choice(candidates: list[dict[str, Any]]) -> str:
     if not candidates:
         return "none is served there"
     return f"name one with model=: {', '.join(entry['id'] for entry in candidates)}"

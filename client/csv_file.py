@@ -7,9 +7,13 @@ The kinds are the model's own, as GET /v1/models/<model> lists its columns. A ce
 value of its column's kind stays text, so that the server can say what is wrong with it, and where.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import math
+from collections.abc import Callable, Iterable
+from typing import Any
 
 __all__ = ["read"]
 
@@ -17,7 +21,7 @@ MISSING = {"", "NA", "NaN", "nan", "null", "NULL"}
 TRUTH = {"true": True, "false": False}
 
 
-def read(text, columns):
+def read(text: str, columns: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
     """CSV with a header line -> {column: list of cells}; columns the model does not have are kept as text.
 
     Raises ValueError naming the line that has too few or too many cells.
@@ -39,7 +43,7 @@ def read(text, columns):
     }
 
 
-def value_of(cell, column):
+def value_of(cell: str, column: dict[str, Any]) -> Any:
     """One cell as its column's kind has it; "" is a missing value wherever the column may miss one."""
     convert = CONVERT.get(kind_of(column))
     if convert is None:
@@ -47,7 +51,7 @@ def value_of(cell, column):
     return None if cell in MISSING else convert(cell)
 
 
-def kind_of(column):
+def kind_of(column: dict[str, Any]) -> str | None:
     """The kind of a column, where categories are of the kind of their values."""
     if column.get("kind") != "category":
         return column.get("kind")
@@ -55,7 +59,7 @@ def kind_of(column):
     return "text" if str in kinds or not kinds else "boolean" if kinds == {bool} else "number"
 
 
-def number(cell):
+def number(cell: str) -> float | str:
     # float() also reads "1_000", "inf" and the digits of other scripts, none of which a file means as a number
     try:
         value = float(cell) if cell.isascii() and "_" not in cell else math.nan
@@ -64,9 +68,13 @@ def number(cell):
     return value if math.isfinite(value) else cell
 
 
-def integer(cell):
+def integer(cell: str) -> float | str:
     value = number(cell)
     return int(cell) if isinstance(value, float) and cell.strip().lstrip("+-").isdigit() else value
 
 
-CONVERT = {"number": number, "integer": integer, "boolean": lambda cell: TRUTH.get(cell.lower(), cell)}
+CONVERT: dict[str | None, Callable[[str], Any]] = {
+    "number": number,
+    "integer": integer,
+    "boolean": lambda cell: TRUTH.get(cell.lower(), cell),
+}

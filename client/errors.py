@@ -14,11 +14,15 @@ Arguments that can never be sent (an infinity, an object JSON does not know) are
 or TypeError, as everywhere in Python. This module knows no HTTP library.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import re
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from time import time
+from typing import Any
 
 __all__ = [
     "ConnectError",
@@ -46,7 +50,17 @@ class DaylightError(Exception):
     how many there were. retry_after: seconds, or None. `str()` says it all in a few lines.
     """
 
-    def __init__(self, message, *, status=None, code=None, details=(), total=None, request_id=None, retry_after=None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        details: Iterable[dict[str, Any]] = (),
+        total: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
@@ -56,7 +70,7 @@ class DaylightError(Exception):
         self.request_id = request_id
         self.retry_after = retry_after
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [told(violation) for violation in self.details if "expected" in violation]
         text = self.message
         if len(lines) > 1:  # one alone is in the message already
@@ -100,7 +114,7 @@ class ServerError(DaylightError):
     """The server failed, or what answered is not a Daylight server."""
 
 
-def from_answer(status, headers, content):
+def from_answer(status: int, headers: Mapping[str, str], content: bytes) -> DaylightError:
     """The error that an answer other than 2xx stands for, whatever its body is: JSON of either form, HTML, nothing.
 
     status: int; headers: a mapping of any case; content: bytes.
@@ -119,7 +133,7 @@ def from_answer(status, headers, content):
     )
 
 
-def kind_of(status, code):
+def kind_of(status: int, code: str | None) -> type[DaylightError]:
     if status in (429, 503):
         return Unavailable
     if status == 404 and code == "model_not_found":
@@ -127,7 +141,7 @@ def kind_of(status, code):
     return InvalidRequest if 400 <= status < 500 else ServerError
 
 
-def fault_in(content):
+def fault_in(content: bytes) -> dict[str, Any]:
     """The error of a body as {"message", "code", ...}; {} where there is none to be read."""
     try:
         body = json.loads(content)
@@ -139,22 +153,24 @@ def fault_in(content):
     return error if isinstance(error, dict) else {}
 
 
-def text_or_none(value):
+def text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def excerpt(content):
+def excerpt(content: bytes) -> str:
     """The beginning of an unexpected body, without its markup, to be put at the end of a message."""
     text = re.sub(r"<[^>]*>", " ", content[:2000].decode("utf-8", "replace"))
     words = " ".join(text.split())
     return f": {words[:100]!r}" if words else ""
 
 
-def seconds(header):
+def seconds(header: str | None) -> float | None:
     """Retry-After, which is a number of seconds or a date, as seconds (float); None if it is neither."""
+    if header is None:
+        return None
     try:
         number = float(header)
-    except (TypeError, ValueError):
+    except ValueError:
         try:
             number = parsedate_to_datetime(header).timestamp() - time()
         except (TypeError, ValueError, OverflowError):
@@ -162,7 +178,7 @@ def seconds(header):
     return max(0.0, number) if math.isfinite(number) else None
 
 
-def told(violation):
+def told(violation: dict[str, Any]) -> str:
     """A violation as one line."""
     places = [f"{what} {violation[what]!r}" for what in ("row", "column", "parameter") if what in violation]
     return f"{', '.join(places)}: expected {violation['expected']}, got {violation.get('got')}"

@@ -10,14 +10,20 @@ Architecture Blog, 2015). The budget is a bucket of tokens, as in Finagle's Retr
 sent several times as much as before.
 """
 
+from __future__ import annotations
+
 import math
 import random
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
-from .errors import ConnectError, ConnectionDropped, ServerError, TimedOut, TransportError, Unavailable
+from .errors import ConnectError, ConnectionDropped, DaylightError, ServerError, TimedOut, TransportError, Unavailable
 
 __all__ = ["Retries"]
+
+Answer = TypeVar("Answer")
 
 FIRST_PAUSE = 0.1  # seconds; the range of pauses doubles with every try ...
 LONGEST_PAUSE = 5.0  # ... up to this
@@ -39,24 +45,24 @@ class Retries:
 
     def __init__(
         self,
-        times=2,
+        times: int = 2,
         *,
-        patience=10.0,
-        share=0.1,
-        burst=10,
-        clock=time.monotonic,
-        sleep=time.sleep,
-        random=random.random,
-    ):
+        patience: float = 10.0,
+        share: float = 0.1,
+        burst: int = 10,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random.random,
+    ) -> None:
         self.times, self.patience, self.share, self.burst = times, patience, share, burst
         self.clock, self.sleep, self.random = clock, sleep, random
         self._tokens = float(burst)
         self._lock = threading.Lock()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Retries({self.times}, patience={self.patience:g}, share={self.share:g}, burst={self.burst})"
 
-    def until(self, seconds):
+    def until(self, seconds: float | None) -> float | None:
         """The moment at which a call of so many seconds is over; None where it has no limit. Raises ValueError."""
         if seconds is None:
             return None
@@ -64,7 +70,7 @@ class Retries:
             raise ValueError(f"timeout={seconds!r}: expected seconds, more than 0")
         return self.clock() + seconds
 
-    def left(self, ends):
+    def left(self, ends: float | None) -> float | None:
         """Seconds until that moment; None without one. Raises TimedOut where it has passed."""
         if ends is None:
             return None
@@ -73,7 +79,7 @@ class Retries:
             raise TimedOut("the time for the whole call was over before the request was sent")
         return left
 
-    def call(self, send, ends=None):
+    def call(self, send: Callable[[float | None], Answer], ends: float | None = None) -> Answer:
         """send(seconds left, or None) -> what it returns, of the first try that returns.
 
         Raises the error of the last try: as soon as it is no use to try again, or there is no time or budget for it.
@@ -98,21 +104,21 @@ class Retries:
                 tries, broken = tries + 1, broken or breaks
             self.sleep(pause)
 
-    def _pause(self, error, tries):
+    def _pause(self, error: DaylightError, tries: int) -> float | None:
         """Seconds until the next try, or None where there shall be none."""
         useful = isinstance(error, (ConnectError, Unavailable)) or type(error) is TransportError
         if not useful and not (isinstance(error, ServerError) and error.status in GATEWAY):
             return None
-        told = error.retry_after or 0.0
-        if told > self.patience:
+        asked = error.retry_after or 0.0
+        if asked > self.patience:
             return None
-        return told + self.random() * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**tries)
+        return asked + self.random() * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**tries)
 
-    def _earn(self):
+    def _earn(self) -> None:
         with self._lock:
             self._tokens = min(float(self.burst), self._tokens + self.share)
 
-    def _spend(self):
+    def _spend(self) -> bool:
         with self._lock:
             if self._tokens < 1:
                 return False

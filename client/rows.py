@@ -7,12 +7,15 @@
 Neither pandas nor numpy is imported: their objects are known by what they can do.
 """
 
+from __future__ import annotations
+
 import json
+from typing import Any
 
 __all__ = ["dump", "table"]
 
 
-def table(rows):
+def table(rows: Any) -> dict[str, Any]:
     """Rows -> {"instances": list of rows} or {"inputs": {column: list}}.
 
     rows: a list (or another iterable, or a 2-D array) of dicts or of lists in the order of the model's
@@ -32,7 +35,7 @@ def table(rows):
     return {"instances": list(rows)}
 
 
-def frame_columns(frame):
+def frame_columns(frame: Any) -> dict[str, list[Any]]:
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -40,7 +43,7 @@ def frame_columns(frame):
     return {str(name): frame[name].to_list() for name in frame.columns}
 
 
-def table_of_dict(rows):
+def table_of_dict(rows: dict[Any, Any]) -> dict[str, Any]:
     values = rows.values()
     if rows and all(isinstance(value, dict) for value in values):
         index = dict.fromkeys(key for column in values for key in column)
@@ -50,11 +53,11 @@ def table_of_dict(rows):
     return {"instances": [rows]}
 
 
-def is_column(value):
+def is_column(value: Any) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict))
 
 
-def dump(value):
+def dump(value: Any) -> bytes:
     """Values -> JSON, as bytes. Raises ValueError for an infinity and TypeError for what JSON cannot hold."""
     try:
         return encode(value)
@@ -66,11 +69,11 @@ def dump(value):
         raise ValueError("the rows hold an infinity, or themselves, neither of which JSON can") from None
 
 
-def encode(value):
+def encode(value: Any) -> bytes:
     return json.dumps(value, default=plain, allow_nan=False, separators=(",", ":")).encode()
 
 
-def filled(value):
+def filled(value: Any) -> Any:
     """The same values with None for every NaN, and str for every key."""
     if isinstance(value, dict):
         return {str(key): filled(one) for key, one in value.items()}
@@ -81,7 +84,7 @@ def filled(value):
     return value if value is None or isinstance(value, (str, int)) else filled(plain(value))
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """What json does not know, as something it does. Raises TypeError."""
     kind = type(value).__name__
     if kind == "NAType" or (kind in ("NaTType", "datetime64", "Decimal") and value != value):

@@ -8,12 +8,15 @@
 Protocol: OpenAI's stream of completions, over server-sent events.
 """
 
+from __future__ import annotations
+
 import json
+from collections.abc import Generator, Iterator
 
 import requests
 
 from .errors import ServerError, excerpt, from_answer
-from .transport import transport_error
+from .transport import Timeout, transport_error
 
 __all__ = ["TextStream"]
 
@@ -26,31 +29,32 @@ class TextStream:
     finish_reason, usage: known after the last piece; None before, and where it was closed early. text: all so far.
     """
 
-    def __init__(self, answer, url, timeout):
+    def __init__(self, answer: requests.Response, url: str, timeout: Timeout) -> None:
         """answer: a requests.Response that is being streamed; it is closed with this object."""
-        self.finish_reason = self.usage = None
+        self.finish_reason: str | None = None
+        self.usage: dict[str, int] | None = None
         self.text = ""
         self._answer, self._url, self._timeout = answer, url, timeout
         self._pieces = self._read()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return self
 
-    def __next__(self):
+    def __next__(self) -> str:
         return next(self._pieces)
 
-    def __enter__(self):
+    def __enter__(self) -> TextStream:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Hang up; harmless after the end."""
         self._answer.close()
         self._pieces.close()
 
-    def _read(self):
+    def _read(self) -> Generator[str, None, None]:
         try:
             for line in self._answer.iter_lines():
                 if not line.startswith(DATA):
@@ -68,7 +72,7 @@ class TextStream:
             self._answer.close()
         raise ServerError(f"the stream of {self._url} ended in its middle", status=self._answer.status_code)
 
-    def _take(self, data):
+    def _take(self, data: bytes) -> str:
         """One event -> its piece of text, often "". Raises what the event says went wrong."""
         try:
             event = json.loads(data)

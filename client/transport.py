@@ -4,14 +4,18 @@ A server closes connections it has kept for a while. urllib3 replaces those it f
 the very moment it is used is told apart here from one that died of its request. What is sent again: retries.py.
 """
 
-from typing import NamedTuple, Optional
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-from .errors import ConnectError, ConnectionDropped, ServerError, TimedOut, TransportError
+from .errors import ConnectError, ConnectionDropped, DaylightError, ServerError, TimedOut, TransportError
 from .version import __version__
 
 __all__ = ["Timeout", "session", "transport_error"]
@@ -22,11 +26,11 @@ POOL = 32  # connections kept; as many as a ThreadPoolExecutor has threads at mo
 class Timeout(NamedTuple):
     """Seconds to wait: for a connection, and for the server to say something. None waits for ever."""
 
-    connect: Optional[float] = 3.05  # a little over 3, when TCP's first packet is sent again
-    read: Optional[float] = 60.0
+    connect: float | None = 3.05  # a little over 3, when TCP's first packet is sent again
+    read: float | None = 60.0
 
 
-def session():
+def session() -> requests.Session:
     """A requests.Session whose connections are kept, shared by threads, and replaced when the server drops them."""
     made = requests.Session()
     made.headers.update({"Accept": "application/json", "User-Agent": f"daylight-client/{__version__}"})
@@ -35,20 +39,26 @@ def session():
     return made
 
 
+if TYPE_CHECKING:
+    Base = HTTPConnection  # of which `Kept` is a mixin
+else:
+    Base = object
+
+
 class Dropped(ConnectionResetError):
     """A connection that had answered before was closed without a byte of the next answer."""
 
 
-class Kept:
+class Kept(Base):
     """A connection that tells whether it was dropped while kept, or died of its first request."""
 
     answered = False
 
-    def connect(self):
+    def connect(self) -> None:
         self.answered = False
         return super().connect()
 
-    def getresponse(self, *args, **kwargs):
+    def getresponse(self, *args: Any, **kwargs: Any) -> Any:
         try:
             response = super().getresponse(*args, **kwargs)
         except ConnectionError as error:
@@ -73,20 +83,20 @@ POOLS = {"http": HTTPPool, "https": HTTPSPool}
 class KeptAdapter(HTTPAdapter):
     """Where one kept connection turns out to be dropped, no other one is tried: they are as old."""
 
-    def init_poolmanager(self, *args, **kwargs):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = POOLS
 
-    def send(self, request, **kwargs):
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         try:
-            return super().send(request, **kwargs)
+            return super().send(request, *args, **kwargs)
         except requests.ConnectionError as error:
             if any(isinstance(cause, Dropped) for cause in causes(error)):
                 self.poolmanager.clear()
             raise
 
 
-def causes(error):
+def causes(error: object) -> Iterator[BaseException]:
     """An exception and what it wraps, the origin last.
 
     Not by __context__, which reaches beyond this request into whatever the caller is handling.
@@ -97,7 +107,7 @@ def causes(error):
         error = next((one for one in wrapped if isinstance(one, BaseException)), None)
 
 
-def transport_error(error, url, timeout):
+def transport_error(error: requests.RequestException, url: str, timeout: Timeout) -> DaylightError:
     """A requests.RequestException as the error of this client that says what to do about it."""
     chain = list(causes(error))
     kinds = tuple(type(cause) for cause in chain)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "QUICK", "check_kind", "load", "slowness"]
 
 KINDS = {
-    "python": ".python_model:PythonModel",
-    "tabular": ".tabular:TabularModel",
-    "text_generation": ".text_generation:TextGenerationModel",
+    "python": f"{__name__}.python_model:PythonModel",
+    "tabular": f"{__name__}.tabular:TabularModel",
+    "text_generation": f"{__name__}.text_generation:TextGenerationModel",
 }
 QUICK = 1000  # microseconds a call: a worker of one thread answers no other request meanwhile
 
@@ -38,7 +38,7 @@ def load(version: StoredVersion, settings: Settings) -> Model:
     """Load one version as its kind says, its signature checked first. Raises StartupError."""
     check_signature(version.manifest, settings.signing_key)
     check_kind(version)
-    return resolve_name(f"{__name__}{KINDS[version.manifest.kind]}").load(version, settings)
+    return resolve_name(KINDS[version.manifest.kind]).load(version, settings)
 
 
 def slowness(version: StoredVersion) -> str | None:

@@ -17,7 +17,9 @@ the same routes, the same violations.
 
 import types
 import typing
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from ..errors import StartupError
 from .runtimes.bundled_code import carried, sources
@@ -37,7 +39,7 @@ KINDS = {
     str: ("text", "object"),
     datetime: ("datetime", "datetime64[us]"),
 }
-CAST = {"integer": int, "number": float, "datetime": datetime.fromisoformat}
+CAST: dict[str, Callable[[Any], Any]] = {"integer": int, "number": float, "datetime": datetime.fromisoformat}
 OUTPUTS = {float: "number", int: "integer", bool: "boolean", str: "string"}
 
 

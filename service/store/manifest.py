@@ -6,10 +6,13 @@
  "spec": {...what the kind needs...}, "example": {...}, "metrics": {...}, "provenance": {...}}
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ..errors import ArtifactMissing, StartupError
 
@@ -26,21 +29,21 @@ class Manifest:
     model: str
     version: str
     kind: str
-    files: dict
-    spec: dict
-    example: dict = field(default_factory=dict)
-    metrics: dict = field(default_factory=dict)
-    provenance: dict = field(default_factory=dict)
+    files: dict[str, dict[str, Any]]
+    spec: dict[str, Any]
+    example: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     format: int = FORMAT
     signature: str = ""  # see service.store.signature
 
-    def write(self, folder):
+    def write(self, folder: Path | str) -> None:
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
         Path(folder, MANIFEST).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder):
+    def read(cls, folder: Path | str) -> Manifest:
         """Read and check `<folder>/manifest.json`. Raises ArtifactMissing or StartupError."""
         path = Path(folder, MANIFEST)
         try:

@@ -9,17 +9,23 @@ whoever runs the service may go back at night. Whoever can write to the store ca
 therefore choose among signed versions, and remove them, but bring in none of their own.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from ..errors import DigestMismatch
+
+if TYPE_CHECKING:
+    from .manifest import Manifest
 
 __all__ = ["check_signature", "sign"]
 
 
-def sign(manifest, key):
+def sign(manifest: Manifest, key: str) -> str:
     """The signature of a Manifest, in hex; `key` is text."""
     said = {name: value for name, value in asdict(manifest).items() if name != "signature"}
     # Through JSON once, since that is how it will be read: tuples are lists there, and keys are text.
@@ -27,7 +33,7 @@ def sign(manifest, key):
     return hmac.new(key.encode(), canonical.encode(), hashlib.sha256).hexdigest()
 
 
-def check_signature(manifest, key):
+def check_signature(manifest: Manifest, key: str) -> None:
     """Raise DigestMismatch unless `manifest` is signed with `key`; an empty key asks for nothing."""
     if not key:
         return

@@ -11,13 +11,17 @@ those that were current before in the next, latest first. A version becomes visi
 one rename and never changes after it.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from ..errors import ArtifactMissing, DigestMismatch, StartupError
 from .atomic_write import atomic_write
@@ -31,16 +35,16 @@ CURRENT = "current"
 REMEMBERED = 100  # versions that a model was at before, for going back
 
 
-def check_name(name, what="model name"):
+def check_name(name: str, what: str = "model name") -> str:
     """Return `name`, or raise ValueError: names become folders, URLs and metric labels."""
     if not NAME.fullmatch(name) or name == CURRENT:
         raise ValueError(f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, not '{CURRENT}'")
     return name
 
 
-def digest(file):
+def digest(file: BinaryIO) -> str:
     """The sha256 of an open binary file, in hex; the file is left at its start."""
-    found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # needs readinto
     file.seek(0)
     return found
 
@@ -52,10 +56,10 @@ class StoredVersion:
     folder: Path
     manifest: Manifest
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.manifest.model} version {self.manifest.version}"
 
-    def open(self, name):
+    def open(self, name: str) -> BinaryIO:
         """Open one payload file for reading; the bytes that were hashed are the bytes you read.
 
         Raises ArtifactMissing or DigestMismatch.
@@ -75,7 +79,7 @@ class StoredVersion:
             )
         return file
 
-    def verify(self):
+    def verify(self) -> None:
         """Check the digest of every file. Raises ArtifactMissing or DigestMismatch."""
         for name in self.manifest.files:
             self.open(name).close()
@@ -87,19 +91,19 @@ class Store:
     only: names of models; the others are as if they were not there, where models are listed or followed.
     """
 
-    def __init__(self, root, key="", only=()):
+    def __init__(self, root: Path | str, key: str = "", only: Sequence[str] = ()) -> None:
         self.root = Path(root)
         self._key = key
         self._only = only
 
-    def models(self):
+    def models(self) -> list[str]:
         """The names of the models that have a current version, sorted; of those in `only`, where it names any."""
         if not self.root.is_dir():
             raise ArtifactMissing(f"the store {self.root} is not a folder")
         found = sorted(path.parent.name for path in self.root.glob(f"*/{CURRENT}"))
         return [name for name in found if name in self._only] if self._only else found
 
-    def check(self):
+    def check(self) -> list[str]:
         """`models`, none of those that were asked for missing. Raises ArtifactMissing, also where there is none."""
         found = self.models()
         if missing := sorted(set(self._only) - set(found)):
@@ -109,16 +113,16 @@ class Store:
             raise ArtifactMissing(f"the store {self.root} holds no model; pack one: python -m service pack FILE")
         return found
 
-    def versions(self, model):
+    def versions(self, model: str) -> list[str]:
         """The versions of one model, in the order they were packed."""
         folders = (self.root / model).glob(f"[!.]*/{MANIFEST}")
         return [path.parent.name for path in sorted(folders, key=lambda path: (path.stat().st_mtime_ns, path))]
 
-    def current(self, model):
+    def current(self, model: str) -> str:
         """The name of a model's current version. Raises ArtifactMissing."""
         return self._history(model)[0]
 
-    def stamps(self):
+    def stamps(self) -> dict[str, list[int]]:
         """{model: what changes whenever its current version is named anew}; a look at each file, no reading.
 
         Raises OSError or ArtifactMissing where the store cannot be looked at, or is gone as a whole.
@@ -132,7 +136,7 @@ class Store:
             raise ArtifactMissing(f"the store {self.root} holds no model any more")
         return found
 
-    def _history(self, model):
+    def _history(self, model: str) -> list[str]:
         """The current version, then those that were current before, latest first."""
         try:
             found = (self.root / model / CURRENT).read_text(encoding="utf-8").split()
@@ -142,7 +146,7 @@ class Store:
             raise StartupError(f"{self.root / model / CURRENT} is empty; name a version: promote {model} VERSION")
         return found
 
-    def open(self, model, version=None):
+    def open(self, model: str, version: str | None = None) -> StoredVersion:
         """Find a version (default: the current one), its manifest read, its digests not yet checked."""
         version = version or self.current(model)
         folder = self.root / check_name(model) / check_name(version, "version")
@@ -151,13 +155,13 @@ class Store:
             raise StartupError(f"{folder} holds the manifest of {manifest.model} version {manifest.version}")
         return StoredVersion(folder, manifest)
 
-    def next_version(self, model):
+    def next_version(self, model: str) -> str:
         """The first whole number above every numbered version there is, as a string."""
         numbers = [int(path.name) for path in (self.root / model).glob("*") if path.name.isdecimal()]
         return str(max(numbers, default=0) + 1)
 
     @contextmanager
-    def adding(self, model, version=None):
+    def adding(self, model: str, version: str | None = None) -> Iterator[Draft]:
         """Give a fresh folder to fill, then publish it as a version and make it current.
 
             with store.adding("tumour") as draft:
@@ -175,9 +179,12 @@ class Store:
         draft = Draft(Path(tempfile.mkdtemp(prefix=".draft-", dir=home)), model, version)
         try:
             yield draft
+            manifest = draft.manifest
+            if manifest is None:
+                raise ValueError(f"{model} version {version} was given no manifest")
             if self._key:
-                draft.manifest = replace(draft.manifest, signature=sign(draft.manifest, self._key))
-            draft.manifest.write(draft.folder)
+                manifest = replace(manifest, signature=sign(manifest, self._key))
+            manifest.write(draft.folder)
             draft.folder.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
             draft.folder.rename(home / version)
         except BaseException:
@@ -185,7 +192,7 @@ class Store:
             raise
         self.promote(model, version)
 
-    def promote(self, model, version):
+    def promote(self, model: str, version: str) -> None:
         """Make a version current, atomically. Raises ArtifactMissing if it is not there."""
         self.open(model, version)
         try:
@@ -195,7 +202,7 @@ class Store:
         if history[:1] != [version]:
             self._write_history(model, [version, *history])
 
-    def rollback(self, model):
+    def rollback(self, model: str) -> str:
         """Make the version current that was so before this one, and return it; once more goes further back.
 
         Raises ArtifactMissing where there is none any more.
@@ -210,7 +217,7 @@ class Store:
         self._write_history(model, left)
         return left[0]
 
-    def remove(self, model, version):
+    def remove(self, model: str, version: str) -> None:
         """Delete a version for good. Raises ValueError for the current one, ArtifactMissing if it is not there."""
         folder = self.root / check_name(model) / check_name(version, "version")
         if version == self.current(model):
@@ -223,7 +230,7 @@ class Store:
         finally:
             shutil.rmtree(gone, ignore_errors=True)
 
-    def _write_history(self, model, versions):
+    def _write_history(self, model: str, versions: list[str]) -> None:
         """Make versions[0] current; the others are what `rollback` goes back to, latest first."""
         lines = "".join(f"{version}\n" for version in versions[: 1 + REMEMBERED])
         atomic_write(self.root / model / CURRENT, lines, mode=0o644)
@@ -238,7 +245,7 @@ class Draft:
     version: str
     manifest: Manifest | None = None
 
-    def digests(self):
+    def digests(self) -> dict[str, dict[str, Any]]:
         """The `files` of the manifest: every file of the folder with its sha256 and size."""
         found = {}
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):

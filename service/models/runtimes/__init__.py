@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["RUNTIMES", "Runtime", "load"]
 
 RUNTIMES = {
-    "onnx": ".onnx:OnnxRuntime",
-    "sklearn": ".sklearn:SklearnRuntime",
+    "onnx": f"{__name__}.onnx:OnnxRuntime",
+    "sklearn": f"{__name__}.sklearn:SklearnRuntime",
 }
 
 
@@ -51,4 +51,4 @@ def load(version: StoredVersion, settings: Settings) -> Runtime:
     name = version.manifest.spec.get("runtime", {}).get("name", "sklearn")
     if name not in RUNTIMES:
         raise StartupError(f"{version} wants the runtime {name!r}; this service knows {', '.join(RUNTIMES)}")
-    return resolve_name(f"{__name__}{RUNTIMES[name]}").load(version, settings)
+    return resolve_name(RUNTIMES[name]).load(version, settings)

@@ -117,7 +117,7 @@ class Column:
 
     @cached_property
     def _codes(self):
-        return {category: place for place, category in enumerate(self.categories)}
+        return {category: place for place, category in enumerate(self.categories or ())}
 
     def strangers(self, values):
         """The distinct cells outside the known categories that the encoder lets pass."""

@@ -21,7 +21,7 @@ LISTED = 8  # categories named in one sentence
 class Kind:
     """What the kinds share: `types` a cell may have, and how every cell is looked at where none is special."""
 
-    types = frozenset()
+    types: frozenset[type] = frozenset()
     told = ""
 
     def types_of(self, column):
@@ -177,7 +177,7 @@ def moment(column, text):
     if "[us" not in column.dtype or BEYOND_MICROSECONDS.search(text):
         import pandas as pd  # only pandas has other units than the microsecond
 
-        unit = UNIT.search(column.dtype)[1]
+        (unit,) = UNIT.findall(column.dtype)
         found = pd.Timestamp(text).as_unit(unit, round_ok=False)
     return found.astimezone(UTC) if zoned(column) else found
 

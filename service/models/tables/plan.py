@@ -16,7 +16,7 @@ alone decides what is wrong.
 import math
 from itertools import chain
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class ColumnPlan:
         self.names = tuple(column.name for column in self.columns)
         self._labels = [column.name if column.label is None else column.label for column in self.columns]
         self._places = {name: place for place, name in enumerate(self.names)}
-        self._pick = itemgetter(*self.names) if len(self.names) > 1 else None
+        self._pick: Any = itemgetter(*self.names) if len(self.names) > 1 else None
         self._dtype = common_dtype(self.columns)
         self._short = container in ("array", "numbers") and self._dtype in SHORT and self._pick is not None
         self._not_nullable = np.array([not column.nullable for column in self.columns])

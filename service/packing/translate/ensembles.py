@@ -2,6 +2,7 @@
 
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,8 @@ def bagged_labels(g, estimator, X):
 
 
 def adaptive(g, estimator, X):
-    count, total = len(estimator.classes_), 0.0
+    count = len(estimator.classes_)
+    total: Any = 0.0  # a Tensor from the first estimator on
     places = np.arange(count)
     for one, weight in zip(estimator.estimators_, estimator.estimator_weights_, strict=False):
         chosen = column(translated(g, one, X)["predict"]).equals(places)

@@ -6,6 +6,7 @@ and its answers become a lookup table.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,8 @@ class Untranslatable(ValueError):
 class Table:
     """`tensor` [rows, columns] float64, one Column a column; `container` is what the estimator was fitted on."""
 
-    tensor: object
-    columns: tuple
+    tensor: Any
+    columns: tuple[Any, ...]
     container: str
 
     def take(self, places):

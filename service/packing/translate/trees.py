@@ -5,6 +5,7 @@ rows are rounded to float32 once, then everything is float64.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,8 @@ def rounded(g, X):
 
 def leaf_values(g, X, trees):
     """[rows, values of a leaf], summed over the trees: for leaves of more than one number."""
-    ensemble, table = Ensemble(), []
+    ensemble = Ensemble()
+    table: list[Any] = []
     for place, tree in enumerate(trees):
         # The sum of a target of its own is the number of the leaf that the row fell into.
         leaves = tree.children_left < 0

@@ -4,6 +4,8 @@ Examples and schemas come from the dialects' `error_body`, which shapes the real
 described without a line here.
 """
 
+from typing import Any
+
 from ... import errors
 from ...errors import RequestError, ServiceError, error_body
 from .. import error_dialect
@@ -29,7 +31,7 @@ SENTENCES = {
     "internal_error": "something went wrong here; the log has it under the request id",
     "prediction_failed": "the model failed on these rows; they satisfy its schema",
 }
-DETAILS = {
+DETAILS: dict[str, list[dict[str, Any]]] = {
     "invalid_instances": [{"row": 3, "column": "age", "expected": "number or null", "got": '"abc"'}],
     "invalid_parameters": [{"parameter": "top_p", "expected": "a number above 0, at most 1", "got": "2"}],
 }

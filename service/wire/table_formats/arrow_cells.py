@@ -6,6 +6,9 @@ Moments become ISO 8601 text (with an offset where the type has a zone), decimal
 a JSON value a cell can have (lists, structs, durations) are violations.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,7 +46,7 @@ def cells_of_table(table, columns, max_bytes):
     Texts may repeat one entry of a dictionary in every row: together at most `max_bytes`.
     """
     known, left = {column.name for column in columns}, max_bytes
-    found = {}
+    found: dict[str, Sequence[Any]] = {}
     for name in table.column_names:
         if name not in known:
             found[name] = ()

@@ -45,16 +45,21 @@ def messages(body):
             raise ValueError("a message breaks off")
         kind = message.number("<B", 1)
         if kind in (DICTIONARY, BATCH):
-            batch = message.below(2)
-            if kind == DICTIONARY:
-                batch = batch and batch.below(1)
-            if batch is None:
-                raise ValueError("a batch without content")
-            yield batch.number("<q", 0), unpacked(batch, body[place : place + content]), kind == DICTIONARY
+            yield size(message, kind, body[place : place + content])
         elif kind != SCHEMA:
             raise ValueError("a message that is neither a schema nor a batch")
         place += content
     raise ValueError(f"more than {MOST_MESSAGES} messages")
+
+
+def size(message, kind, content):
+    """(rows, bytes, is_dictionary) of one batch. Raises ValueError where it is empty."""
+    batch = message.below(2)
+    if kind == DICTIONARY:
+        batch = batch and batch.below(1)
+    if batch is None:
+        raise ValueError("a batch without content")
+    return batch.number("<q", 0), unpacked(batch, content), kind == DICTIONARY
 
 
 def unpacked(batch, content):

@@ -9,6 +9,7 @@ Cells are all text; the column's kind says what they mean. A field may have 131,
 import csv
 import io
 import json
+from typing import Any
 
 from ...errors import RequestError
 from .csv_cells import cells_of
@@ -24,7 +25,9 @@ def decode(body, columns, max_rows, max_bytes):
     except UnicodeDecodeError as error:
         raise RequestError(f"the body is not CSV in UTF-8: byte {error.start} is no text") from None
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header, rows, faults = next_line(lines), [], []
+    header = next_line(lines)
+    rows: list[list[str]] = []
+    faults: list[dict[str, Any]] = []
     if header is None:
         raise RequestError("the body is empty; send CSV with a header line")
     check_names(header)

@@ -9,6 +9,8 @@ https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.m
 https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
 """
 
+from typing import Any
+
 __all__ = ["sizes"]
 
 MAGIC = b"PAR1"
@@ -72,7 +74,8 @@ def unpacked(body, chunks, limit):
 
 def struct(body, place, depth):
     """A Thrift struct at `place` -> ({field: number, or dict of a struct below}, the place behind it)."""
-    fields, number = {}, 0
+    fields: dict[int, Any] = {}
+    number = 0
     while True:
         byte = at(body, place)
         place += 1

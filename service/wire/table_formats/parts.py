@@ -5,6 +5,7 @@ flat({"predict": ["no"], "predict_proba": [{"yes": 0.2, "no": 0.8}]})
 """
 
 from collections import Counter
+from typing import Any
 
 from ...errors import InvalidInstances, PayloadTooLarge
 
@@ -55,7 +56,7 @@ def flat(outputs):
 
     A row that lacks a part that others have (the labels that `top_k` left out) has None there.
     """
-    columns = {}
+    columns: dict[str, list[Any]] = {}
     for name, values in outputs.items():
         columns |= parts(name, values)
     return columns
