@@ -28,12 +28,12 @@ artifacts: $(DEMO) ## Build the demo models, tumour and smollm2, into artifacts/
 test: install test-tools artifacts system-tools .venv-clients/tritonclient/.installed ## Install all that the tests need, then run them.
 	$(BIN)/python -m pytest
 
-# The folders whose tests stay in one process: no gunicorn, no nginx, no browser.
+# The tests that stay in one process and compile no text model: no gunicorn, no nginx, no browser.
 UNIT := tests/batch tests/generation tests/models/tables tests/observability tests/scheduling tests/server/lifecycle tests/store tests/web \
 	tests/test_capabilities.py tests/test_errors.py tests/test_house.py tests/test_settings.py
 
 test-unit: install test-tools ## Run the tests that need no server of their own, in under a minute, on all cores.
-	$(BIN)/python -m pytest -n auto $(UNIT)
+	$(BIN)/python -m pytest -n auto $(UNIT) --ignore tests/generation/test_onnx_runner.py
 
 test-text: install test-tools artifacts ## Compare the demo text model with transformers: 50 prompts, minutes of work.
 	$(BIN)/python -m pytest -m heavy tests/models/test_smollm2.py tests/wire/test_openai_client.py
