@@ -21,6 +21,7 @@ from ..observability.metrics import merge_ended
 from ..settings import Settings
 from ..store.versions import Store, StoredVersion
 from ..web.access.exposure import check_exposure
+from ..web.services import EXTENSION
 from .lifecycle.worker_registry import WorkerRegistry
 from .rolling_reload import new_workers_first, worker_gone
 from .worker_class import KEEP_ALIVE
@@ -29,7 +30,6 @@ __all__ = ["Hooks"]
 
 # Exit codes of a worker that end the whole server. gunicorn's own are 3 and 4, and any model may end its process so.
 CANNOT_BOOT, CANNOT_IMPORT = 190, 191
-EXTENSION = "daylight"  # the Services in `app.extensions` (see web.services)
 
 
 class Hooks:
