@@ -21,12 +21,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..models.runtimes.sklearn import SklearnRuntime
-from ..models.tables.output import Output, dense
+from ..models.tables.output import Output
 from ..models.tables.plan import ColumnPlan, common_dtype
-from .contract import Contract, Row
-from .equivalence import Evidence, Unequal, compare
+from .contract import Contract
+from .equivalence import Evidence, Unequal, compare, parts
 from .proof import finite
 from .proof_rows import proof_rows
+from .schema import Row
 from .translate import Table, Untranslatable, translate
 from .translate.onnx_graph import Graph
 
@@ -159,12 +160,12 @@ def graph_outputs(
     targets: dict[str, int | None] = {}
     for method, output in outputs.items():
         several = isinstance(answers[method], list)
-        parts = listed(answers[method])
+        answer_parts = answers[method] if several else [answers[method]]
         if not (raw_predict and method == "predict"):
-            parts = [shaped(part, output) for part in parts]
-        names = [f"{method}.{place}" for place in range(len(parts))] if several else [method]
-        tensors |= dict(zip(names, parts, strict=True))
-        targets[method] = len(parts) if several else None
+            answer_parts = [shaped(target, output) for target in answer_parts]
+        names = [f"{method}.{place}" for place in range(len(answer_parts))] if several else [method]
+        tensors |= dict(zip(names, answer_parts, strict=True))
+        targets[method] = len(answer_parts) if several else None
     return tensors, targets
 
 
@@ -196,8 +197,8 @@ def prove_equal(
 
     def comparable(rows: list[Row]) -> np.ndarray:
         answers = reference.run(rows, methods)
-        parts = [dense(part).reshape(len(rows), -1) for method in methods for part in listed(answers[method])]
-        return np.concatenate([as_floats(part) for part in parts], axis=1)
+        arrays = [part.reshape(len(rows), -1) for method in methods for part in parts(answers[method])]
+        return np.concatenate([as_floats(array) for array in arrays], axis=1)
 
     rows = answerable(
         proof_rows(contract.columns, contract.rows, comparable), lambda some: reference.run(some, methods)
@@ -238,10 +239,6 @@ def replay_of(contract: Contract, rows: list[Row], expected: dict[str, Any], evi
         for method, output in contract.outputs.items()
     }
     return {"instances": [rows[place] for place in places], "outputs": outputs}
-
-
-def listed(answer: Any) -> list[Any]:
-    return answer if isinstance(answer, list) else [answer]
 
 
 def as_floats(array: np.ndarray) -> np.ndarray:

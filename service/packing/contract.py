@@ -31,14 +31,12 @@ from . import introspection
 from .output_schema import describe_outputs
 from .proof import finite, prove
 from .sample_table import assumed_names, read_sample
-from .schema import ask, assumed_columns, json_rows, learn_columns
+from .schema import Row, ask, assumed_columns, json_rows, learn_columns
 
-__all__ = ["Contract", "Row", "learn_contract", "made_row"]
+__all__ = ["Contract", "learn_contract", "made_row"]
 
 PROOF_ROWS = 1000
 MADE_UP = {"number": 0.0, "integer": 0, "boolean": False, "text": "text", "datetime": "2000-01-01T00:00:00"}
-
-Row = dict[str, Any]  # {column: JSON value}
 
 
 @dataclass(frozen=True)

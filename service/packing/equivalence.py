@@ -17,7 +17,7 @@ import numpy as np
 from ..models.tables.column import shown
 from ..models.tables.output import dense
 
-__all__ = ["Evidence", "Unequal", "compare"]
+__all__ = ["Evidence", "Unequal", "compare", "parts"]
 
 TINY = 1e-300
 

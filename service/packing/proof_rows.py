@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..models.tables.column import Column
-from .schema import unseen
+from .schema import Row, unseen
 
 __all__ = ["proof_rows"]
 
@@ -27,7 +27,6 @@ FAR = (-20.0, -3.0, 4.0, 20.0)  # in ranges of the column, from its smallest val
 PAIRS = 48
 HALVINGS = 80  # more than the bits of a float64: then the two rows are neighbors
 
-Row = dict[str, Any]  # {column: JSON value}
 Answer = Callable[[list[Row]], np.ndarray]  # rows -> [rows, ...]
 
 

@@ -22,7 +22,7 @@ import pandas as pd
 from ..models.tables.column import Column
 from .introspection import plain
 
-__all__ = ["QUESTIONS", "ask", "assumed_columns", "json_rows", "learn_columns", "unseen"]
+__all__ = ["QUESTIONS", "Row", "ask", "assumed_columns", "json_rows", "learn_columns", "unseen"]
 
 Row = dict[str, Any]  # {column: JSON value}
 Predicts = Callable[[list[Column], Row], bool]  # whether the model takes a row, with these columns
