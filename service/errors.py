@@ -175,6 +175,12 @@ class InvalidParameters(RequestError):
     status = 422
     code = "invalid_parameters"
 
+    @classmethod
+    def naming(cls, violations: list[dict[str, str]]) -> InvalidParameters:
+        """The error whose message is a sentence for each of the first three violations, and whose details are all."""
+        sentences = ["{parameter}: expected {expected}, got {got}".format(**each) for each in violations[:3]]
+        return cls("; ".join(sentences), details=violations, total=len(violations))
+
 
 class Unauthorized(ServiceError):
     """No API key, or one that is not known here."""

@@ -71,8 +71,7 @@ class SamplingParams:
             else:
                 violations.append(violation(name, parameter.expected, shown(value)))
         if violations:
-            message = "; ".join("{parameter}: expected {expected}, got {got}".format(**each) for each in violations[:3])
-            raise InvalidParameters(message, details=violations, total=len(violations))
+            raise InvalidParameters.naming(violations)
         return cls(**accepted)
 
 

@@ -89,7 +89,4 @@ class PromptEncoder:
 
 def refuse(parameter: str, expected: str, got: str) -> NoReturn:
     """Raise InvalidParameters for one parameter."""
-    raise InvalidParameters(
-        f"{parameter}: expected {expected}, got {got}",
-        details=[{"parameter": parameter, "expected": expected, "got": got}],
-    )
+    raise InvalidParameters.naming([{"parameter": parameter, "expected": expected, "got": got}])

@@ -164,10 +164,7 @@ class TabularModel(TurnModel):
                 {"parameter": "top_k", "expected": "an output keyed by label beside it", "got": shown(outputs)}
             )
         if faults:
-            first = faults[0]
-            raise InvalidParameters(
-                f"{first['parameter']}: expected {first['expected']}, got {first['got']}", details=faults
-            )
+            raise InvalidParameters.naming(faults)
         return names
 
     def _blame(self, instances, names, error):

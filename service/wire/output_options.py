@@ -46,8 +46,7 @@ def from_values(values: dict[str, Any]) -> tuple[list[str] | None, int | None]:
         if name not in RULES or not RULES[name][0](value)
     ]
     if faults:
-        sentences = [f"{fault['parameter']}: expected {fault['expected']}, got {fault['got']}" for fault in faults[:3]]
-        raise InvalidParameters("; ".join(sentences), details=faults)
+        raise InvalidParameters.naming(faults)
     return values.get("outputs"), values.get("top_k")
 
 

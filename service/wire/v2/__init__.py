@@ -53,9 +53,8 @@ def decode_text(request: Request, _model: Any) -> Decoded:
     unknown = [output.name for output in call.outputs if output.name not in TEXT_OUTPUTS]
     if unknown:
         expected = f"any of {', '.join(TEXT_OUTPUTS)}"
-        raise InvalidParameters(
-            f"outputs: expected {expected}, got {unknown[0]!r:.80}",
-            details=[{"parameter": "outputs", "expected": expected, "got": f"{name!r:.80}"} for name in unknown],
+        raise InvalidParameters.naming(
+            [{"parameter": "outputs", "expected": expected, "got": f"{name!r:.80}"} for name in unknown]
         )
     return Decoded(TextCall(texts, call.parameters), note=call, timeout=call.timeout)
 
