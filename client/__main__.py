@@ -15,13 +15,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from .client import Client
-from .csv_file import read
 from .errors import DaylightError, InvalidRequest
 from .retries import Retries
 from .streams import TextStream
@@ -78,9 +76,9 @@ def parser() -> argparse.ArgumentParser:
     chosen.add_argument("--model", help="the model's name (default: the server's default)")
     chosen.add_argument("--model-version", metavar="V", help="one of its versions (default: the current one)")
 
-    found = argparse.ArgumentParser(prog="daylight-client", description="Ask a Daylight server.")
-    found.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = found.add_subparsers(required=True, metavar="COMMAND")
+    commands_parser = argparse.ArgumentParser(prog="daylight-client", description="Ask a Daylight server.")
+    commands_parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = commands_parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("predict", parents=[common, chosen], help="predict the rows of a .csv or .json file")
     command.add_argument("rows", help="a .csv with a header line, a .json with rows, or - for either on standard input")
@@ -107,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("models", parents=[common], help="list the models; * marks the default of its kind")
     command.set_defaults(command=models)
-    return found
+    return commands_parser
 
 
 SAMPLING = {"max_tokens": int, "temperature": float, "top_k": int, "top_p": float, "seed": int}
@@ -117,8 +115,9 @@ def predict(client: Client, options: argparse.Namespace) -> None:
     """One prediction a line; where outputs were asked for, one object a line."""
     model = options.model or client.default("tabular")
     outputs = options.outputs.split(",") if options.outputs else None
-    rows = rows_of(options.rows, lambda: columns_of(client, model, options.model_version))
-    answer = client.predict(rows, model, version=options.model_version, outputs=outputs, top_k=options.top_k)
+    answer = client.predict(
+        rows_of(options.rows), model, version=options.model_version, outputs=outputs, top_k=options.top_k
+    )
     for warning in answer.warnings:
         print(f"daylight-client: {warning}", file=sys.stderr)
     lines = [dict(zip(answer.outputs, row)) for row in zip(*answer.outputs.values())] if outputs else answer
@@ -171,27 +170,17 @@ def models(client: Client, options: argparse.Namespace) -> None:
         print(f"{entry['id'] + mark:24} {entry['kind']:16} version {entry.get('version')}")
 
 
-def rows_of(name: str, columns: Callable[[], list[dict[str, Any]]]) -> Any:
-    """The table in a file, as Client.predict takes it. `columns()` are the model's, asked for only by CSV."""
-    text = text_of(name)
-    if name.endswith(".json") or (name == "-" and text.lstrip()[:1] in ("[", "{")):
-        rows = json_of(name, text)
+def rows_of(name: str) -> Any:
+    """The table in a file, as Client.predict takes it: JSON is read here, CSV by the server."""
+    content = content_of(name)
+    if name.endswith(".json") or (name == "-" and content.lstrip()[:1] in (b"[", b"{")):
+        rows = json_of(name, decoded(name, content))
         if not isinstance(rows, (dict, list)):
             raise ValueError(f"{name} holds neither a list of rows nor an object")
         if isinstance(rows, dict) and len(rows) == 1 and next(iter(rows)) in ("data", "instances", "inputs"):
             return next(iter(rows.values()))
         return rows
-    try:
-        return read(text, columns())
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def columns_of(client: Client, model: str, version: str | None) -> list[dict[str, Any]]:
-    described = client.describe(model, version)
-    if "columns" not in described:
-        raise ValueError(f"{model} is of kind {described.get('kind')}; it takes no tables")
-    return described["columns"]
+    return content
 
 
 def prompt_of(name: str) -> str:
@@ -205,9 +194,16 @@ def prompt_of(name: str) -> str:
     return value
 
 
+def content_of(name: str) -> bytes:
+    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+
+
 def text_of(name: str) -> str:
-    """A file's text, without the mark that some programs put before UTF-8."""
-    content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    return decoded(name, content_of(name))
+
+
+def decoded(name: str, content: bytes) -> str:
+    """A file's text, without the byte order mark that some programs put before UTF-8."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

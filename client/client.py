@@ -9,26 +9,22 @@ All goes through one route, KServe's and TensorFlow Serving's `/v1/models/<model
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from time import monotonic, sleep
-from typing import Any, Literal, TypeVar, overload
-from urllib.parse import quote
+from typing import Any, Literal, overload
+from urllib.parse import urlencode
 
 from .answers import Completion, Predictions
-from .base_client import BaseClient
-from .errors import ModelNotFound, ServerError, TimedOut, TransportError, Unavailable
-from .retries import Retries
-from .rows import dump, table
+from .base_client import NEVER, BaseClient, Body, entries, model_path, record
+from .errors import ServerError, TimedOut, TransportError, Unavailable
+from .rows import table
 from .streams import TextStream
-from .transport import Timeout
 
 __all__ = ["Client"]
 
-Answer = TypeVar("Answer")
 Messages = list[dict[str, Any]]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether the server is ready
-NEVER = Retries(0)  # for questions how the server is: that it cannot answer is the answer
 
 
 class Client(BaseClient):
@@ -58,14 +54,19 @@ class Client(BaseClient):
     ) -> Predictions:
         """Rows -> Predictions, a list with one prediction a row.
 
-        rows: a list of dicts or of lists, one dict for one row, a dict of columns, or a DataFrame
-        (NaN, NaT and NA are missing values). model: a name; None is the server's default for tables.
-        outputs: names such as ["predict", "predict_proba"]; the list holds the first, `.outputs`
+        rows: a list of dicts or of lists, one dict for one row, a dict of columns, a DataFrame
+        (NaN, NaT and NA are missing values), or the bytes of a CSV file with a header line, which the
+        server reads by the kinds of the model's columns. model: a name; None is the server's default for
+        tables. outputs: names such as ["predict", "predict_proba"]; the list holds the first, `.outputs`
         all. top_k: only the k most probable labels of a row. Raises InvalidRequest whose `details`
         name row and column of everything that is wrong; ValueError or TypeError for what JSON cannot hold.
         """
-        chosen = {"outputs": [outputs] if isinstance(outputs, str) else outputs, "top_k": top_k}
-        body = {**table(rows), **given(chosen)}
+        names = [outputs] if isinstance(outputs, str) else outputs
+        if isinstance(rows, bytes):
+            joined = None if names is None else ",".join(names)
+            body = Body(rows, "text/csv", urlencode(given({"outputs": joined, "top_k": top_k})))
+        else:
+            body = Body.json({**table(rows), **given({"outputs": names, "top_k": top_k})})
         return self._predict("tabular", model, version, body, Predictions.from_answer, timeout)
 
     def generate(
@@ -101,7 +102,7 @@ class Client(BaseClient):
                 "stop": stop,
             }
         )
-        body = {"instances": [text], "parameters": parameters}
+        body = Body.json({"instances": [text], "parameters": parameters})
         return self._predict("text_generation", model, version, body, Completion.from_answer, timeout)
 
     def stream(
@@ -137,12 +138,12 @@ class Client(BaseClient):
 
         model, parameters: as in `stream`. The model's own chat template makes a prompt of them.
         """
-        body = {"messages": messages, **given(parameters)}
+        call = {"messages": messages, **given(parameters)}
         if stream:
-            return self._stream("/v1/chat/completions", model, body, timeout)
-        ends = self.retries.until(timeout)
-        content = dump({"model": model or self._default("text_generation", ends), **body})
-        return self._ask("POST", "/v1/chat/completions", Completion.from_chat, content, ends)
+            return self._stream("/v1/chat/completions", model, call, timeout)
+        deadline = self.retries.until(timeout)
+        body = Body.json({"model": model or self._default("text_generation", deadline), **call})
+        return self._ask("POST", "/v1/chat/completions", Completion.from_chat, body, deadline)
 
     def models(self) -> list[dict[str, Any]]:
         """The models that are served: a list of dicts with "id", "kind", "version", "ready", "default" and more."""
@@ -150,7 +151,7 @@ class Client(BaseClient):
 
     def describe(self, model: str, version: str | None = None) -> dict[str, Any]:
         """What the server tells of one model, as a dict: kind, versions, columns and outputs, an example, metrics."""
-        return self._ask("GET", address(model, version), record)
+        return self._ask("GET", model_path(model, version), record)
 
     def default(self, kind: str) -> str:
         """The name of the server's default model for "tabular" or "text_generation"; asked for once, then kept.
@@ -173,9 +174,10 @@ class Client(BaseClient):
         pause = FIRST_PAUSE
         while True:
             left = max(deadline - monotonic(), FIRST_PAUSE)
-            limits = Timeout(*(left if limit is None else min(limit, left) for limit in self.timeout))
             try:
-                return self._ask("GET", "/health/ready", lambda _: None, retries=NEVER, limits=limits)
+                return self._ask(
+                    "GET", "/health/ready", lambda _: None, retries=NEVER, timeout=self.timeout.within(left)
+                )
             except (TransportError, Unavailable, ServerError) as error:
                 last = error
             if monotonic() + pause > deadline:
@@ -183,76 +185,6 @@ class Client(BaseClient):
             sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _default(self, kind: str, ends: float | None = None) -> str:
-        if kind not in self._defaults:
-            served = self._ask("GET", "/v1/models", entries, ends=ends)
-            if not served:  # a server whose models are still loading lists none, and says why here
-                self._ask("GET", "/health/ready", record, ends=ends)
-            candidates = [entry for entry in served if entry["kind"] == kind]
-            names = [entry["id"] for entry in candidates if entry.get("default")]
-            if len(names) != 1:
-                raise ModelNotFound(f"{self.url} has no default {kind} model; {choice(candidates)}")
-            self._defaults[kind] = names[0]
-        return self._defaults[kind]
-
-    def _healthy(self, path: str) -> bool:
-        try:
-            self._ask("GET", path, record, retries=NEVER)
-        except (TransportError, Unavailable, ServerError):
-            return False
-        return True
-
-    def _predict(
-        self,
-        kind: str,
-        model: str | None,
-        version: str | None,
-        body: dict[str, Any],
-        read: Callable[[Any], Answer],
-        timeout: float | None,
-    ) -> Answer:
-        content, ends = dump(body), self.retries.until(timeout)
-        if model is not None:
-            return self._ask("POST", f"{address(model, version)}:predict", read, content, ends)
-        known = self._defaults.get(kind)
-        try:
-            return self._ask("POST", f"{address(self._default(kind, ends), version)}:predict", read, content, ends)
-        except ModelNotFound:
-            if known is None:
-                raise
-        self._defaults.pop(kind, None)  # learnt a while ago; the server may serve another one by now
-        return self._ask("POST", f"{address(self._default(kind, ends), version)}:predict", read, content, ends)
-
-    def _stream(self, path: str, model: str | None, body: dict[str, Any], timeout: float | None) -> TextStream:
-        ends = self.retries.until(timeout)
-        options = {"model": model or self._default("text_generation", ends), "stream": True}
-        content = dump({**body, **options, "stream_options": {"include_usage": True}})
-        answer = self._request("POST", path, content, ends, stream=True)
-        return TextStream(answer, self.url, self.timeout)
-
-
-def record(answer: Any) -> dict[str, Any]:
-    if not isinstance(answer, dict):
-        raise TypeError("the answer is an object")
-    return answer
-
-
-def entries(answer: Any) -> list[dict[str, Any]]:
-    """The entries of GET /v1/models, each of which has an id and a kind."""
-    return [entry for entry in answer["data"] if entry["id"] and entry["kind"]]
-
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def address(model: str, version: str | None = None) -> str:
-    """The path of a model, or of one version of it."""
-    path = f"/v1/models/{quote(model, safe='')}"
-    return path if version is None else f"{path}/versions/{quote(str(version), safe='')}"
-
-
-def choice(candidates: list[dict[str, Any]]) -> str:
-    if not candidates:
-        return "none is served there"
-    return f"name one with model=: {', '.join(entry['id'] for entry in candidates)}"

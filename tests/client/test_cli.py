@@ -1,4 +1,4 @@
-"""The client's command line, and how it reads CSV, against the tiny server."""
+"""The client's command line, against the tiny server."""
 
 import json
 import subprocess
@@ -7,19 +7,10 @@ import sys
 import pytest
 
 from benchmarks.support.serving import ROOT
-from client import Client, csv_file
+from client import Client
 from client.__main__ import main
 from tests.support.client_server import Answer, answering, ok
 
-COLUMNS = [
-    {"name": "age", "kind": "number", "nullable": True},
-    {"name": "count", "kind": "integer", "nullable": False},
-    {"name": "member", "kind": "boolean", "nullable": True},
-    {"name": "city", "kind": "category", "nullable": True, "categories": ["Rome", "Oslo", None]},
-    {"name": "grade", "kind": "category", "nullable": False, "categories": [1, 2]},
-    {"name": "note", "kind": "text", "nullable": False},
-    {"name": "day", "kind": "datetime", "nullable": True},
-]
 ENTRIES = [
     {"id": "m", "kind": "tabular", "version": "1", "default": True},
     {"id": "t", "kind": "text_generation", "version": "2", "default": False},
@@ -28,7 +19,10 @@ USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 
 
 def predict(request):
-    """Says of each row what it got; `predict_proba` as well, where outputs are asked for."""
+    """Says of each row of JSON what it got; `predict_proba` as well, where outputs are asked for."""
+    if request.headers["Content-Type"] == "text/csv":
+        answer = {"predictions": ["yes", "no"], "model_name": "m", "model_version": "1"}
+        return ok(answer | ({"outputs": {"predict": ["yes", "no"]}} if "outputs=" in request.path else {}))
     call = json.loads(request.body)
     rows = call.get("instances") or [
         dict(zip(call["inputs"], row, strict=True)) for row in zip(*call["inputs"].values(), strict=True)
@@ -50,9 +44,8 @@ def complete(request):
 def server():
     routes = {
         "GET /v1/models": ok({"data": ENTRIES}),
-        "GET /v1/models/m": ok({"name": "m", "kind": "tabular", "columns": COLUMNS}),
-        "GET /v1/models/t": ok({"name": "t", "kind": "text_generation"}),
         "POST /v1/models/m:predict": predict,
+        "POST /v1/models/m/versions/2:predict?outputs=predict%2Cpredict_proba&top_k=1": predict,
         "POST /v1/models/t:predict": complete,
     }
     with answering(routes) as server:
@@ -76,51 +69,16 @@ def file(folder, name, content):
     return path
 
 
-def test_a_csv_is_typed_by_the_model_s_own_columns(run, tmp_path):
-    table = (
-        "\ufeffage,count,member,city,grade,note,day,index\r\n31,4,true,Rome,2,007,2026-01-02,0\r\n\r\n,x,NA,,1,,,1\r\n"
-    )
-    code, out, err = run("predict", file(tmp_path, "rows.csv", table))
-    assert (code, err) == (0, "")
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {
-            "age": 31.0,
-            "count": 4,
-            "member": True,
-            "city": "Rome",
-            "grade": 2.0,
-            "note": "007",
-            "day": "2026-01-02",
-            "index": "0",
-        },
-        {"age": None, "count": "x", "member": None, "city": None, "grade": 1.0, "note": "", "day": None, "index": "1"},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("kind", "cell", "value"),
-    [
-        ("number", "1e3", 1000.0),
-        ("number", " 5", 5.0),
-        ("number", "nan", None),
-        ("number", "inf", "inf"),
-        ("number", "1_000", "1_000"),
-        ("number", "\u0661", "\u0661"),
-        ("number", "1,5", "1,5"),
-        ("number", "9" * 400, "9" * 400),
-        ("integer", "-7", -7),
-        ("integer", "9007199254740993", 9007199254740993),
-        ("integer", "5.0", 5.0),
-        ("integer", "five", "five"),
-        ("boolean", "TRUE", True),
-        ("boolean", "1", "1"),
-        ("text", "NA", "NA"),
-        (None, "", ""),
-    ],
-)
-def test_cells_become_values_of_their_kind_or_stay_as_they_are(kind, cell, value):
-    found = csv_file.value_of(cell, {"name": "x", "kind": kind, "nullable": False})
-    assert (found, type(found)) == (value, type(value))
+def test_csv_is_sent_as_it_is_with_the_options_in_the_query(run, server, tmp_path):
+    content = "\ufeffage,city\r\n31,Rome\r\n\r\n,x\r\n".encode()
+    rows = file(tmp_path, "rows.csv", content)
+    assert run("predict", rows) == (0, '"yes"\n"no"\n', "")
+    code, out, _ = run("predict", rows, "--outputs", "predict,predict_proba", "--top-k", 1, "--model-version", 2)
+    assert (code, out) == (0, '{"predict": "yes"}\n{"predict": "no"}\n')
+    plain, chosen = (request for request in server.requests if request.method == "POST")
+    assert (plain.path, plain.body, plain.headers["Content-Type"]) == ("/v1/models/m:predict", content, "text/csv")
+    assert chosen.path == "/v1/models/m/versions/2:predict?outputs=predict%2Cpredict_proba&top_k=1"
+    assert chosen.body == content
 
 
 @pytest.mark.parametrize(
@@ -184,10 +142,7 @@ def test_models_marks_the_default(run):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("rows.csv", "a,b\n1,2\n3\n", "rows.csv: line 3 has 1 cells, the header has 2"),
-        ("rows.csv", "a,a\n1,2\n", "rows.csv: the header names a column twice"),
-        ("rows.csv", 'a\n"1', "rows.csv: line 2: unexpected end of data"),
-        ("rows.csv", b"a\n\xe9\n", "rows.csv is not UTF-8: invalid continuation byte at byte 2"),
+        ("rows.json", b'["\xe9"]', "rows.json is not UTF-8: invalid continuation byte at byte 2"),
         ("rows.json", '[{"a": 1', "rows.json is not JSON: "),
         ("rows.json", "7", "rows.json holds neither a list of rows nor an object"),
         ("rows.json", '[{"a": Infinity}]', "infinity"),
@@ -208,7 +163,6 @@ def test_an_empty_csv_is_refused_by_the_server(run, server, tmp_path):
 def test_what_is_wrong_otherwise_is_code_2_as_well(run, tmp_path):
     for arguments, told in [
         (("predict", tmp_path / "absent.csv"), "No such file"),
-        (("predict", file(tmp_path, "rows.csv", "a\n1\n"), "--model", "t"), "t is of kind text_generation"),
         (("generate", "--model", "t", "--file", file(tmp_path, "text.json", "[]")), "neither a string nor"),
     ]:
         code, out, err = run(*arguments)
@@ -249,9 +203,9 @@ def process(server, *arguments, **options):
 
 
 def test_as_a_process_it_reads_standard_input_of_either_form(server):
-    for content in (b"age\n31\n", b' [{"age": 31.0}]'):
+    for content, lines in [(b"age\n31\n9\n", b'"yes"\n"no"\n'), (b' [{"age": 31.0}]', b'{"age": 31.0}\n')]:
         done = process(server, "predict", "-", input=content)
-        assert (done.returncode, done.stdout, done.stderr) == (0, b'{"age": 31.0}\n', b"")
+        assert (done.returncode, done.stdout, done.stderr) == (0, lines, b"")
 
 
 def test_as_a_process_it_ends_quietly_when_nobody_reads_on(server, tmp_path):

@@ -64,7 +64,7 @@ def test_it_brings_a_command(installed, tmp_path):
         assert run(installed / "daylight-client", "models", "--url", server.url, cwd=tmp_path).split()[0] == "iris*"
         told = run(installed / "daylight-client", "predict", "rows.csv", "--url", server.url, cwd=tmp_path)
         assert told == '"setosa"\n'
-        assert json.loads(server.requests[-1].body) == {"inputs": {"length": [1.5]}}
+        assert server.requests[-1].body == b"length\n1.5\n\n"
 
 
 def test_it_depends_on_requests_alone(installed, tmp_path):

@@ -43,8 +43,11 @@ GOOD = ok({"predictions": ["yes"], "model_name": "m", "model_version": "3"})
 
 
 def predict_iris(request):
-    call = json.loads(request.body)
-    rows = call.get("instances") or list(zip(*call["inputs"].values(), strict=True))
+    if request.headers["Content-Type"] == "text/csv":
+        rows = request.body.split()[1:]
+    else:
+        call = json.loads(request.body)
+        rows = call.get("instances") or list(zip(*call["inputs"].values(), strict=True))
     return ok({"predictions": ["setosa"] * len(rows), "model_name": "iris", "model_version": "1"})
 
 

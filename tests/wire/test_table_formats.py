@@ -20,6 +20,7 @@ from service.app import create_app
 from service.packing import pack
 from service.settings import Settings
 from service.wire.table_formats import ARROW, CSV, FORMS, NPY, PARQUET
+from service.wire.table_formats.csv_cells import typed
 from tests.support.tables import READ, WRITE, npy, parquet, stream
 from tests.support.zoo_steps import calendar
 
@@ -131,6 +132,33 @@ def test_cells_of_csv_are_text_until_the_column_says_otherwise(client):
         (2, "age"): '"1_0"',
         (2, "city"): '""',
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "value"),
+    [
+        ("number", "1e3", 1000.0),
+        ("number", " 5", 5.0),
+        ("number", "nan", None),
+        ("number", "inf", "inf"),
+        ("number", "1_000", "1_000"),
+        ("number", "\u0661", "\u0661"),
+        ("number", "1,5", "1,5"),
+        ("number", "9" * 400, "9" * 400),
+        ("integer", "-7", -7),
+        ("integer", "9007199254740993", 9007199254740993),
+        ("integer", "5.0", 5.0),
+        ("integer", "five", "five"),
+        ("boolean", "TRUE", True),
+        ("boolean", "TrUe", "TrUe"),
+        ("boolean", "1", "1"),
+        ("text", "NA", "NA"),
+        ("text", "", ""),
+    ],
+)
+def test_a_cell_of_csv_becomes_a_value_of_its_kind_or_stays_as_it_is(kind, cell, value):
+    (typed_cell,) = typed([cell], kind, nullable=False)
+    assert (typed_cell, type(typed_cell)) == (value, type(value))
 
 
 BAD_CSV = [
