@@ -13,7 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-__all__ = ["CAPABILITIES", "GENERATE_TEXT", "PREDICT_TABLE", "Capability", "TableCall", "TextCall", "summary"]
+__all__ = [
+    "CAPABILITIES",
+    "GENERATE_TEXT",
+    "PREDICT_TABLE",
+    "Capability",
+    "TableCall",
+    "TextCall",
+    "count_tokens",
+    "summary",
+]
 
 
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity: it is the key of tables on the hot path
@@ -70,6 +79,12 @@ class TextCall:
     logprobs: int | None = None
 
     capability: ClassVar[Capability] = GENERATE_TEXT
+
+
+def count_tokens(completions: Sequence[Any], n: int) -> tuple[int, int]:
+    """(tokens of the prompts, of the completions); a prompt of n completions, which follow each other, counts once."""
+    prompts = sum(completion.prompt_tokens for completion in completions[::n])
+    return prompts, sum(completion.completion_tokens for completion in completions)
 
 
 def summary(capabilities: Sequence[Capability]) -> str:

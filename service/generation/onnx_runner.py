@@ -9,18 +9,24 @@ The graph reads past keys and values from the slots, and writes present ones to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
 from .kv_cache import HostSlots, bytes_per_token
 
-__all__ = ["OnnxRunner"]
+__all__ = ["OnnxRunner", "kv_shapes"]
 
 PAST, PRESENT = "past_key_values.", "present."
 IDS = {"input_ids", "attention_mask", "position_ids"}
+
+
+def kv_shapes(runtime: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """The (heads, dim) of each past input, from a manifest's entry of the graph: a key and a value for each layer."""
+    return [(runtime["heads"], runtime["head_size"])] * (2 * runtime["layers"])
 
 
 class OnnxRunner:

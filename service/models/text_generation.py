@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from ..capabilities import GENERATE_TEXT, TextCall
+from ..capabilities import GENERATE_TEXT, TextCall, count_tokens
 from ..errors import ServiceError, StartupError
 from ..generation.completion import Completion, Generation
 from ..generation.constraint import Constraints
@@ -50,9 +50,8 @@ class TextAnswer:
 
     @property
     def tokens(self) -> tuple[int, int]:
-        """(of prompts, of completions); the prompt of several completions is counted once."""
-        prompts = sum(completion.prompt_tokens for completion in self.completions[:: self.n])
-        return prompts, sum(completion.completion_tokens for completion in self.completions)
+        """(of prompts, of completions)."""
+        return count_tokens(self.completions, self.n)
 
 
 class TextGenerationModel(StreamingModel):

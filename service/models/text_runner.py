@@ -47,14 +47,14 @@ def load_runner(version: StoredVersion, settings: Settings) -> Runner:
 
 def checked_graph(version: StoredVersion, settings: Settings) -> OnnxRunner | None:
     """An OnnxRunner that passed check_batching, or None."""
-    from ..generation.onnx_runner import OnnxRunner
+    from ..generation.onnx_runner import OnnxRunner, kv_shapes
 
     spec = version.manifest.spec
     runtime = spec["runtime"]
     try:
         runner = OnnxRunner(
             version.folder / runtime["payload"],
-            shapes=[(runtime["heads"], runtime["head_size"])] * (2 * runtime["layers"]),
+            shapes=kv_shapes(runtime),
             rows=settings.slots,
             length=spec["context_length"],
             kv_bytes=settings.kv_bytes,

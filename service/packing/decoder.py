@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..generation.batch_check import check_batching
-from ..generation.onnx_runner import OnnxRunner
+from ..generation.onnx_runner import OnnxRunner, kv_shapes
 
 __all__ = ["PRECISIONS", "Uncompilable", "compile_decoder", "discard"]
 
@@ -82,8 +82,7 @@ def build(source: Path, draft: Path, precision: str) -> None:
 
 def check_runs(path: Path, runtime: dict[str, Any]) -> None:
     """Raises Uncompilable for a graph that the engine cannot feed, or that mixes rows up."""
-    shapes = [(runtime["heads"], runtime["head_size"])] * (2 * runtime["layers"])
     try:
-        check_batching(OnnxRunner(path, shapes=shapes, rows=3, length=TRIAL_LENGTH, threads=1))
+        check_batching(OnnxRunner(path, shapes=kv_shapes(runtime), rows=3, length=TRIAL_LENGTH, threads=1))
     except Exception as error:
         raise Uncompilable(f"its graph cannot be run: {str(error).splitlines()[0]}") from error

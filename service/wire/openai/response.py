@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...capabilities import count_tokens
 from ..adapter import Decoded, Encoded, Request
 from ..json_body import dump
 
@@ -81,9 +82,7 @@ class Form:
         return self._chunk([]) | {"usage": self.usage(generations)} if self.include_usage else None
 
     def usage(self, completions: Sequence[Any]) -> dict[str, int]:
-        """The prompt of several choices is counted once, as it is in OpenAI's answers."""
-        prompt = sum(each.prompt_tokens for each in completions[:: self.call.n])
-        completion = sum(each.completion_tokens for each in completions)
+        prompt, completion = count_tokens(completions, self.call.n)
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
