@@ -73,12 +73,12 @@ class Completion(str):
         model: str | None = None,
         version: str | None = None,
     ) -> Completion:
-        made = super().__new__(cls, text)
-        made.finish_reason = finish_reason
-        made.usage = usage or {}
-        made.model = model
-        made.version = version
-        return made
+        completion = super().__new__(cls, text)
+        completion.finish_reason = finish_reason
+        completion.usage = usage or {}
+        completion.model = model
+        completion.version = version
+        return completion
 
     @property
     def text(self) -> str:

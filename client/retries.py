@@ -109,10 +109,10 @@ class Retries:
         useful = isinstance(error, (ConnectError, Unavailable)) or type(error) is TransportError
         if not useful and not (isinstance(error, ServerError) and error.status in GATEWAY):
             return None
-        asked = error.retry_after or 0.0
-        if asked > self.patience:
+        wait = error.retry_after or 0.0
+        if wait > self.patience:
             return None
-        return asked + self.random() * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**tries)
+        return wait + self.random() * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**tries)
 
     def _earn(self) -> None:
         with self._lock:

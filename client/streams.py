@@ -82,8 +82,8 @@ class TextStream:
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
             piece = choice.get("text", choice.get("delta", {}).get("content"))
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            told = f"{self._url} streamed something unexpected{excerpt(data)}"
-            raise ServerError(told, status=self._answer.status_code) from error
+            message = f"{self._url} streamed something unexpected{excerpt(data)}"
+            raise ServerError(message, status=self._answer.status_code) from error
         if failed:
             raise from_answer(500, self._answer.headers, data)
         return piece or ""

@@ -38,8 +38,8 @@ def page():
     body, _ = document()
     described = json.loads(body)
     assets = assets_digest(STATIC)
-    made = render_template("docs.html", groups=groups(described), described=described, assets=assets).encode()
-    return unless_known(Response(made, mimetype="text/html"), short_digest(made))
+    rendered = render_template("docs.html", groups=groups(described), described=described, assets=assets).encode()
+    return unless_known(Response(rendered, mimetype="text/html"), short_digest(rendered))
 
 
 def unless_known(response, digest):

@@ -37,8 +37,8 @@ def front():
     if request.accept_mimetypes.best_match((JSON, HTML)) == HTML:
         page = render_template("page.html", models=models, assets=assets_digest(STATIC))
         return page, {"Vary": "Accept", "Cache-Control": "no-cache"}
-    told = {"status": "alive", "name": "daylight", "models": [model["name"] for model in models]}
-    return answer(told, headers={"Vary": "Accept"})
+    status = {"status": "alive", "name": "daylight", "models": [model["name"] for model in models]}
+    return answer(status, headers={"Vary": "Accept"})
 
 
 @view(blueprint)
@@ -59,10 +59,10 @@ def guard(response):
 @cache
 def assets_digest(folder):
     """One short digest of all files of static/: it changes when any of them does."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(Path(folder).iterdir()):
-        found.update(path.name.encode() + path.read_bytes())
-    return found.hexdigest()[:12]
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 @blueprint.app_template_filter("pretty")
@@ -108,8 +108,8 @@ def count(number):
 @blueprint.app_template_filter("day")
 def day(moment):
     """An ISO 8601 moment -> `22 November 2026`."""
-    found = datetime.fromisoformat(moment)
-    return f"{found.day} {found:%B %Y}"
+    packed = datetime.fromisoformat(moment)
+    return f"{packed.day} {packed:%B %Y}"
 
 
 @blueprint.app_template_filter("gauge")

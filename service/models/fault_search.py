@@ -26,11 +26,11 @@ def blame(works, columns, sound, rows):
         return violations
     for company in ([], [sound]):
         for place in failing(works, company, rows, range(len(rows))):
-            found = culprits(works, company, columns, sound, rows[place])
-            for column in found:
+            faulty = culprits(works, company, columns, sound, rows[place])
+            for column in faulty:
                 cell = shown(rows[place][column.name])
                 violations.add(place, column.name, f"{column.expected} that this model can compute with", cell)
-            if not found:
+            if not faulty:
                 violations.add(place, None, "a row that this model can compute with", shown(rows[place]))
             if violations.total >= ENOUGH:
                 break
@@ -54,7 +54,7 @@ def failing(works, company, rows, places):
 
 def culprits(works, company, columns, sound, row):
     """The columns whose cells make the model fail when the sound row is given them one after the other."""
-    found, tried = [], dict(sound)
+    faulty, tried = [], dict(sound)
     while columns:
         first, last = 0, len(columns)  # the first cell that fails is one of columns[first:last], if any is
         while first < last:
@@ -64,9 +64,9 @@ def culprits(works, company, columns, sound, row):
             else:
                 last = half
         tried |= cells(row, columns[:first])
-        found += columns[first : first + 1]
+        faulty += columns[first : first + 1]
         columns = columns[first + 1 :]
-    return found
+    return faulty
 
 
 def cells(row, columns):

@@ -32,7 +32,7 @@ from .tabular import TabularModel
 __all__ = ["FILES", "PythonModel", "columns_of", "imported", "output_dtype"]
 
 FILES = "files"  # the folder of a version that `load` is given
-KINDS = {
+ANNOTATIONS = {
     int: ("integer", "int64"),
     float: ("number", "float64"),
     bool: ("boolean", "bool"),
@@ -115,15 +115,15 @@ def columns_of(kind):
 def column(name, hint):
     choices = typing.get_args(hint) if isinstance(hint, types.UnionType) or union(hint) else (hint,)
     nullable = type(None) in choices
-    (inner, *others) = [one for one in choices if one is not type(None)]
+    (inner, *others) = [annotation for annotation in choices if annotation is not type(None)]
     if not others and typing.get_origin(inner) is typing.Literal:
         values = typing.get_args(inner)
         if all(isinstance(value, str) for value in values):
             return Column(name, "category", "object", nullable, values, missing="None")
-    elif not others and inner in KINDS:
-        kind, dtype = KINDS[inner]
+    elif not others and inner in ANNOTATIONS:
+        kind, dtype = ANNOTATIONS[inner]
         return Column(name, kind, dtype, nullable, missing="None")
-    known = ", ".join(one.__name__ for one in KINDS)
+    known = ", ".join(annotation.__name__ for annotation in ANNOTATIONS)
     raise ValueError(f"Inputs.{name} is {hint}; it can be {known}, or Literal of texts, each with | None")
 
 

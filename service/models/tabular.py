@@ -138,16 +138,16 @@ class TabularModel(TurnModel):
     def _replay(self, example):
         try:
             raw = self.runtime.run(self.plan.read(example["instances"]).values, list(example["outputs"]))
-            found = {name: self.outputs[name].plain(raw[name]) for name in example["outputs"]}
+            answers = {name: self.outputs[name].plain(raw[name]) for name in example["outputs"]}
         except Exception as error:
             raise StartupError(f"{self.name} version {self.version} fails on its own example: {error}") from error
         for name, wanted in example["outputs"].items():
-            if close(found[name], wanted):
+            if close(answers[name], wanted):
                 continue
-            row = next(row for row, one in enumerate(wanted) if not close(found[name][row], one))
+            row = next(row for row, one in enumerate(wanted) if not close(answers[name][row], one))
             raise StartupError(
                 f"{self.name} version {self.version} answers its own example with {name} = "
-                f"{shown(found[name][row])}, but was packed with {shown(wanted[row])}"
+                f"{shown(answers[name][row])}, but was packed with {shown(wanted[row])}"
             )
 
     def _chosen(self, outputs, top_k):

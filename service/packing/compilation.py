@@ -212,13 +212,13 @@ def prove_equal(
         typical=len(contract.rows),
         tied=tied_rows(compiled, rows, len(contract.rows)),
     )
-    found = {
+    measures = {
         "measured": evidence.measured,
         "rows": len(rows),
         "close_rows": evidence.close_rows,
         "ties": evidence.ties,
     }
-    return found, replay_of(contract, rows, expected, evidence)
+    return measures, replay_of(contract, rows, expected, evidence)
 
 
 def tied_rows(compiled: Executable, rows: list[Row], sample_rows: int) -> np.ndarray:

@@ -124,8 +124,8 @@ class InertUnpickler(NumpyUnpickler):
         if not isinstance(called, Inert) or not isinstance(arguments, tuple | list):
             raise pickle.UnpicklingError("it calls what it did not import")
         # A class that opens files may also be an argument of a function that makes it, as copyreg._reconstructor does.
-        made = {each.name for each in arguments if isinstance(each, Inert) and within(each.name, OPENING)}
-        self.listed.calls |= {called.name} | made
+        opened = {each.name for each in arguments if isinstance(each, Inert) and within(each.name, OPENING)}
+        self.listed.calls |= {called.name} | opened
         made_by = called.name
         if made_by == "copyreg._reconstructor" and arguments and isinstance(arguments[0], Inert):
             made_by = arguments[0].name

@@ -27,9 +27,9 @@ __all__ = ["check_signature", "sign"]
 
 def sign(manifest: Manifest, key: str) -> str:
     """The signature of a Manifest, in hex; `key` is text."""
-    said = {name: value for name, value in asdict(manifest).items() if name != "signature"}
+    signed = {name: value for name, value in asdict(manifest).items() if name != "signature"}
     # Through JSON once, since that is how it will be read: tuples are lists there, and keys are text.
-    canonical = json.dumps(json.loads(json.dumps(said, allow_nan=False)), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(json.loads(json.dumps(signed, allow_nan=False)), sort_keys=True, separators=(",", ":"))
     return hmac.new(key.encode(), canonical.encode(), hashlib.sha256).hexdigest()
 
 

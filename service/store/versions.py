@@ -44,9 +44,9 @@ def check_name(name: str, what: str = "model name") -> str:
 
 def digest(file: BinaryIO) -> str:
     """The sha256 of an open binary file, in hex; the file is left at its start."""
-    found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # needs readinto
+    actual = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # needs readinto
     file.seek(0)
-    return found
+    return actual
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,12 @@ class StoredVersion:
             file = open(self.folder / name, "rb")  # noqa: SIM115 - handed to the caller
         except FileNotFoundError:
             raise ArtifactMissing(f"{self}: {self.folder / name} is missing") from None
-        found = digest(file)
-        if found != wanted["sha256"]:
+        actual = digest(file)
+        if actual != wanted["sha256"]:
             file.close()
             raise DigestMismatch(
-                f"{self}: {self.folder / name} has sha256 {found[:12]}..., its manifest says {wanted['sha256'][:12]}..."
+                f"{self}: {self.folder / name} has sha256 {actual[:12]}..., "
+                f"its manifest says {wanted['sha256'][:12]}..."
             )
         return file
 
@@ -100,18 +101,18 @@ class Store:
         """The names of the models that have a current version, sorted; of those in `only`, where it names any."""
         if not self.root.is_dir():
             raise ArtifactMissing(f"the store {self.root} is not a folder")
-        found = sorted(path.parent.name for path in self.root.glob(f"*/{CURRENT}"))
-        return [name for name in found if name in self._only] if self._only else found
+        names = sorted(path.parent.name for path in self.root.glob(f"*/{CURRENT}"))
+        return [name for name in names if name in self._only] if self._only else names
 
     def check(self) -> list[str]:
         """`models`, none of those that were asked for missing. Raises ArtifactMissing, also where there is none."""
-        found = self.models()
-        if missing := sorted(set(self._only) - set(found)):
+        present = self.models()
+        if missing := sorted(set(self._only) - set(present)):
             there = ", ".join(Store(self.root).models()) or "none"
             raise ArtifactMissing(f"the store {self.root} holds no {', '.join(missing)}; it holds {there}")
-        if not found:
+        if not present:
             raise ArtifactMissing(f"the store {self.root} holds no model; pack one: python -m service pack FILE")
-        return found
+        return present
 
     def versions(self, model: str) -> list[str]:
         """The versions of one model, in the order they were packed."""
@@ -127,24 +128,24 @@ class Store:
 
         Raises OSError or ArtifactMissing where the store cannot be looked at, or is gone as a whole.
         """
-        found = {}
+        current = {}
         for model in self.models():
             with suppress(FileNotFoundError):  # removed since
                 seen = (self.root / model / CURRENT).stat()
-                found[model] = [seen.st_mtime_ns, seen.st_ino, seen.st_size]
-        if not found:
+                current[model] = [seen.st_mtime_ns, seen.st_ino, seen.st_size]
+        if not current:
             raise ArtifactMissing(f"the store {self.root} holds no model any more")
-        return found
+        return current
 
     def _history(self, model: str) -> list[str]:
         """The current version, then those that were current before, latest first."""
         try:
-            found = (self.root / model / CURRENT).read_text(encoding="utf-8").split()
+            words = (self.root / model / CURRENT).read_text(encoding="utf-8").split()
         except (FileNotFoundError, NotADirectoryError):
             raise ArtifactMissing(f"the store {self.root} has no model {model}") from None
-        if not found:
+        if not words:
             raise StartupError(f"{self.root / model / CURRENT} is empty; name a version: promote {model} VERSION")
-        return found
+        return words
 
     def open(self, model: str, version: str | None = None) -> StoredVersion:
         """Find a version (default: the current one), its manifest read, its digests not yet checked."""
@@ -222,13 +223,13 @@ class Store:
         folder = self.root / check_name(model) / check_name(version, "version")
         if version == self.current(model):
             raise ValueError(f"{model} version {version} is the current one; promote another, then remove it")
-        gone = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.root / model))
+        removed = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.root / model))
         try:
-            folder.rename(gone / version)  # at once invisible, whatever deleting takes
+            folder.rename(removed / version)  # at once invisible, whatever deleting takes
         except FileNotFoundError:
             raise ArtifactMissing(f"{model} has no version {version}") from None
         finally:
-            shutil.rmtree(gone, ignore_errors=True)
+            shutil.rmtree(removed, ignore_errors=True)
 
     def _write_history(self, model: str, versions: list[str]) -> None:
         """Make versions[0] current; the others are what `rollback` goes back to, latest first."""
@@ -247,11 +248,11 @@ class Draft:
 
     def digests(self) -> dict[str, dict[str, Any]]:
         """The `files` of the manifest: every file of the folder with its sha256 and size."""
-        found = {}
+        stamps = {}
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
             with open(path, "rb") as file:
-                found[path.relative_to(self.folder).as_posix()] = {
+                stamps[path.relative_to(self.folder).as_posix()] = {
                     "sha256": digest(file),
                     "bytes": path.stat().st_size,
                 }
-        return found
+        return stamps

@@ -84,9 +84,9 @@ def split(value: Any) -> Any:
     names = list(map(str, columns))
     check_names(names)
     if set(map(type, rows)) != {list} or set(map(len, rows)) != {len(names)}:
-        told = f"a list of {len(names)} values, one a column"
+        expected = f"a list of {len(names)} values, one a column"
         got = ((row, f"{len(cells)} values" if type(cells) is list else "no list") for row, cells in enumerate(rows))
-        refuse([fault(told, one, row=row) for row, one in got if one != f"{len(names)} values"])
+        refuse([fault(expected, one, row=row) for row, one in got if one != f"{len(names)} values"])
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 

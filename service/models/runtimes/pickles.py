@@ -138,11 +138,11 @@ def refusal(name, trusted=(), *, called=False):
         return None
     if within(name, OPENING):
         return f"{name} opens a file when it is made"
-    found = resolve(name)
-    own = home(found)
+    value = resolve(name)
+    own = home(value)
     if own and own != name and (reason := refusal(own, trusted)):
         return reason
-    if isinstance(found, type) or REBUILDING.fullmatch(name):
+    if isinstance(value, type) or REBUILDING.fullmatch(name):
         return None
     return f"{name} is a function, called while the file is opened"
 
@@ -152,14 +152,14 @@ def resolve(name):
     module, _, rest = name.rpartition(".")
     while module:
         try:
-            found: Any = import_module(module)
+            value: Any = import_module(module)
         except ImportError:
             module, _, last = module.rpartition(".")
             rest = f"{last}.{rest}"
             continue
         for part in rest.split("."):
-            found = getattr(found, part, None)
-        return found
+            value = getattr(value, part, None)
+        return value
     return None
 
 
@@ -183,20 +183,20 @@ class Gate(NumpyUnpickler):
 
     def find_class(self, module, name):
         module, name = modern(module, name, self.proto)
-        asked = f"{module}.{name}"
-        refuse(refusal(asked, self.trusted))
-        found = super().find_class(module, name)
-        if found is NumpyArrayWrapper:
-            found = Wrapper
-        elif not within(asked, self.trusted):
+        qualified = f"{module}.{name}"
+        refuse(refusal(qualified, self.trusted))
+        value = super().find_class(module, name)
+        if value is NumpyArrayWrapper:
+            value = Wrapper
+        elif not within(qualified, self.trusted):
             # A known module is also a way to whatever it has imported itself, such as numpy.os.system.
-            own = home(found)
+            own = home(value)
             if own and refusal(own, self.trusted):
-                raise Refused(f"{asked} is {own}, which is not known to be safe")
-            if isinstance(found, types.ModuleType | dict | list | set):
-                raise Refused(f"{asked} is a part of its module that could be changed from outside")
-        self._imported[id(found)] = found, asked
-        return found
+                raise Refused(f"{qualified} is {own}, which is not known to be safe")
+            if isinstance(value, types.ModuleType | dict | list | set):
+                raise Refused(f"{qualified} is a part of its module that could be changed from outside")
+        self._imported[id(value)] = value, qualified
+        return value
 
     def get_extension(self, code):
         raise Refused(f"it names an import by the number {code} alone")
@@ -212,8 +212,8 @@ class Gate(NumpyUnpickler):
 
     def load_reduce(self):
         called, arguments = self.stack[-2:]
-        for one in (called, *(one for one in arguments if isinstance(one, type))):
-            self.check_call(one)
+        for candidate in (called, *(candidate for candidate in arguments if isinstance(candidate, type))):
+            self.check_call(candidate)
         super().load_reduce()
 
     def load_newobj(self):

@@ -13,7 +13,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
-from .column_types import KINDS
+from .column_types import COLUMN_KINDS
 
 __all__ = ["ABSENT", "Column", "shown"]
 
@@ -72,7 +72,7 @@ class Column:
 
     @property
     def takes(self):
-        return KINDS[self.kind]
+        return COLUMN_KINDS[self.kind]
 
     @cached_property
     def types(self):

@@ -1,7 +1,7 @@
 """The kinds of column: the JSON values one takes without loss, and the array they become.
 
-    KINDS["integer"].fits(column, 3.0)       # True; 3.5, "3" and true are not integers
-    KINDS["number"].array(column, [31, None])  # array([31., nan]) for a column of float64
+    COLUMN_KINDS["integer"].fits(column, 3.0)       # True; 3.5, "3" and true are not integers
+    COLUMN_KINDS["number"].array(column, [31, None])  # array([31., nan]) for a column of float64
 
 A kind is asked about a column (`service.models.tables.column.Column`) and keeps no state of its own.
 """
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-__all__ = ["EXACT", "KINDS", "NUMPY", "Kind", "whole_range"]
+__all__ = ["COLUMN_KINDS", "EXACT", "NUMPY", "Kind", "whole_range"]
 
 LISTED = 8  # categories named in one sentence
 
@@ -22,13 +22,13 @@ class Kind:
     """What the kinds share: `types` a cell may have, and how every cell is looked at where none is special."""
 
     types: frozenset[type] = frozenset()
-    told = ""
+    noun = ""
 
     def types_of(self, column):
         return self.types
 
     def expected(self, column):
-        return self.told
+        return self.noun
 
     def fits(self, column, value):
         return True
@@ -44,7 +44,7 @@ class Number(Kind):
     """A finite float; whole numbers pass where a float holds them exactly."""
 
     types = frozenset({int, float})
-    told = "number"
+    noun = "number"
 
     def fits(self, column, value):
         try:
@@ -62,7 +62,7 @@ class Number(Kind):
 class Integer(Number):
     """A whole number within the range of the fitted dtype; 3.0 is one."""
 
-    told = "integer"
+    noun = "integer"
 
     def fits(self, column, value):
         if type(value) is float and not value.is_integer():
@@ -77,15 +77,15 @@ class Integer(Number):
         return Kind.all_fit(self, column, values, types)
 
     def array(self, column, values):
-        whole = [None if value is None else int(value) for value in values]
-        if None in whole and column.dtype in NUMPY:
-            return typed(whole, "float64")  # as pandas does to a column of integers with a hole in it
-        return typed(whole, column.dtype, column.missing)
+        integers = [None if value is None else int(value) for value in values]
+        if None in integers and column.dtype in NUMPY:
+            return typed(integers, "float64")  # as pandas does to a column of integers with a hole in it
+        return typed(integers, column.dtype, column.missing)
 
 
 class Boolean(Kind):
     types = frozenset({bool})
-    told = "true or false"
+    noun = "true or false"
 
     def all_fit(self, column, values, types):
         return True
@@ -99,8 +99,8 @@ class Category(Kind):
     """One of the values the model has seen; others only as its encoder says."""
 
     def types_of(self, column):
-        found = {type(value) for value in column.categories}
-        return found | NUMBER.types if found & NUMBER.types else found
+        types = {type(value) for value in column.categories}
+        return types | NUMBER.types if types & NUMBER.types else types
 
     def expected(self, column):
         listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in column.categories[:LISTED])
@@ -134,7 +134,7 @@ class Category(Kind):
 
 class Text(Kind):
     types = frozenset({str})
-    told = "text"
+    noun = "text"
 
     def all_fit(self, column, values, types):
         return True
@@ -171,15 +171,15 @@ def zoned(column):
 
 def moment(column, text):
     """ISO 8601 text -> a datetime the fitted column holds exactly. Raises ValueError or OverflowError."""
-    found = datetime.fromisoformat(text)  # also the judge of what is ISO: pandas reads "now" as a date
-    if (found.tzinfo is not None) != zoned(column):
+    moment = datetime.fromisoformat(text)  # also the judge of what is ISO: pandas reads "now" as a date
+    if (moment.tzinfo is not None) != zoned(column):
         raise ValueError("an offset where there was none, or none where there was one")
     if "[us" not in column.dtype or BEYOND_MICROSECONDS.search(text):
         import pandas as pd  # only pandas has other units than the microsecond
 
         (unit,) = UNIT.findall(column.dtype)
-        found = pd.Timestamp(text).as_unit(unit, round_ok=False)
-    return found.astimezone(UTC) if zoned(column) else found
+        moment = pd.Timestamp(text).as_unit(unit, round_ok=False)
+    return moment.astimezone(UTC) if zoned(column) else moment
 
 
 BEYOND_MICROSECONDS = re.compile(r"[.,]\d{7}")
@@ -219,7 +219,7 @@ LARGEST |= {"halffloat": LARGEST["float16"], "float": LARGEST["float32"]}  # as 
 NUMPY = frozenset({"bool", "float16", "float32", "float64", *LIMITS})
 
 NUMBER, INTEGER = Number(), Integer()
-KINDS = {
+COLUMN_KINDS = {
     "number": NUMBER,
     "integer": INTEGER,
     "boolean": Boolean(),

@@ -43,7 +43,7 @@ class Output:
             return array.tolist() if array.dtype.kind in PLAIN_KINDS else [plain(value) for value in array.tolist()]
         if self.targets is None:
             return keyed(dense(raw), self.labels, top_k)
-        by_target = [keyed(dense(one), labels, top_k) for one, labels in zip(raw, self.labels, strict=True)]
+        by_target = [keyed(dense(part), labels, top_k) for part, labels in zip(raw, self.labels, strict=True)]
         return [dict(zip(self.targets, row, strict=True)) for row in zip(*by_target, strict=True)]
 
     def arrays(self, raw):
@@ -57,7 +57,7 @@ class Output:
         if self.targets is None:
             return [(None, dense(raw), self.labels)]
         parts = zip(self.targets, raw, self.labels, strict=True)
-        return [(target, dense(one), labels) for target, one, labels in parts]
+        return [(target, dense(part), labels) for target, part, labels in parts]
 
 
 def keyed(array, labels, top_k):
@@ -70,7 +70,7 @@ def keyed(array, labels, top_k):
 def plain(value):
     """One value of an array of objects, dates or bytes, as JSON has it."""
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [plain(part) for part in value]
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):

@@ -132,16 +132,16 @@ class ColumnPlan:
         return bool((np.abs(array[~holes]) < EXACT).all())
 
     def _whole(self, cells):
-        whole = (cells == np.floor(cells)) & (cells >= self._lowest) & (cells <= self._highest)
-        return bool((whole | np.isnan(cells)).all())
+        valid = (cells == np.floor(cells)) & (cells >= self._lowest) & (cells <= self._highest)
+        return bool((valid | np.isnan(cells)).all())
 
     def _ignored(self, names):
         """The warning for columns the model does not have."""
         extra = [name for name in dict.fromkeys(names) if name not in self._places]
-        told = [f"column {shown(name)} is not a column of this model and was ignored" for name in extra[:NAMED]]
+        warnings = [f"column {shown(name)} is not a column of this model and was ignored" for name in extra[:NAMED]]
         if len(extra) > NAMED:
-            told.append(f"{len(extra) - NAMED} more columns are none of this model and were ignored")
-        return tuple(told)
+            warnings.append(f"{len(extra) - NAMED} more columns are none of this model and were ignored")
+        return tuple(warnings)
 
     def _read_carefully(self, instances):
         violations = Violations()

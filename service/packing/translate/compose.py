@@ -16,12 +16,12 @@ def step(g, estimator, X):
 def pipeline(g, estimator, X):
     from . import translate
 
-    steps = [one for _, one in estimator.steps if one is not None and one != "passthrough"]
+    steps = [part for _, part in estimator.steps if part is not None and part != "passthrough"]
     if isinstance(X, Table) and X.coded:
         X, steps = tabulated_start(g, steps, X)
     answers = {"transform": X}
-    for place, one in enumerate(steps):
-        answers = translate(g, one, X) if place == len(steps) - 1 else {"transform": step(g, one, X)}
+    for place, part in enumerate(steps):
+        answers = translate(g, part, X) if place == len(steps) - 1 else {"transform": step(g, part, X)}
         X = answers.get("transform")
     return answers
 
@@ -31,12 +31,12 @@ def tabulated_start(g, steps, X):
     refusal = Untranslatable("no step makes numbers of the categories")
     for count in range(1, len(steps) + 1):
         first = steps[:count]
-        if not all(hasattr(one, "transform") for one in first):
+        if not all(hasattr(part, "transform") for part in first):
             break
 
         def transform(rows, first=first):
-            for one in first:
-                rows = one.transform(rows)
+            for part in first:
+                rows = part.transform(rows)
             return rows
 
         try:
@@ -50,13 +50,13 @@ def column_transformer(g, estimator, X):
     names = estimator._transformer_to_input_indices
     weights = estimator.transformer_weights or {}
     parts = []
-    for name, one, _ in estimator.transformers_:
+    for name, part, _ in estimator.transformers_:
         places = list(names[name])
-        if one == "drop" or not places:
+        if part == "drop" or not places:
             continue
         given = X.take(places)
-        found = passed(given) if one == "passthrough" else step(g, one, given)
-        parts.append(found * float(weights[name]) if name in weights else found)
+        output = passed(given) if part == "passthrough" else step(g, part, given)
+        parts.append(output * float(weights[name]) if name in weights else output)
     if not parts:
         raise Untranslatable("a ColumnTransformer that keeps no column")
     return {"transform": g.join(parts)}
@@ -65,11 +65,11 @@ def column_transformer(g, estimator, X):
 def union(g, estimator, X):
     weights = estimator.transformer_weights or {}
     parts = []
-    for name, one in estimator.transformer_list:
-        if one == "drop":
+    for name, part in estimator.transformer_list:
+        if part == "drop":
             continue
-        found = passed(X) if one == "passthrough" else step(g, one, X)
-        parts.append(found * float(weights[name]) if name in weights else found)
+        output = passed(X) if part == "passthrough" else step(g, part, X)
+        parts.append(output * float(weights[name]) if name in weights else output)
     return {"transform": g.join(parts)}
 
 
@@ -95,12 +95,12 @@ def eliminated(g, estimator, X):
 def transformed_target(g, estimator, X):
     from . import translate
 
-    found = translate(g, estimator.regressor_, X)["predict"]
+    target = translate(g, estimator.regressor_, X)["predict"]
     back = estimator.transformer_
     kind = type(back).__name__
     if kind == "FunctionTransformer" and back.inverse_func in FUNCTIONS:
-        return {"predict": FUNCTIONS[back.inverse_func](g, found)}
+        return {"predict": FUNCTIONS[back.inverse_func](g, target)}
     if kind == "StandardScaler":
-        found = found * back.scale_ if back.with_std else found
-        return {"predict": found + back.mean_ if back.with_mean else found}
+        target = target * back.scale_ if back.with_std else target
+        return {"predict": target + back.mean_ if back.with_mean else target}
     raise Untranslatable(f"TransformedTargetRegressor through {kind}")

@@ -32,7 +32,7 @@ def translated(g, estimator, X):
 def mean(tensors, weights=None):
     tensors = list(tensors)
     weights = [1.0] * len(tensors) if weights is None else [float(weight) for weight in weights]
-    each = (one if weight == 1.0 else one * weight for one, weight in zip(tensors, weights, strict=True))
+    each = (member if weight == 1.0 else member * weight for member, weight in zip(tensors, weights, strict=True))
     return reduce(add, each) / float(sum(weights))
 
 
@@ -42,35 +42,35 @@ def column(tensor):
 
 
 def voting_labels(g, estimator, X):
-    parts = [translated(g, one, X) for one in estimator.estimators_]
+    parts = [translated(g, member, X) for member in estimator.estimators_]
     weights = estimator._weights_not_none
     if estimator.voting == "soft":
-        each = [one["predict_proba"] for one in parts]
-        found = mean(each, weights)
-        answers = {"predict": found.argmax(), "predict_proba": found}
+        each = [member["predict_proba"] for member in parts]
+        average = mean(each, weights)
+        answers = {"predict": average.argmax(), "predict_proba": average}
         return answers | ({"transform": g.join(each)} if estimator.flatten_transform else {})
     places = np.arange(len(estimator.classes_))
-    votes = [column(one["predict"]).equals(places).float() for one in parts]
-    labels = g.join([column(one["predict"]) for one in parts]).float()
+    votes = [column(member["predict"]).equals(places).float() for member in parts]
+    labels = g.join([column(member["predict"]) for member in parts]).float()
     return {"predict": mean(votes, weights).argmax(), "transform": labels}
 
 
 def voting_numbers(g, estimator, X):
-    parts = [translated(g, one, X)["predict"] for one in estimator.estimators_]
+    parts = [translated(g, member, X)["predict"] for member in estimator.estimators_]
     return {"predict": mean(parts, estimator._weights_not_none), "transform": g.join(parts)}
 
 
 def stacking(g, estimator, X):
     columns = []
-    for one, method in zip(estimator.estimators_, estimator.stack_method_, strict=True):
-        found = translated(g, one, X)[method]
-        if isinstance(found, list):
+    for member, method in zip(estimator.estimators_, estimator.stack_method_, strict=True):
+        answer = translated(g, member, X)[method]
+        if isinstance(answer, list):
             raise Untranslatable("stacking of several targets")
         if method == "predict_proba" and len(estimator.classes_) == 2:
-            found = found.take([1])  # the other column says nothing new
+            answer = answer.take([1])  # the other column says nothing new
         elif method == "predict" and hasattr(estimator, "classes_"):
-            found = column(found).float()
-        columns.append(found)
+            answer = column(answer).float()
+        columns.append(answer)
     if estimator.passthrough:
         columns.append(X.numbers("StackingClassifier") if hasattr(X, "numbers") else X)
     given = g.join(columns)
@@ -78,24 +78,24 @@ def stacking(g, estimator, X):
 
 
 def bagged(g, estimator, X):
-    for one, places in zip(estimator.estimators_, estimator.estimators_features_, strict=True):
-        yield one, translated(g, one, X.take(places) if len(places) < estimator.n_features_in_ else X)
+    for member, places in zip(estimator.estimators_, estimator.estimators_features_, strict=True):
+        yield member, translated(g, member, X.take(places) if len(places) < estimator.n_features_in_ else X)
 
 
 def bagged_numbers(g, estimator, X):
-    return {"predict": mean(one["predict"] for _, one in bagged(g, estimator, X))}
+    return {"predict": mean(member["predict"] for _, member in bagged(g, estimator, X))}
 
 
 def bagged_labels(g, estimator, X):
     each, scores = [], []
-    for one, answers in bagged(g, estimator, X):
-        if len(one.classes_) != len(estimator.classes_) or "predict_proba" not in answers:
+    for member, answers in bagged(g, estimator, X):
+        if len(member.classes_) != len(estimator.classes_) or "predict_proba" not in answers:
             raise Untranslatable("a BaggingClassifier whose parts do not all give every label's probability")
         each.append(answers["predict_proba"])
         if "decision_function" in answers:
             scores.append(answers["decision_function"])
-    found = mean(each)
-    answers = {"predict": found.argmax(), "predict_proba": found}
+    average = mean(each)
+    answers = {"predict": average.argmax(), "predict_proba": average}
     return answers | ({"decision_function": mean(scores)} if len(scores) == len(each) else {})
 
 
@@ -103,8 +103,8 @@ def adaptive(g, estimator, X):
     count = len(estimator.classes_)
     total: Any = 0.0  # a Tensor from the first estimator on
     places = np.arange(count)
-    for one, weight in zip(estimator.estimators_, estimator.estimator_weights_, strict=False):
-        chosen = column(translated(g, one, X)["predict"]).equals(places)
+    for member, weight in zip(estimator.estimators_, estimator.estimator_weights_, strict=False):
+        chosen = column(translated(g, member, X)["predict"]).equals(places)
         total = g.op("Where", chosen, float(weight), -float(weight) / (count - 1)) + total
     total = total / float(estimator.estimator_weights_.sum())
     if count > 2:
@@ -123,34 +123,34 @@ def adaptive(g, estimator, X):
 
 def calibrated(g, estimator, X):
     parts = []
-    for one in estimator.calibrated_classifiers_:
-        answers = translated(g, one.estimator, X)
+    for member in estimator.calibrated_classifiers_:
+        answers = translated(g, member.estimator, X)
         scores = answers.get("decision_function", answers.get("predict_proba"))
         if scores is None:
             raise Untranslatable("CalibratedClassifierCV of a classifier without scores")
         two = len(estimator.classes_) == 2
         if two and "decision_function" not in answers:
             scores = scores.take([1])
-        slopes = [getattr(calibrator, "a_", None) for calibrator in one.calibrators]
+        slopes = [getattr(calibrator, "a_", None) for calibrator in member.calibrators]
         if None in slopes or len(slopes) != (1 if two else len(estimator.classes_)):
-            raise Untranslatable(f"CalibratedClassifierCV of method {one.method!r}")
-        shifts = [calibrator.b_ for calibrator in one.calibrators]
+            raise Untranslatable(f"CalibratedClassifierCV of method {member.method!r}")
+        shifts = [calibrator.b_ for calibrator in member.calibrators]
         each = (-(scores * np.array(slopes, dtype=np.float64) + np.array(shifts, dtype=np.float64))).sigmoid()
         if two:
             parts.append(pair(g, each))
             continue
         total = each.sum()
         parts.append(g.op("Where", total.equals(0.0), 1.0 / len(estimator.classes_), each / total))
-    found = mean(parts)
-    return {"predict": found.argmax(), "predict_proba": found}
+    average = mean(parts)
+    return {"predict": average.argmax(), "predict_proba": average}
 
 
 def one_vs_rest(g, estimator, X):
-    parts = [translated(g, one, X) for one in estimator.estimators_]
-    scored = all("decision_function" in one for one in parts)
+    parts = [translated(g, member, X) for member in estimator.estimators_]
+    scored = all("decision_function" in member for member in parts)
     answers = {}
-    if all("predict_proba" in one for one in parts):
-        each = g.join([one["predict_proba"].take([1]) for one in parts])
+    if all("predict_proba" in member for member in parts):
+        each = g.join([member["predict_proba"].take([1]) for member in parts])
         if len(parts) == 1:
             answers["predict_proba"] = pair(g, each)
         elif estimator.multilabel_:
@@ -159,7 +159,7 @@ def one_vs_rest(g, estimator, X):
             total = each.sum()
             answers["predict_proba"] = each / g.op("Where", total.equals(0.0), 1.0, total)
     if scored:
-        answers["decision_function"] = g.join([one["decision_function"] for one in parts])
+        answers["decision_function"] = g.join([member["decision_function"] for member in parts])
         deciding, middle = answers["decision_function"], 0.0
     elif "predict_proba" in answers:
         deciding, middle = each, 0.5
@@ -173,12 +173,12 @@ def one_vs_rest(g, estimator, X):
 
 
 def several_numbers(g, estimator, X):
-    return {"predict": g.join([translated(g, one, X)["predict"] for one in estimator.estimators_])}
+    return {"predict": g.join([translated(g, member, X)["predict"] for member in estimator.estimators_])}
 
 
 def several_labels(g, estimator, X):
-    parts = [translated(g, one, X) for one in estimator.estimators_]
-    answers = {"predict": g.join([column(one["predict"]) for one in parts])}
-    if all("predict_proba" in one for one in parts):
-        answers["predict_proba"] = [one["predict_proba"] for one in parts]
+    parts = [translated(g, member, X) for member in estimator.estimators_]
+    answers = {"predict": g.join([column(member["predict"]) for member in parts])}
+    if all("predict_proba" in member for member in parts):
+        answers["predict_proba"] = [member["predict_proba"] for member in parts]
     return answers

@@ -24,8 +24,8 @@ def raw(g, estimator, X):
         for target, predictor in enumerate(iteration):
             nodes = predictor.nodes
             leaf = nodes["is_leaf"].astype(bool)
-            asked = np.flatnonzero(nodes["is_categorical"].astype(bool) & ~leaf)
-            sets = {int(node): members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]) for node in asked}
+            splits = np.flatnonzero(nodes["is_categorical"].astype(bool) & ~leaf)
+            sets = {int(node): members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]) for node in splits}
             ensemble.add(
                 np.where(leaf, -1, nodes["left"].astype(np.int64)),
                 np.where(leaf, -1, nodes["right"].astype(np.int64)),
@@ -48,9 +48,9 @@ def members(words):
 
 
 def numbers(g, estimator, X):
-    found = raw(g, estimator, X)
+    scores = raw(g, estimator, X)
     logarithmic = type(estimator._loss.link).__name__ == "LogLink"
-    return {"predict": found.exp() if logarithmic else found}
+    return {"predict": scores.exp() if logarithmic else scores}
 
 
 def labels(g, estimator, X):

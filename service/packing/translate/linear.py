@@ -19,9 +19,9 @@ __all__ = [
 
 def product(X, coefficients, intercept):
     """X @ coefficients.T + intercept: [rows, one a row of coefficients]."""
-    found = X @ np.ascontiguousarray(np.atleast_2d(coefficients).T, dtype=np.float64)
+    scores = X @ np.ascontiguousarray(np.atleast_2d(coefficients).T, dtype=np.float64)
     intercept = np.atleast_1d(np.asarray(intercept, dtype=np.float64))
-    return found + intercept if intercept.any() else found
+    return scores + intercept if intercept.any() else scores
 
 
 def sides(g, scores, positive):
@@ -88,11 +88,11 @@ def discriminant(g, estimator, X):
 
 
 def principal(g, estimator, X):
-    found = (X - estimator.mean_) @ np.ascontiguousarray(estimator.components_.T)
+    projected = (X - estimator.mean_) @ np.ascontiguousarray(estimator.components_.T)
     if estimator.whiten:
         spread = np.sqrt(estimator.explained_variance_)
-        found = found / np.maximum(spread, np.finfo(spread.dtype).eps)
-    return {"transform": found}
+        projected = projected / np.maximum(spread, np.finfo(spread.dtype).eps)
+    return {"transform": projected}
 
 
 def projection(g, estimator, X):

@@ -39,14 +39,14 @@ def labels(g, estimator, X):
     places = nearest(g, estimator, X)
     several = estimator.outputs_2d_
     codes = estimator._y if several else estimator._y.reshape(-1, 1)
-    sizes = [len(one) for one in (estimator.classes_ if several else [estimator.classes_])]
+    sizes = [len(classes) for classes in (estimator.classes_ if several else [estimator.classes_])]
     shares = []
     for target, size in enumerate(sizes):
         votes = g.op("Gather", np.eye(size)[codes[:, target]], places, axis=0)  # [rows, neighbours, labels]
         shares.append(g.op("ReduceSum", votes, np.array([1]), keepdims=0) / float(estimator.n_neighbors))
     if not several:
         return {"predict": shares[0].argmax(), "predict_proba": shares[0]}
-    return {"predict": g.join(one.argmax().reshape(-1, 1) for one in shares), "predict_proba": shares}
+    return {"predict": g.join(classes.argmax().reshape(-1, 1) for classes in shares), "predict_proba": shares}
 
 
 def numbers(g, estimator, X):

@@ -25,9 +25,9 @@ def numbers(g, estimator, X):
 
 
 def labels(g, estimator, X):
-    found = forward(g, estimator, X)
+    activations = forward(g, estimator, X)
     if estimator.out_activation_ == "softmax":
-        return {"predict": found.argmax(), "predict_proba": found}
+        return {"predict": activations.argmax(), "predict_proba": activations}
     if estimator.n_outputs_ == 1:
-        return {"predict": (found > 0.5).int().reshape(-1), "predict_proba": pair(g, found)}
-    return {"predict": (found > 0.5).int(), "predict_proba": found}
+        return {"predict": (activations > 0.5).int().reshape(-1), "predict_proba": pair(g, activations)}
+    return {"predict": (activations > 0.5).int(), "predict_proba": activations}

@@ -146,10 +146,10 @@ class Graph:
 
     def several(self, kind, count, *inputs, domain="", **attributes):
         """Add one node that has so many results."""
-        made = [f"t{len(self.nodes)}", *(f"t{len(self.nodes)}.{place}" for place in range(1, count))]
-        names = [one.name if isinstance(one, Tensor) else self.constant(one) for one in inputs]
-        self.nodes.append(helper.make_node(kind, names, made, domain=domain, **attributes))
-        return [Tensor(self, name) for name in made]
+        outputs = [f"t{len(self.nodes)}", *(f"t{len(self.nodes)}.{place}" for place in range(1, count))]
+        names = [tensor.name if isinstance(tensor, Tensor) else self.constant(tensor) for tensor in inputs]
+        self.nodes.append(helper.make_node(kind, names, outputs, domain=domain, **attributes))
+        return [Tensor(self, name) for name in outputs]
 
     def doubt(self, margin):
         """A tensor [rows, 1] that is about 0 where the answer may be another by rounding alone; relative."""
@@ -173,7 +173,7 @@ class Graph:
 
     def model(self, outputs):
         """{name: Tensor} -> the checked ModelProto with these outputs, named so."""
-        renamed = [helper.make_node("Identity", [one.name], [name]) for name, one in outputs.items()]
+        renamed = [helper.make_node("Identity", [tensor.name], [name]) for name, tensor in outputs.items()]
         nodes = needed([*self.nodes, *renamed], set(outputs))
         used = {name for node in nodes for name in node.input}
         constants = [numpy_helper.from_array(array, name) for name, array in self.constants.values() if name in used]
@@ -205,6 +205,6 @@ def inferred(model):
     """Give the outputs the types that the nodes imply; ONNX wants them written down."""
     from onnx import shape_inference
 
-    found = {one.name: one for one in shape_inference.infer_shapes(model).graph.output}
+    inferred = {tensor.name: tensor for tensor in shape_inference.infer_shapes(model).graph.output}
     for output in model.graph.output:
-        output.CopyFrom(found[output.name])
+        output.CopyFrom(inferred[output.name])

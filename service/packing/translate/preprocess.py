@@ -48,18 +48,18 @@ def robust_scaler(g, estimator, X):
 
 
 def range_scaler(g, estimator, X):
-    found = X * estimator.scale_ + estimator.min_
+    scaled = X * estimator.scale_ + estimator.min_
     if estimator.clip:
         lowest, highest = map(float, estimator.feature_range)
-        found = g.op("Min", g.op("Max", found, lowest), highest)
-    return {"transform": found}
+        scaled = g.op("Min", g.op("Max", scaled, lowest), highest)
+    return {"transform": scaled}
 
 
 def largest_scaler(g, estimator, X):
-    found = X / estimator.scale_
+    scaled = X / estimator.scale_
     if getattr(estimator, "clip", False):
-        found = g.op("Min", g.op("Max", found, -1.0), 1.0)
-    return {"transform": found}
+        scaled = g.op("Min", g.op("Max", scaled, -1.0), 1.0)
+    return {"transform": scaled}
 
 
 def normalizer(g, estimator, X):
@@ -90,13 +90,13 @@ def imputer(g, estimator, X):
         raise Untranslatable("SimpleImputer of other values than numbers")
     absent = g.op("IsNaN", X) if np.isnan(missing) else X.equals(float(missing))
     statistics = estimator.statistics_.astype(np.float64)
-    found = g.op("Where", absent, np.where(np.isnan(statistics), 0.0, statistics), X)
+    filled = g.op("Where", absent, np.where(np.isnan(statistics), 0.0, statistics), X)
     dropped = np.isnan(statistics) & (not estimator.keep_empty_features)
     if dropped.any():
-        found = found.take(np.flatnonzero(~dropped))
+        filled = filled.take(np.flatnonzero(~dropped))
     if estimator.add_indicator:
-        found = g.join([found, absent.float().take(estimator.indicator_.features_)])
-    return {"transform": found}
+        filled = g.join([filled, absent.float().take(estimator.indicator_.features_)])
+    return {"transform": filled}
 
 
 def selector(g, estimator, X):
@@ -113,7 +113,7 @@ def bins(g, estimator, X):
     if estimator.encode == "ordinal":
         return {"transform": places}
     each = g.op("Unsqueeze", places, np.array([2])).equals(np.arange(float(max(counts))))
-    kept = [place * max(counts) + one for place, count in enumerate(counts) for one in range(count)]
+    kept = [place * max(counts) + index for place, count in enumerate(counts) for index in range(count)]
     return {"transform": each.float().reshape(-1, len(counts) * max(counts)).take(kept)}
 
 
@@ -126,7 +126,7 @@ def polynomial(g, estimator, X):
     ones = len(powers[0])  # the place of a column of ones, which fills up the products of fewer factors
     padded = np.array([row + [ones] * (degree - len(row)) for row in factors])
     extended = g.op("Pad", X, np.array([0, 0, 0, 1]), 1.0)
-    found = extended.take(padded[:, 0])
+    product = extended.take(padded[:, 0])
     for place in range(1, degree):
-        found = found * extended.take(padded[:, place])
-    return {"transform": found}
+        product = product * extended.take(padded[:, place])
+    return {"transform": product}

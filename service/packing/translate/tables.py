@@ -40,8 +40,8 @@ class Table:
     @property
     def coded(self):
         """Whether each column's cells are categories: True, False, or None where some are."""
-        found = {column.categories is not None for column in self.columns}
-        return found.pop() if len(found) == 1 else None
+        categorical = {column.categories is not None for column in self.columns}
+        return categorical.pop() if len(categorical) == 1 else None
 
     def numbers(self, reader):
         """The tensor, if it means what it says."""
@@ -79,9 +79,9 @@ def tabulate(g, transform, table):
 def lookups(g, table, cells, answer):
     base, start, owned, total = answer[0], 1, np.zeros(answer.shape[1], dtype=bool), None
     for place, (column, values) in enumerate(zip(table.columns, cells, strict=True)):
-        found = answer[start : start + len(values)]
+        own = answer[start : start + len(values)]
         start += len(values)
-        moved = (found != base) & ~(np.isnan(found) & np.isnan(base))
+        moved = (own != base) & ~(np.isnan(own) & np.isnan(base))
         mine = moved.any(axis=0)
         if (mine & owned).any():
             raise Untranslatable("it mixes categories of several columns in one number")
@@ -90,9 +90,9 @@ def lookups(g, table, cells, answer):
         kept = mine | ~owned if last else mine  # what no column moves is added once
         lookup = np.zeros((len(column.categories) + 2, answer.shape[1]))
         codes = np.array(column.codes(values), dtype=np.int64)
-        lookup[codes] = np.where(kept, found, 0.0)
-        one = g.op("Gather", lookup, table.tensor.take(place).int(), axis=0)
-        total = one if total is None else total + one
+        lookup[codes] = np.where(kept, own, 0.0)
+        encoded = g.op("Gather", lookup, table.tensor.take(place).int(), axis=0)
+        total = encoded if total is None else total + encoded
     return total
 
 

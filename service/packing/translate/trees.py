@@ -65,7 +65,7 @@ class Ensemble:
         for node in inner.tolist():
             if node in members:
                 self.members += [*members[node], np.nan]
-        self.missing_left += [int(one) for one in missing_left[inner]]
+        self.missing_left += [int(missing) for missing in missing_left[inner]]
         self.left += zip(places[left[inner]].tolist(), is_leaf[left[inner]].tolist(), strict=True)
         self.right += zip(places[right[inner]].tolist(), is_leaf[right[inner]].tolist(), strict=True)
         self.weights += weights[leaves].tolist()
@@ -139,7 +139,7 @@ def labelled(g, estimator, X, trees):
         values = leaf_values(g, X, trees) / float(len(trees))
         widest = max(counts)
         each = [values.take(np.arange(place * widest, place * widest + count)) for place, count in enumerate(counts)]
-        predicted = g.join([one.argmax().reshape(-1, 1) for one in each])
+        predicted = g.join([probabilities.argmax().reshape(-1, 1) for probabilities in each])
         return {"predict": predicted, "predict_proba": each}
     if estimator.n_classes_ == 2:
         # The tie of a forest is exactly a half of its trees, so the sum is divided only once.
@@ -157,11 +157,11 @@ def numbered(g, estimator, X, trees):
 
 
 def forest_of_labels(g, estimator, X):
-    return labelled(g, estimator, X, [one.tree_ for one in estimator.estimators_])
+    return labelled(g, estimator, X, [fitted.tree_ for fitted in estimator.estimators_])
 
 
 def forest_of_numbers(g, estimator, X):
-    return numbered(g, estimator, X, [one.tree_ for one in estimator.estimators_])
+    return numbered(g, estimator, X, [fitted.tree_ for fitted in estimator.estimators_])
 
 
 def tree_of_labels(g, estimator, X):
@@ -179,8 +179,8 @@ def boosted(g, estimator, X):
     start = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), dtype=np.float32))[0]
     ensemble = Ensemble()
     for stage in estimator.estimators_:
-        for target, one in enumerate(stage):
-            grow(ensemble, one.tree_, estimator.learning_rate * one.tree_.value[:, 0, 0], target)
+        for target, fitted in enumerate(stage):
+            grow(ensemble, fitted.tree_, estimator.learning_rate * fitted.tree_.value[:, 0, 0], target)
     return ensemble.sums(g, rounded(g, X), estimator.estimators_.shape[1]) + start.astype(np.float64)
 
 
@@ -210,8 +210,8 @@ def isolation(g, estimator, X):
         estimator._average_path_length_per_tree,
         strict=True,
     )
-    for one, features, lengths, together in parts:
-        grow(ensemble, one.tree_, lengths + together - 1.0, features=features)
+    for fitted, features, lengths, together in parts:
+        grow(ensemble, fitted.tree_, lengths + together - 1.0, features=features)
     depths = ensemble.sums(g, rounded(g, X), 1)
     expected = len(estimator.estimators_) * average_path_length(estimator._max_samples)
     scores = -(2.0 ** (-depths / expected)) - estimator.offset_

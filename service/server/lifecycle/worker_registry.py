@@ -88,10 +88,10 @@ class WorkerRegistry:
     def versions(self) -> Table:
         """{model: Entry}; to be read only. See service.server.lifecycle.rollout_state."""
         try:
-            found = (self.folder / "versions").stat()
+            status = (self.folder / "versions").stat()
         except FileNotFoundError:
             return {}
-        stamp = (found.st_mtime_ns, found.st_ino)
+        stamp = (status.st_mtime_ns, status.st_ino)
         if stamp != self._table_stamp:
             self._table, self._table_stamp = self._read_versions(), stamp
         return self._table

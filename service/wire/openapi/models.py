@@ -26,11 +26,11 @@ def schemas(catalogue: list[Entry]) -> dict[str, Schema]:
 
 
 def table(entry: Entry) -> dict[str, Schema]:
-    name, whole = entry["name"], request_schema(entry)["properties"]
+    name, properties = entry["name"], request_schema(entry)["properties"]
     return {
-        f"{name}.instances": whole["instances"],
-        f"{name}.inputs": whole["inputs"],
-        f"{name}.prediction": {"anyOf": [output_schema(entry, one) for one in entry["outputs"]]},
+        f"{name}.instances": properties["instances"],
+        f"{name}.inputs": properties["inputs"],
+        f"{name}.prediction": {"anyOf": [output_schema(entry, field) for field in entry["outputs"]]},
     }
 
 
@@ -44,7 +44,7 @@ def text(entry: Entry) -> dict[str, Schema]:
             "properties": {
                 "text": {"type": "string"},
                 "finish_reason": {"type": "string"},
-                "usage": {"type": "object", "properties": {one: {"type": "integer"} for one in counts}},
+                "usage": {"type": "object", "properties": {field: {"type": "integer"} for field in counts}},
             },
             "required": ["text", "finish_reason", "usage"],
         },

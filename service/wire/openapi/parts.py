@@ -85,8 +85,8 @@ def ref(name, kind="schemas"):
 def json(schema, *examples, **named):
     """{application/json: media object}; examples are named by number unless they come with names."""
     named = {f"example {place}": one for place, one in enumerate(examples, 1)} | named
-    told = {"examples": {name: {"value": value} for name, value in named.items()}} if named else {}
-    return {JSON: {"schema": schema, **told}}
+    options = {"examples": {name: {"value": value} for name, value in named.items()}} if named else {}
+    return {JSON: {"schema": schema, **options}}
 
 
 def query(name, schema, description, *, required=False):

@@ -10,16 +10,16 @@ __all__ = ["groups"]
 
 def groups(document):
     """[{"name", "description", "operations": [...]}], in the order of the document's tags."""
-    made = {tag["name"]: {**tag, "operations": []} for tag in document.get("tags", ())}
+    groups = {tag["name"]: {**tag, "operations": []} for tag in document.get("tags", ())}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            made[operation["tags"][0]]["operations"].append(sheet(document, path, method, operation))
-    return [group for group in made.values() if group["operations"]]
+            groups[operation["tags"][0]]["operations"].append(sheet(document, path, method, operation))
+    return [group for group in groups.values() if group["operations"]]
 
 
 def sheet(document, path, method, operation):
     """One operation with every reference followed."""
-    parameters = [followed(document, one) for one in operation["parameters"]]
+    parameters = [followed(document, item) for item in operation["parameters"]]
     media, body = first(operation.get("requestBody", {}).get("content", {}))
     return {
         "id": operation["operationId"],
@@ -31,7 +31,7 @@ def sheet(document, path, method, operation):
         "media": media,
         "body": body.get("schema"),
         "examples": examples(body),
-        "answers": [answer(document, status, one) for status, one in operation["responses"].items()],
+        "answers": [answer(document, status, item) for status, item in operation["responses"].items()],
         "curl": curl(path, method, parameters, media, examples(body)),
     }
 
@@ -57,7 +57,7 @@ def first(content):
 
 
 def examples(media):
-    return {name: one["value"] for name, one in media.get("examples", {}).items()}
+    return {name: item["value"] for name, item in media.get("examples", {}).items()}
 
 
 def followed(document, value):
@@ -72,12 +72,12 @@ def followed(document, value):
 
 def curl(path, method, parameters, media, examples):
     """The call as one types it: (words before the origin and path, words after, the body or None)."""
-    required = [one for one in parameters if one["in"] == "query" and one["required"]]
-    asked = "&".join(f"{one['name']}=..." for one in required)
+    required = [item for item in parameters if item["in"] == "query" and item["required"]]
+    query = "&".join(f"{item['name']}=..." for item in required)
     body = next(iter(examples.values()), None)
     return {
         "method": "" if method in ("get", "post") else f"-X {method.upper()} ",
-        "target": path + (f"?{asked}" if asked else ""),
+        "target": path + (f"?{query}" if query else ""),
         "media": media,
         "body": body,
         "bare": method == "post" and body is None,

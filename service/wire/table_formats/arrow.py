@@ -19,12 +19,12 @@ __all__ = ["decode", "encode"]
 def decode(body, columns, max_rows, max_bytes):
     """Bytes -> an object of columns. Raises RequestError, InvalidInstances, PayloadTooLarge."""
     rows, unpacked = 0, 0
-    for batch_rows, batch_bytes, _ in (found := list(sizes(body))):
+    for batch_rows, batch_bytes, _ in (batches := list(sizes(body))):
         check_rows(batch_rows, max_rows)  # of a dictionary too: entries that no row can use
         unpacked += batch_bytes
         if unpacked > max_bytes:
             too_large("Arrow stream", max_bytes)
-    rows = sum(batch_rows for batch_rows, _, is_dictionary in found if not is_dictionary)
+    rows = sum(batch_rows for batch_rows, _, is_dictionary in batches if not is_dictionary)
     check_rows(rows, max_rows)
     try:
         with pa.ipc.open_stream(pa.BufferReader(body)) as stream:

@@ -39,13 +39,13 @@ def typed_category(values, categories, *, nullable):
 
 def number(value):
     try:
-        found = float(value)
+        parsed = float(value)
     except ValueError:
         return value
     # float() also reads "1_000", "inf" and digits of other scripts, none of which a CSV means as a number
-    if "_" in value or not value.isascii() or not math.isfinite(found):
+    if "_" in value or not value.isascii() or not math.isfinite(parsed):
         return value
-    return found
+    return parsed
 
 
 def integer(value):

@@ -112,13 +112,13 @@ def several(body, place, depth):
     """A Thrift list: its length and the kind of its values in one byte, or the length behind it."""
     byte = at(body, place)
     place += 1
-    count, found = byte >> 4, []
+    count, fields = byte >> 4, []
     if count == 15:
         count, place = varint(body, place)
     for _ in range(count):  # ends with the bytes: every value takes one at least
         one, place = value(body, place, 3 if byte & 15 in (1, 2) else byte & 15, depth)
-        found.append(one)
-    return found, place
+        fields.append(one)
+    return fields, place
 
 
 def zigzag(body, place):
@@ -127,13 +127,13 @@ def zigzag(body, place):
 
 
 def varint(body, place):
-    found = 0
+    value = 0
     for shift in range(0, 70, 7):
         byte = at(body, place)
         place += 1
-        found |= (byte & 127) << shift
+        value |= (byte & 127) << shift
         if byte < 128:
-            return found, place
+            return value, place
     raise ValueError("a header is malformed")
 
 

@@ -28,8 +28,8 @@ def refuse(faults):
             if what in first
         )
         others = f" (and {more} more)" if more else ""
-        told = f"{place + ': ' if place else ''}expected {first['expected']}, got {first['got']}{others}"
-        raise InvalidInstances(told, details=faults, total=len(faults))
+        message = f"{place + ': ' if place else ''}expected {first['expected']}, got {first['got']}{others}"
+        raise InvalidInstances(message, details=faults, total=len(faults))
 
 
 def no_rows(form):

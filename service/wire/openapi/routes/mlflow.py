@@ -56,13 +56,13 @@ def table(entry):
         "properties": {"outputs": {"type": "array", "minItems": 1, "items": {"enum": list(entry["outputs"])}}},
         "additionalProperties": False,
     }
-    asked = {
+    call = {
         "dataframe_split": {"columns": columns, "data": [list(row.values()) for row in rows]},
         "dataframe_records": rows,
         "instances": rows,
         "inputs": {name: [row[name] for row in rows] for name in columns},
     }
-    examples = {form: {form: value} for form, value in asked.items()}
+    examples = {form: {form: value} for form, value in call.items()}
     return json(one_of(forms, params), **examples) | {CSV: {"schema": {"type": "string"}}}
 
 

@@ -71,8 +71,8 @@ def chat_completions(place):
         "logprobs": {"type": ["boolean", "null"]},
         "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": openai.MOST_TOP_LOGPROBS},
     }
-    asked = [{"role": "user", "content": "Why is the sky blue?"}]
-    return described(place, "Answer messages, by the model's own chat template", own, "messages", asked)
+    messages = [{"role": "user", "content": "Why is the sky blue?"}]
+    return described(place, "Answer messages, by the model's own chat template", own, "messages", messages)
 
 
 def described(place, summary, own, needed, example):
@@ -103,10 +103,10 @@ def not_both(name, same):
 
 
 def cancel(place):
-    told = {"type": "object", "properties": {"request_id": TEXT, "cancelled": {"const": True}}}
+    schema = {"type": "object", "properties": {"request_id": TEXT, "cancelled": {"const": True}}}
     return Operation(
         "End a request by its id, in whichever worker it runs",
-        json(told | {"required": ["request_id", "cancelled"]}),
+        json(schema | {"required": ["request_id", "cancelled"]}),
         description="For whoever could send it: the API key must be the same. 404 where nothing runs under this id.",
         errors=(404,),
     )

@@ -13,10 +13,10 @@ def front(place):
     names = {"type": "array", "items": {"type": "string"}}
     properties = {"status": {"const": "alive"}, "name": {"const": "daylight"}, "models": names}
     alive = {"type": "object", "properties": properties, "required": list(properties)}
-    told = {"status": "alive", "name": "daylight", "models": [entry["name"] for entry in place.catalogue]}
+    status = {"status": "alive", "name": "daylight", "models": [entry["name"] for entry in place.catalogue]}
     return Operation(
         "The front page",
-        json(alive, told) | HTML,
+        json(alive, status) | HTML,
         description="HTML where Accept prefers it, JSON for programs.",
         headers={"Vary": {"description": "Which header chose the form.", "schema": {"type": "string"}}},
     )

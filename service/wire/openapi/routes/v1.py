@@ -99,14 +99,14 @@ def table(place, entry):
         "required": ["predictions", *NAMED],
     }
     primary = next(iter(example["outputs"]))
-    told = {"predictions": example["outputs"][primary], "model_name": name, "model_version": entry["version"]}
-    asked = {"instances": example["instances"]}
+    reply = {"predictions": example["outputs"][primary], "model_name": name, "model_version": entry["version"]}
+    call = {"instances": example["instances"]}
     columns = {key: [row[key] for row in example["instances"]] for key in example["instances"][0]}
     return Operation(
         f"Predict with {name}",
-        json(answer, told) | dict.fromkeys(FORMS, BYTES),
+        json(answer, reply) | dict.fromkeys(FORMS, BYTES),
         description="Rows as `instances`, or columns as `inputs`; `outputs` chooses the methods that answer.",
-        body=json(body, rows=asked, columns={"inputs": columns}) | dict.fromkeys(FORMS, BYTES),
+        body=json(body, rows=call, columns={"inputs": columns}) | dict.fromkeys(FORMS, BYTES),
         errors=PREDICTS,
         headers=TIMED,
     )
@@ -121,11 +121,11 @@ def text(place, entry):
         "properties": {"predictions": {"type": "array", "items": ref(f"{name}.completion")}, **NAMED},
         "required": ["predictions", *NAMED],
     }
-    asked = {"instances": [entry["example"]["prompt"]], "parameters": {"max_tokens": 16, "temperature": 0}}
+    call = {"instances": [entry["example"]["prompt"]], "parameters": {"max_tokens": 16, "temperature": 0}}
     return Operation(
         f"Continue texts with {name}",
         json(answer),
-        body=json(body, asked),
+        body=json(body, call),
         errors=PREDICTS,
         headers=TIMED,
     )
@@ -133,9 +133,9 @@ def text(place, entry):
 
 def generic(place, entry):
     """Of a capability that this module does not know."""
-    asked = {"instances": entry["example"]["instances"]} if "instances" in entry["example"] else {}
+    call = {"instances": entry["example"]["instances"]} if "instances" in entry["example"] else {}
     return Operation(
-        f"Ask {entry['name']}", json({"type": "object"}), body=json(plain(entry), asked), errors=PREDICTS, headers=TIMED
+        f"Ask {entry['name']}", json({"type": "object"}), body=json(plain(entry), call), errors=PREDICTS, headers=TIMED
     )
 
 

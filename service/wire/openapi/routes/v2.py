@@ -30,40 +30,42 @@ NAMED = {"model_name": {"type": "string"}, "model_version": {"type": "string"}}
 RAW = {v2.OCTETS: {"schema": {"type": "string", "format": "binary"}}}
 
 
-def told(*required, **properties):
+def object_of(*required, **properties):
     return {"type": "object", "properties": properties, "required": list(required or properties)}
 
 
 def server(place):
     names = {"type": "array", "items": {"type": "string"}}
-    return Operation("The server", json(told(name={"type": "string"}, version={"type": "string"}, extensions=names)))
+    return Operation(
+        "The server", json(object_of(name={"type": "string"}, version={"type": "string"}, extensions=names))
+    )
 
 
 def live(place):
-    return Operation("Whether this process answers at all", json(told(live={"const": True})), open=True)
+    return Operation("Whether this process answers at all", json(object_of(live={"const": True})), open=True)
 
 
 def ready(place):
     return Operation(
-        "Whether every model is loaded and proven", json(told(ready={"const": True})), errors=(503,), open=True
+        "Whether every model is loaded and proven", json(object_of(ready={"const": True})), errors=(503,), open=True
     )
 
 
 def metadata(place):
-    answer = told("name", "versions", "platform", "inputs", "outputs", inputs={"type": "array"})
+    answer = object_of("name", "versions", "platform", "inputs", "outputs", inputs={"type": "array"})
     return Operation(f"The tensors of {place.entry['name']}", json(answer), errors=(404, 503))
 
 
 def model_ready(place):
-    answer = told(name={"type": "string"}, ready={"const": True})
+    answer = object_of(name={"type": "string"}, ready={"const": True})
     return Operation(f"Whether {place.entry['name']} is ready", json(answer), errors=(404, 503))
 
 
 def infer(place):
     entry = place.entry
     chosen = {"type": ["object", "null"]}
-    body = told("inputs", id={"type": ["string", "null"]}, parameters=chosen, inputs={**TENSORS, "minItems": 1})
-    answer = told("model_name", "model_version", "outputs", **NAMED, outputs=TENSORS)
+    body = object_of("inputs", id={"type": ["string", "null"]}, parameters=chosen, inputs={**TENSORS, "minItems": 1})
+    answer = object_of("model_name", "model_version", "outputs", **NAMED, outputs=TENSORS)
     return Operation(
         f"Predict with {entry['name']}",
         json(answer) | RAW,
@@ -102,12 +104,12 @@ def tensor(name, values):
 
 def index(place):
     ready = {"type": "boolean", "description": "only models that are ready"}
-    asked = {"type": "object", "properties": {"ready": ready}, "additionalProperties": False}
-    entry = told("name", "state", name={"type": "string"}, state={"type": "string"})
+    schema = {"type": "object", "properties": {"ready": ready}, "additionalProperties": False}
+    entry = object_of("name", "state", name={"type": "string"}, state={"type": "string"})
     return Operation(
         "Every model of the store, and its state",
         json({"type": "array", "items": entry}),
-        body=json(asked, {}),
+        body=json(schema, {}),
         body_required=False,
         errors=(413, 415, 503),
     )
