@@ -32,6 +32,17 @@ def tabular_store(tmp_path_factory):
     return store
 
 
+@pytest.fixture(scope="module")
+def tiny_url(tmp_path_factory):
+    """The URL of a server of two workers with `tiny`, the text model of tests.support.tiny_text."""
+    from tests.support.tiny_text import pack_tiny  # only here: it imports torch
+
+    store = tmp_path_factory.mktemp("store")
+    pack_tiny(store)
+    with live_server(store, workers=2) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def server(demo_store):
     """The URL of a server with the demo models; one for all tests, so leave it as you found it."""

@@ -16,12 +16,6 @@ from tests.support.client_server import DROP, GOOD, IRIS, PREDICT, Answer, answe
 
 
 @pytest.fixture
-def server():
-    with answering({PREDICT: GOOD}) as server:
-        yield server
-
-
-@pytest.fixture
 def client(server):
     with Client(server.url) as client:
         yield client

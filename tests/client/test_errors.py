@@ -24,13 +24,7 @@ from client import (
     TransportError,
     Unavailable,
 )
-from tests.support.client_server import DROP, GOOD, PREDICT, Answer, answering, ok
-
-
-@pytest.fixture
-def server():
-    with answering({PREDICT: GOOD}) as server:
-        yield server
+from tests.support.client_server import DROP, GOOD, PREDICT, Answer, ok
 
 
 @pytest.fixture

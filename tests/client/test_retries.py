@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from client import Client, ConnectError, InvalidRequest, Retries, ServerError, TimedOut, TransportError, Unavailable
-from tests.support.client_server import DROP, GOOD, PREDICT, Answer, answering, ok
+from tests.support.client_server import DROP, GOOD, PREDICT, Answer, ok
 
 
 class Clock:
@@ -27,12 +27,6 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
-
-
-@pytest.fixture
-def server():
-    with answering({PREDICT: GOOD}) as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The real nginx with deploy/nginx.conf, in front of the real gunicorn on a unix socket."""
 
 import os
+import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -115,22 +117,29 @@ def test_a_request_outlives_the_worker_killed_under_it(slow_store, tmp_path):
         assert server.log.count("Booting worker") == 2
 
 
-def test_when_the_instance_is_full_a_probe_is_still_answered(slow_store, tmp_path):
-    """The other limit, lowered to one, which holds for all addresses together."""
-    one_at_a_time = [("limit_conn instance 128", "limit_conn instance 1")]
+@contextmanager
+def one_request_runs(store, folder, limit):
+    """nginx with one of its limits lowered to 1, while the first request runs behind it: the URL."""
+    lowered = [(limit, re.sub(r"\d+$", "1", limit))]
     with (
-        nginx(tmp_path, one_at_a_time) as url,
-        live_server(slow_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}"),
+        nginx(folder, lowered) as url,
+        live_server(store, bind=f"unix:{folder / 'gunicorn.sock'}"),
         ThreadPoolExecutor() as pool,
     ):
         eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
         running = pool.submit(requests.post, f"{url}/predict", json=[[1.0]], timeout=30)
-        eventually((tmp_path / "started").exists, what="the first request having started")
+        eventually((folder / "started").exists, what="the first request having started")
+        yield url
+        assert running.result().json() == {"text": [1.0]}
+
+
+def test_when_the_instance_is_full_a_probe_is_still_answered(slow_store, tmp_path):
+    """The limit for all addresses together."""
+    with one_request_runs(slow_store, tmp_path, "limit_conn instance 128") as url:
         refused = requests.post(f"{url}/predict", json=[[0.0]], timeout=10)
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
         assert refused.headers["Retry-After"] == "1"
         assert requests.get(f"{url}/health/live", timeout=10).json() == {"status": "live"}
-        assert running.result().json() == {"text": [1.0]}
 
 
 def test_what_is_for_the_house_stays_in_it(tabular_store, tmp_path):
@@ -150,17 +159,8 @@ def test_what_is_for_the_house_stays_in_it(tabular_store, tmp_path):
 
 
 def test_one_address_cannot_take_every_worker(slow_store, tmp_path):
-    """The limit, lowered to one: while the first request runs, a second is told to come back."""
-    one_at_a_time = [("limit_conn addresses 64", "limit_conn addresses 1")]
-    with (
-        nginx(tmp_path, one_at_a_time) as url,
-        live_server(slow_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}"),
-        ThreadPoolExecutor() as pool,
-    ):
-        eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
-        running = pool.submit(requests.post, f"{url}/predict", json=[[1.0]], timeout=30)
-        eventually((tmp_path / "started").exists, what="the first request having started")
+    """The limit for one address: while its first request runs, a second is refused."""
+    with one_request_runs(slow_store, tmp_path, "limit_conn addresses 64") as url:
         refused = requests.get(f"{url}/v1/models", timeout=10)
         assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
         assert refused.headers["Retry-After"] == "1"
-        assert running.result().json() == {"text": [1.0]}

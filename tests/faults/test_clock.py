@@ -9,9 +9,9 @@ import requests
 
 from benchmarks.support.serving import ROOT, eventually, live_server
 from client import Client
-from tests.faults.loads import Callers
 from tests.faults.test_disk import served, version_1_of
 from tests.server.test_lifecycle import CLASSES
+from tests.support.steady import SteadyClient
 
 pytestmark = pytest.mark.heavy
 
@@ -44,7 +44,7 @@ def test_a_jump_of_a_day_changes_nothing(tmp_path, env, direction):
     store = version_1_of(tmp_path / "store")
     version_1_of(store.root, 2.0)  # beside the callers it might not be found quicker compiled, and then takes a minute
     store.promote("m", "1")
-    with live_server(store.root, workers=2, env=env) as server, Callers(str(server), "m") as load:
+    with live_server(store.root, workers=2, env=env) as server, SteadyClient(str(server), "m") as load:
         eventually(lambda: len(load.answers) > 50, what="load")
         workers, before = server.workers(), date(server)
         jump(clock, direction * DAY)

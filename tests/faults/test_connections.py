@@ -11,8 +11,8 @@ import requests
 
 from benchmarks.support.nginx import NGINX, nginx
 from benchmarks.support.serving import eventually, live_server
-from tests.faults.loads import Callers
 from tests.server.test_lifecycle import CLASSES, megabytes
+from tests.support.steady import SteadyClient
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")]
 
@@ -57,7 +57,7 @@ def test_slow_clients_cost_no_worker_anything(tabular_store, tmp_path, env):
     """They come a byte at a time, 150 in their heads, 60 in their bodies: nginx lets no address have more."""
     with (
         proxied(tabular_store, tmp_path, env=env) as (_, url),
-        Callers(url, "iris", row=ROW) as load,
+        SteadyClient(url, "iris", row=ROW) as load,
         connections(url, 150, HEAD, "127.0.0.2") as heads,
         connections(url, 60, HEAD + b"Content-Length: 1000\r\n\r\n", "127.0.0.2") as bodies,
     ):
@@ -74,7 +74,11 @@ def test_slow_clients_cost_no_worker_anything(tabular_store, tmp_path, env):
 def test_thousands_of_idle_connections_keep_nobody_out(tabular_store, tmp_path):
     if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 4 * IDLE:
         pytest.skip(f"needs {4 * IDLE} open files: ulimit -n")
-    with proxied(tabular_store, tmp_path) as (_, url), connections(url, IDLE), Callers(url, "iris", row=ROW) as load:
+    with (
+        proxied(tabular_store, tmp_path) as (_, url),
+        connections(url, IDLE),
+        SteadyClient(url, "iris", row=ROW) as load,
+    ):
         slowest = check(load, 0, most=1.0)
         began = time.monotonic()
         assert requests.get(f"{url}/health/live", timeout=5).ok  # over a connection of its own
@@ -103,7 +107,7 @@ def pour(url, head, framed):
 def test_a_huge_body_is_refused_and_held_nowhere(tabular_store, tmp_path, told, framed):
     with proxied(tabular_store, tmp_path) as (server, url):
         before = max(map(megabytes, server.workers()))
-        with Callers(url, "iris", row=ROW) as load:
+        with SteadyClient(url, "iris", row=ROW) as load:
             assert pour(url, HEAD + told.encode() + b"\r\n\r\n", framed) in (0, 413)
             check(load, len(load.answers), most=2.0)
         assert sum(path.stat().st_size for path in (tmp_path / "body").rglob("*") if path.is_file()) < 2**20

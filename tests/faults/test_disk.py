@@ -15,8 +15,8 @@ from benchmarks.support.serving import eventually, live_server
 from service.errors import StartupError
 from service.packing import pack
 from service.store.versions import Store
-from tests.faults.loads import Callers
 from tests.server.test_lifecycle import CLASSES
+from tests.support.steady import SteadyClient
 
 pytestmark = pytest.mark.heavy
 
@@ -61,7 +61,7 @@ def served(server):
 def test_a_full_store_takes_no_version_and_loses_none(tmp_path, env):
     with small_disk(tmp_path / "disk", 2**20) as disk:
         store = version_1_of(disk / "store")
-        with live_server(store.root, workers=2, env=env) as server, Callers(str(server), "m") as load:
+        with live_server(store.root, workers=2, env=env) as server, SteadyClient(str(server), "m") as load:
             filling = fill(disk)
             with pytest.raises((OSError, StartupError)):
                 version_1_of(store.root, 2.0)
@@ -80,7 +80,7 @@ def test_a_full_run_folder_stops_no_answers(tmp_path, env):
     store = version_1_of(tmp_path / "store")
     with small_disk(tmp_path / "disk", 2**20) as disk:
         env = {**env, "DAYLIGHT_RUN_FOLDER": str(disk / "run")}
-        with live_server(store.root, workers=2, env=env) as server, Callers(str(server), "m") as load:
+        with live_server(store.root, workers=2, env=env) as server, SteadyClient(str(server), "m") as load:
             workers = server.workers()
             eventually(lambda: len(load.answers) > 100, what="load")
             filling = fill(disk)
@@ -101,7 +101,7 @@ def test_a_full_run_folder_stops_no_answers(tmp_path, env):
 @CLASSES
 def test_a_store_that_vanishes_is_served_on_even_when_a_worker_dies(tmp_path, env):
     store = version_1_of(tmp_path / "store")
-    with live_server(store.root, workers=2, env=env) as server, Callers(str(server), "m") as load:
+    with live_server(store.root, workers=2, env=env) as server, SteadyClient(str(server), "m") as load:
         eventually(lambda: len(load.answers) > 100, what="load")
         store.root.rename(tmp_path / "gone")
         eventually(lambda: "what is loaded stays" in server.log, what="the workers having noticed")
@@ -110,7 +110,7 @@ def test_a_store_that_vanishes_is_served_on_even_when_a_worker_dies(tmp_path, en
         eventually(lambda: len(server.workers()) == 2 and server.workers() != before, what="another worker")
         eventually(lambda: "not ready" in server.log, what="its having found nothing")
         moment = time.monotonic()
-        eventually(lambda: load.since(moment) > 200, what="answers of the other one")
+        eventually(lambda: len(load.since(moment)) > 200, what="answers of the other one")
         assert {served(server) for _ in range(20)} == {"1"}
         (tmp_path / "gone").rename(store.root)
         eventually(lambda: requests.get(f"{server}/health/ready", timeout=10).ok, what="readiness")

@@ -14,9 +14,9 @@ from benchmarks.support.nginx import behind_nginx
 from benchmarks.support.serving import eventually, live_server
 from client import Client, DaylightError, Retries
 from service.packing import pack
-from tests.faults.loads import Callers
 from tests.faults.models import LEAK, store_of
 from tests.server.test_lifecycle import CLASSES, GTHREAD, KEEP_ALIVE, megabytes, needs_nginx, replaced
+from tests.support.steady import SteadyClient
 
 pytestmark = pytest.mark.heavy
 
@@ -38,27 +38,27 @@ def kill_some(server, load, times):
         began = time.monotonic()
         eventually(lambda before=before: replaced(server, before), what="another worker")
         took.append(time.monotonic() - began)
-        eventually(lambda began=began: load.since(began) > 50, what="answers after it")
+        eventually(lambda began=began: len(load.since(began)) > 50, what="answers after it")
         eventually(lambda: requests.get(f"{load.client.url}/health/ready", timeout=10).ok, what="readiness")
     return took
 
 
 @CLASSES
 def test_killed_workers_are_replaced_and_the_clients_callers_notice_nothing(quick, env):
-    with live_server(quick, workers=2, env=env) as server, Callers(str(server), "m") as load:
+    with live_server(quick, workers=2, env=env) as server, SteadyClient(str(server), "m") as load:
         eventually(lambda: len(load.answers) > 50, what="load")
         took = kill_some(server, load, times=5)
-    print(f"5 kills: replaced within {max(took):.2f} s, slowest of {len(load.answers)} answers {load.worst:.2f} s")
+    print(f"5 kills: replaced within {max(took):.2f} s, slowest of {len(load.answers)} answers {load.worst():.2f} s")
     assert not load.failures
     assert max(took) < 5
 
 
 @needs_nginx
 def test_the_same_through_nginx(quick, tmp_path):
-    with behind_nginx(quick, tmp_path, workers=2) as (server, url), Callers(url, "m") as load:
+    with behind_nginx(quick, tmp_path, workers=2) as (server, url), SteadyClient(url, "m") as load:
         eventually(lambda: len(load.answers) > 50, what="load")
         took = kill_some(server, load, times=5)
-    print(f"5 kills: replaced within {max(took):.2f} s, slowest of {len(load.answers)} answers {load.worst:.2f} s")
+    print(f"5 kills: replaced within {max(took):.2f} s, slowest of {len(load.answers)} answers {load.worst():.2f} s")
     assert not load.failures
     assert max(took) < 5
 
@@ -67,7 +67,7 @@ def test_a_model_that_raises_fails_its_request_alone(tmp_path):
     """Asked again with other cells, it turns out that it cannot take this one: so the caller is told that."""
     with live_server(store_of(tmp_path, "raises"), workers=1, env=GTHREAD) as server:
         (worker,) = server.workers()
-        with Callers(str(server), "raises") as load:
+        with SteadyClient(str(server), "raises") as load:
             for _ in range(50):
                 answer = requests.post(f"{server}/v1/models/raises:predict", json={"instances": [[1.0]]}, timeout=10)
                 assert (answer.status_code, answer.json()["code"]) == (422, "invalid_instances")
@@ -82,12 +82,12 @@ def test_a_model_that_raises_fails_its_request_alone(tmp_path):
 @pytest.mark.parametrize("name", ["exits", "exception"])
 def test_a_model_that_ends_the_process_costs_no_one_else_an_answer(tmp_path, name, code):
     with live_server(store_of(tmp_path, name), workers=2, env=GTHREAD) as server:
-        with Callers(str(server), name) as load:
+        with SteadyClient(str(server), name) as load:
             eventually(lambda: len(load.answers) > 20, what="load")
             with Client(str(server), retries=Retries(0)) as client, pytest.raises(DaylightError):
                 client.predict([[float(code)]], name)
             ended = time.monotonic()
-            eventually(lambda: load.since(ended) > 50, what="answers after it")
+            eventually(lambda: len(load.since(ended)) > 50, what="answers after it")
         assert not load.failures
         assert server.process.poll() is None
         eventually(lambda: len(server.workers()) == 2, what="two workers")
@@ -102,7 +102,7 @@ def test_a_model_that_leaks_is_kept_small_by_recycling(tmp_path):
     with live_server(store_of(tmp_path, "leaks"), workers=2, env=env) as server:
         before = max(filter(None, map(megabytes, server.workers())))
         most = 0.0
-        with Callers(str(server), "leaks", row=(1.0,)) as load:
+        with SteadyClient(str(server), "leaks", row=(1.0,)) as load:
             while server.log.count("Autorestarting") < 8:
                 most = max([most, *filter(None, map(megabytes, server.workers()))])
                 eventually(more_than(load, len(load.answers)), what="answers")
@@ -118,7 +118,7 @@ def test_a_model_that_hangs_costs_its_worker_and_no_one_else_an_answer(tmp_path,
     """Each worker has some that hang, so both have to go, and the callers wait for their successors."""
     env = {**env, "GUNICORN_CMD_ARGS": "--timeout 3"}
     with live_server(store_of(tmp_path, "hangs"), workers=2, env=env) as server:
-        with Callers(str(server), "hangs") as load, ThreadPoolExecutor(hanging) as pool:
+        with SteadyClient(str(server), "hangs") as load, ThreadPoolExecutor(hanging) as pool:
             eventually(lambda: len(load.answers) > 20, what="load")
             before = server.workers()
             began = time.monotonic()
@@ -128,7 +128,7 @@ def test_a_model_that_hangs_costs_its_worker_and_no_one_else_an_answer(tmp_path,
             eventually(lambda: len(server.workers()) == 2 and server.workers() != before, what="new workers")
             took, seen = time.monotonic() - began, len(load.answers)
             eventually(lambda: len(load.answers) > seen + 100, what="answers")
-        print(f"hung predictions ended after {took:.1f} s of the 3 that they have; slowest answer {load.worst:.1f} s")
+        print(f"hung predictions ended after {took:.1f} s of the 3 that they have; slowest answer {load.worst():.1f} s")
         assert not load.failures, load.failures[:3]
     assert took < 15
 

@@ -8,21 +8,12 @@ from http.client import HTTPConnection
 import pytest
 import requests
 
-from benchmarks.support.serving import eventually, live_server
+from benchmarks.support.serving import eventually
 from service.errors import Overloaded
 from service.generation.request import GenerationRequest
 from service.scheduling.cancellation import Cancellations
-from tests.support.tiny_text import pack_tiny
 
 ASKED = {"model": "tiny", "prompt": "abc", "max_tokens": 120, "temperature": 0}
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    store = tmp_path_factory.mktemp("store")
-    pack_tiny(store)
-    with live_server(store, workers=2) as server:
-        yield server
 
 
 @contextmanager
@@ -37,8 +28,8 @@ def streaming(url, body=ASKED, **headers):
         connection.close()
 
 
-def test_each_piece_is_sent_when_it_is_generated(url):
-    with streaming(url) as answer:
+def test_each_piece_is_sent_when_it_is_generated(tiny_url):
+    with streaming(tiny_url) as answer:
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Transfer-Encoding"] == "chunked"
         seen = 0
@@ -48,20 +39,20 @@ def test_each_piece_is_sent_when_it_is_generated(url):
     assert seen > 60, "a piece a token, or nearly; not all of them in a few frames"
 
 
-def test_a_connection_is_reused_after_a_stream(url):
+def test_a_connection_is_reused_after_a_stream(tiny_url):
     with requests.Session() as session:
         for _ in range(2):
-            text = session.post(f"{url}/v1/completions", json=ASKED | {"stream": True}, timeout=30).text
+            text = session.post(f"{tiny_url}/v1/completions", json=ASKED | {"stream": True}, timeout=30).text
             assert text.endswith("data: [DONE]\n\n")
 
 
-def test_a_stream_is_cancelled_by_its_id_from_any_worker(url):
+def test_a_stream_is_cancelled_by_its_id_from_any_worker(tiny_url):
     """Each attempt is a new connection, so that both workers are reached; it is repeated if its stream has ended."""
 
     def cancelled(attempt):
-        with streaming(url, **{"X-Request-ID": f"mine-{attempt}"}) as answer:
+        with streaming(tiny_url, **{"X-Request-ID": f"mine-{attempt}"}) as answer:
             assert answer.readline().startswith(b"data: {")
-            ended = requests.post(f"{url}/v1/requests/mine-{attempt}/cancel", timeout=10)
+            ended = requests.post(f"{tiny_url}/v1/requests/mine-{attempt}/cancel", timeout=10)
             events = [line for line in answer.read().split(b"\n\n") if line.startswith(b"data: {")]
         reasons = [json.loads(event[6:])["choices"][0]["finish_reason"] for event in events]
         assert sum(reason is not None for reason in reasons) == 1, "exactly one event has a finish_reason"
@@ -71,8 +62,8 @@ def test_a_stream_is_cancelled_by_its_id_from_any_worker(url):
     eventually(lambda: cancelled(next(attempts)), what="a stream ended by its id")
 
 
-def test_cancelling_an_unknown_id_is_not_found(url):
-    answer = requests.post(f"{url}/v1/requests/nobody/cancel", timeout=10)
+def test_cancelling_an_unknown_id_is_not_found(tiny_url):
+    answer = requests.post(f"{tiny_url}/v1/requests/nobody/cancel", timeout=10)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "request_not_found")
 
 
@@ -84,8 +75,8 @@ def test_cancelling_an_unknown_id_is_not_found(url):
         ("/v1/completions", ASKED | {"n": 16}),
     ],
 )
-def test_a_deadline_is_kept_in_every_dialect(url, path, body):
-    answer = requests.post(url + path, json=body, headers={"X-Request-Timeout": "0.001"}, timeout=10)
+def test_a_deadline_is_kept_in_every_dialect(tiny_url, path, body):
+    answer = requests.post(tiny_url + path, json=body, headers={"X-Request-Timeout": "0.001"}, timeout=10)
     assert answer.status_code == 504
     assert "deadline_exceeded" in answer.text
 

@@ -18,7 +18,7 @@ from benchmarks.support.serving import ROOT, eventually, live_server
 from service.packing import pack
 from service.packing.python_class import pack_class
 from service.store.versions import Store
-from tests.support.steady import Steady
+from tests.support.steady import SteadyRequests
 
 X = np.array([[0.0], [1.0], [2.0]])
 KEEP_ALIVE = {"WORKER_CLASS": "service.server.keepalive_worker.KeepAliveWorker"}
@@ -52,7 +52,7 @@ def at_version(load, version, since, answers=30):
 def swaps(store, server, times):
     """Promote and roll back under load; returns the load and the seconds that each took to be everywhere."""
     took = []
-    with Steady(predicts(server)) as load:
+    with SteadyRequests(predicts(server)) as load:
         eventually(lambda: load.answers, what="load")
         for number in range(times):
             began = time.monotonic()
@@ -88,7 +88,7 @@ def test_a_hundred_promotes_and_rollbacks_under_load(store, env):
 def test_a_broken_version_is_refused_and_the_old_one_serves_even_new_workers(store):
     (path,) = (store.root / "m" / "2").glob("*.onnx")
     path.write_bytes(path.read_bytes()[:-1])
-    with live_server(store.root, workers=2) as server, Steady(predicts(server)) as load:
+    with live_server(store.root, workers=2) as server, SteadyRequests(predicts(server)) as load:
         store.promote("m", "2")
         shown = eventually(lambda: refused(server), what="the refusal")
         assert shown["version"] == "2"
@@ -119,7 +119,7 @@ def test_a_version_that_kills_the_worker_is_refused_and_the_server_lives(store, 
         store.promote("m", "1")
         eventually(lambda: server.log.count("m is at version 1") >= 2, what="version 1")
         (tmp_path / "armed").touch()
-        with Steady(predicts(server), threads=2) as load:
+        with SteadyRequests(predicts(server), threads=2) as load:
             store.promote("m", "3")
             told = eventually(lambda: refused_while_dying(server), seconds=60, what="the refusal")
         assert told["reason"] == "2 workers died while they loaded it"
@@ -161,7 +161,7 @@ def test_a_slow_version_asks_for_other_workers_and_hup_brings_them(store):
         pack(slow, X, name="m", store=store.root, runtime="sklearn")
         shown = eventually(lambda: refused(server), what="the refusal")
         assert f"HUP to process {server.pid} changes them" in shown["reason"]
-        with Steady(predicts(server), threads=1) as load:
+        with SteadyRequests(predicts(server), threads=1) as load:
             server.process.send_signal(signal.SIGHUP)
             eventually(lambda: at_version(load, "3", 0, answers=5), what="version 3, by other workers")
         assert not refused(server)
@@ -187,7 +187,7 @@ def statuses(server):
 @CLASSES
 def test_hup_loses_nothing_and_has_no_gap(store, tmp_path, env):
     with behind_nginx(store.root, tmp_path, workers=2, env=env) as (server, url):
-        with Steady(predicts(url)) as load:
+        with SteadyRequests(predicts(url)) as load:
             for _ in range(2):
                 before = server.workers()
                 server.process.send_signal(signal.SIGHUP)
@@ -201,7 +201,7 @@ def test_hup_loses_nothing_and_has_no_gap(store, tmp_path, env):
 def test_hup_over_a_broken_store_leaves_the_old_workers_in_place(store):
     (path,) = (store.root / "m" / "1").glob("*.onnx")
     sound = path.read_bytes()
-    with live_server(store.root, workers=2) as server, Steady(predicts(server)) as load:
+    with live_server(store.root, workers=2) as server, SteadyRequests(predicts(server)) as load:
         before = server.workers()
         path.write_bytes(sound[:-1])
         server.process.send_signal(signal.SIGHUP)
@@ -221,7 +221,7 @@ def test_an_upgrade_by_usr2_and_term_loses_nothing(store, tmp_path, program):
     """`python -m gunicorn` once could not: run anew by its path, its own folder hid the library's `http`."""
     command = [*program, "--config", ROOT / "gunicorn.conf.py", "--pid", tmp_path / "pid"]
     with behind_nginx(store.root, tmp_path, workers=2, command=command) as (server, url):
-        with Steady(predicts(url)) as load:
+        with SteadyRequests(predicts(url)) as load:
             server.process.send_signal(signal.SIGUSR2)
             new = int(eventually(lambda: text_of(tmp_path / "pid.2"), what="a new master"))
             eventually(lambda: server.log.count("loaded m ") == 4, what="its workers' models")
@@ -251,7 +251,7 @@ def ended(pid):
 @CLASSES
 def test_recycling_of_workers_loses_nothing(store, tmp_path, env):
     with behind_nginx(store.root, tmp_path, workers=2, env={**env, "MAX_REQUESTS": "100"}) as (server, url):
-        with Steady(predicts(url)) as load:
+        with SteadyRequests(predicts(url)) as load:
             eventually(lambda: server.log.count("Autorestarting") >= 4, what="four recycled workers")
         assert not load.failures
 
@@ -260,7 +260,7 @@ def test_recycling_of_workers_loses_nothing(store, tmp_path, env):
 def test_a_killed_worker_costs_nothing_but_what_it_was_answering(store, tmp_path):
     """And most of that not even: nginx sends again what went over a connection that it had kept."""
     with behind_nginx(store.root, tmp_path, workers=2) as (server, url):
-        with Steady(predicts(url)) as load:
+        with SteadyRequests(predicts(url)) as load:
             for _ in range(3):
                 (one, *_) = before = server.workers()
                 os.kill(one, signal.SIGKILL)

@@ -15,17 +15,9 @@ GREEDY = {"model": "tiny", "max_tokens": 12, "temperature": 0}
 MESSAGES = [{"role": "user", "content": "abc"}]
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    store = tmp_path_factory.mktemp("store")
-    pack_tiny(store)
-    with live_server(store, workers=2) as server:
-        yield server
-
-
 @pytest.fixture
-def client(url):
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0) as client:
+def client(tiny_url):
+    with openai.OpenAI(base_url=f"{tiny_url}/v1", api_key="any", max_retries=0) as client:
         yield client
 
 
@@ -71,7 +63,7 @@ def test_its_errors(client):
     assert int(refused.value.response.headers["Retry-After"]) >= 1
 
 
-def test_a_stream_given_up_by_the_client_frees_its_place(url, client):
+def test_a_stream_given_up_by_the_client_frees_its_place(tiny_url, client):
     """More streams than there are places, each given up after its first piece."""
     for _ in range(20):
         with client.completions.create(prompt="abc", stream=True, **GREEDY | {"max_tokens": 100}) as stream:
@@ -94,11 +86,13 @@ def vanish_together(url, count):
         return list(crowd.map(vanish, [url] * count))
 
 
-def test_vanished_clients_hold_nothing(url):
-    vanish_together(url, 12)
+def test_vanished_clients_hold_nothing(tiny_url):
+    vanish_together(tiny_url, 12)
 
     def free():
-        answers = [requests.post(f"{url}/v1/completions", json=GREEDY | {"prompt": "a"}, timeout=10) for _ in range(6)]
+        answers = [
+            requests.post(f"{tiny_url}/v1/completions", json=GREEDY | {"prompt": "a"}, timeout=10) for _ in range(6)
+        ]
         return all(one.status_code == 200 for one in answers)
 
     eventually(free, seconds=10, what="all places being free")

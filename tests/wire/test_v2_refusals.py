@@ -7,35 +7,14 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
-from tests.support.v2_requests import HEADER, NAMES, X, call, columns, framed, pack_models, raw, tensor
+from tests.support.v2_requests import HEADER, NAMES, X, call, columns, framed, raw, tensor
 
 LIMIT = 20_000
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    store = tmp_path_factory.mktemp("store")
-    pack_models(store)
-    return store
-
-
-@pytest.fixture(scope="module")
-def app(store):
-    return create_app(Settings(store=store, max_body_bytes=LIMIT, max_rows=20))
-
-
-@pytest.fixture
-def infer(app):
-    """A function that posts to .../infer: the answer's JSON after checking its status."""
-
-    def post(model="iris", status=200, **sent):
-        answer = app.test_client().post(f"/v2/models/{model}/infer", **sent)
-        assert answer.status_code == status, answer.text
-        if status != 200:
-            assert isinstance(answer.json["error"], str)
-        return answer.json
-
-    return post
+def app(v2_store):
+    return create_app(Settings(store=v2_store, max_body_bytes=LIMIT, max_rows=20))
 
 
 def changed(row, column, value):

@@ -1,0 +1,12 @@
+"""What the tests of the client share."""
+
+import pytest
+
+from tests.support.client_server import GOOD, PREDICT, answering
+
+
+@pytest.fixture
+def server():
+    """A tiny server whose model `m` predicts well; a test may change `server.routes`."""
+    with answering({PREDICT: GOOD}) as server:
+        yield server
