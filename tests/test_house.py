@@ -35,7 +35,7 @@ def test_only_settings_reads_the_environment():
     assert {path for path in readers if path.startswith("service/")} <= {"service/settings.py", "service/cli/serve.py"}
 
 
-def test_kinds_are_asked_for_only_where_models_are_packed_loaded_and_stored():
+def test_kind_is_compared_only_in_models_packing_and_store():
     asking = {
         name(path)
         for path in MODULES

@@ -58,7 +58,7 @@ def test_the_wheel_carries_what_serving_needs(wheel):
         assert f"Requires-Dist: {name.replace('.', '-')}=={version}" in metadata
 
 
-def test_from_a_pickle_to_an_endpoint_in_one_command_from_any_folder(daylight, tmp_path):
+def test_serve_of_a_pickle_works_from_any_folder(daylight, tmp_path):
     X, y = load_iris(return_X_y=True)
     joblib.dump(LogisticRegression(max_iter=1000).fit(X, y), tmp_path / "flowers.pkl")
     with live_server(

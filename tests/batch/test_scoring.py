@@ -65,7 +65,7 @@ def test_parquet_in_and_out(store, table, estimator, tmp_path):
 
 
 @pytest.mark.parametrize("chunk", [7, 10_000])
-def test_wrong_rows_are_set_aside_with_every_reason_and_the_rest_is_scored(
+def test_invalid_rows_are_rejected_with_reasons_and_the_rest_is_scored(
     store, table, estimator, tmp_path, monkeypatch, chunk
 ):
     monkeypatch.setattr(scoring, "CHUNK_ROWS", chunk)

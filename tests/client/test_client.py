@@ -208,7 +208,7 @@ def test_the_default_model_is_asked_for_once(server, client):
     assert [request.path for request in server.requests].count("/v1/models") == 1
 
 
-def test_the_default_model_is_asked_for_again_when_the_server_has_it_no_more(server, client):
+def test_default_model_is_asked_for_again_after_model_not_found(server, client):
     server.routes["GET /v1/models"] = [listing(entry("old", default=True)), listing(entry("m", default=True))]
     server.routes["POST /v1/models/old:predict"] = [
         GOOD,
@@ -221,7 +221,7 @@ def test_the_default_model_is_asked_for_again_when_the_server_has_it_no_more(ser
     assert paths.count("/v1/models/old:predict") == 2
 
 
-def test_a_default_that_is_not_there_a_moment_later_is_not_asked_for_for_ever(server, client):
+def test_vanished_default_model_ends_in_model_not_found(server, client):
     server.routes["GET /v1/models"] = listing(entry("gone", default=True))
     server.routes["POST /v1/models/gone:predict"] = Answer(404, b'{"error": "no", "code": "model_not_found"}')
     with pytest.raises(ModelNotFound):
@@ -238,7 +238,7 @@ def test_without_a_default_the_candidates_are_named(server, client):
         client.generate("Once")
 
 
-def test_a_server_without_models_that_is_not_ready_is_unavailable_not_without_a_model(server, client):
+def test_client_of_a_server_that_loads_raises_unavailable_instead_of_model_not_found(server, client):
     server.routes["GET /v1/models"] = listing()
     server.routes["GET /health/ready"] = Answer(503, b'{"error": {"message": "not ready"}}')
     with pytest.raises(Unavailable, match="not ready"):

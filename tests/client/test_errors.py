@@ -197,7 +197,7 @@ def test_a_kept_connection_that_was_closed_is_replaced(server, client):
     assert len({request.connection for request in server.requests}) == 2
 
 
-def test_a_kept_connection_dropped_in_the_moment_it_is_used_costs_no_error(server, client):
+def test_kept_connection_dropped_at_use_is_replaced_silently(server, client):
     server.routes[PREDICT] = [GOOD, DROP, GOOD]
     assert client.predict([[1]], "m") == client.predict([[2]], "m") == ["yes"]
     first, dropped, again = server.requests
@@ -205,7 +205,7 @@ def test_a_kept_connection_dropped_in_the_moment_it_is_used_costs_no_error(serve
     assert dropped.body == again.body
 
 
-def test_where_one_kept_connection_is_dropped_the_others_are_not_tried(server, client):
+def test_after_one_dropped_connection_a_new_one_is_opened(server, client):
     """They are as old: with threads about, the second attempt might otherwise meet the next dropped one."""
     together, old = Barrier(2), set()
 
@@ -245,7 +245,7 @@ def test_a_request_that_kills_its_worker_is_not_sent_again(server, client):
     assert len(server.requests) == 1
 
 
-def test_what_the_caller_is_handling_is_not_taken_for_the_cause(server, client):
+def test_error_being_handled_by_the_caller_is_not_its_cause(server, client):
     """Every exception has for its context what the caller is handling: here, the timeout of another request."""
     server.routes["POST /v1/models/slow:predict"] = lambda request: server.over.wait() and GOOD
     server.routes[PREDICT] = DROP

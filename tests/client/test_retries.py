@@ -66,7 +66,7 @@ def test_what_will_not_pass_is_asked_once(server, asking, status):
     assert len(server.requests) == 1
 
 
-def test_an_answer_that_is_not_understood_is_not_asked_for_again(server, asking):
+def test_unreadable_answer_is_not_retried(server, asking):
     server.routes[PREDICT] = ok({"something": "else"})
     with pytest.raises(ServerError, match="unexpected"):
         asking().predict([[1]], "m")
@@ -80,7 +80,7 @@ def test_after_the_last_try_the_last_error_is_raised(server, asking, clock):
     assert (len(server.requests), len(clock.pauses)) == (3, 2)
 
 
-def test_the_pause_is_anywhere_between_nothing_and_its_range_which_ends_somewhere(server, asking, clock):
+def test_retry_pause_is_random_within_a_bounded_range(server, asking, clock):
     server.routes[PREDICT] = no(503)
     for share in (0.0, 1.0):
         with pytest.raises(Unavailable):
@@ -95,7 +95,7 @@ def test_retry_after_is_waited_for_and_not_by_all_for_as_long(server, asking, cl
     assert clock.pauses == [3.05]
 
 
-def test_a_longer_retry_after_than_one_has_patience_for_is_the_callers(server, asking, clock):
+def test_retry_after_beyond_the_patience_is_raised_to_the_caller(server, asking, clock):
     server.routes[PREDICT] = no(503, Retry_After=11)
     with pytest.raises(Unavailable) as caught:
         asking().predict([[1]], "m")
@@ -115,7 +115,7 @@ def test_one_call_has_one_id_and_each_call_its_own(server, asking):
     assert all(re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", one) for one in ids)  # or the server would make its own
 
 
-def test_a_connection_that_breaks_under_a_request_is_tried_once_more_and_not_twice(server, asking, clock):
+def test_broken_connection_is_retried_once(server, asking, clock):
     """The worker was killed, and another one answers; or it died of this very request, and so would the next."""
     server.routes[PREDICT] = [DROP, GOOD]
     assert asking().predict([[1]], "m") == ["yes"]
@@ -238,7 +238,7 @@ STREAM = "POST /v1/completions"
 BEGUN = b'data: {"choices": [{"text": "once"}]}\n\n'
 
 
-def test_a_stream_that_was_refused_is_asked_for_again_and_one_that_began_is_not(server, asking):
+def test_refused_stream_is_retried_and_a_begun_one_is_not(server, asking):
     server.routes[STREAM] = [no(503), Answer(200, BEGUN, length=500, close=True)]
     with pytest.raises(TransportError, match="broke before"):
         list(asking().stream("x", "m", timeout=7))

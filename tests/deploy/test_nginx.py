@@ -142,7 +142,7 @@ def test_when_the_instance_is_full_a_probe_is_still_answered(slow_store, tmp_pat
         assert requests.get(f"{url}/health/live", timeout=10).json() == {"status": "live"}
 
 
-def test_what_is_for_the_house_stays_in_it(tabular_store, tmp_path):
+def test_internal_routes_are_closed_to_outside_addresses(tabular_store, tmp_path):
     """As seen from an address outside: this machine's, for the length of the test."""
     outside = [("127.0.0.0/8    0", "127.0.0.0/8    1")]
     with nginx(tmp_path, outside) as url, live_server(tabular_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}"):

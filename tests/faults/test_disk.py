@@ -99,7 +99,7 @@ def test_a_full_run_folder_stops_no_answers(tmp_path, env):
 
 
 @CLASSES
-def test_a_store_that_vanishes_is_served_on_even_when_a_worker_dies(tmp_path, env):
+def test_vanished_store_is_served_on_even_when_a_worker_dies(tmp_path, env):
     store = version_1_of(tmp_path / "store")
     with live_server(store.root, workers=2, env=env) as server, SteadyClient(str(server), "m") as load:
         eventually(lambda: len(load.answers) > 100, what="load")

@@ -44,7 +44,7 @@ def kill_some(server, load, times):
 
 
 @CLASSES
-def test_killed_workers_are_replaced_and_the_clients_callers_notice_nothing(quick, env):
+def test_killed_workers_are_replaced_without_an_error_in_the_client(quick, env):
     with live_server(quick, workers=2, env=env) as server, SteadyClient(str(server), "m") as load:
         eventually(lambda: len(load.answers) > 50, what="load")
         took = kill_some(server, load, times=5)
@@ -80,7 +80,7 @@ def test_a_model_that_raises_fails_its_request_alone(tmp_path):
 # 3 and 4 are gunicorn's own codes for a worker that cannot boot, on which its master gives up.
 @pytest.mark.parametrize("code", [1, 3, 4])
 @pytest.mark.parametrize("name", ["exits", "exception"])
-def test_a_model_that_ends_the_process_costs_no_one_else_an_answer(tmp_path, name, code):
+def test_model_that_ends_the_process_costs_only_its_own_request(tmp_path, name, code):
     with live_server(store_of(tmp_path, name), workers=2, env=GTHREAD) as server:
         with SteadyClient(str(server), name) as load:
             eventually(lambda: len(load.answers) > 20, what="load")
@@ -114,7 +114,7 @@ def test_a_model_that_leaks_is_kept_small_by_recycling(tmp_path):
 
 
 @pytest.mark.parametrize(("env", "hanging"), [(KEEP_ALIVE, 2), (GTHREAD, 4)], ids=["keep-alive", "gthread"])
-def test_a_model_that_hangs_costs_its_worker_and_no_one_else_an_answer(tmp_path, env, hanging):
+def test_hanging_model_costs_only_its_own_requests(tmp_path, env, hanging):
     """Each worker has some that hang, so both have to go, and the callers wait for their successors."""
     env = {**env, "GUNICORN_CMD_ARGS": "--timeout 3"}
     with live_server(store_of(tmp_path, "hangs"), workers=2, env=env) as server:

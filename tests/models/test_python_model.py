@@ -117,7 +117,7 @@ def scores(model):
     return [list(row.values()) if isinstance(row, dict) else row for row in rows]
 
 
-def test_a_pickle_that_needs_a_module_of_one_s_own_says_so_and_takes_it_along(tmp_path, monkeypatch):
+def test_pickle_with_an_own_module_is_refused_without_code_and_packed_with_it(tmp_path, monkeypatch):
     path, code, wanted = pickled(tmp_path / "work", 1, monkeypatch)
     options = {"data": tmp_path / "work" / "data.csv", "store": tmp_path / "store"}
     with pytest.raises(ValueError, match=r"shifting\.Shift is not known to be safe.*modules of your own: --code FILE"):

@@ -369,7 +369,7 @@ def test_a_compiled_mixed_table_refuses_in_the_same_words(mixed, change):
     assert said[0] == said[1]
 
 
-def test_a_worker_with_compiled_models_alone_imports_neither_scikit_learn_nor_pandas(mixed):
+def test_worker_of_compiled_models_imports_neither_scikit_learn_nor_pandas(mixed):
     code = (
         "import json, sys\n"
         "from service import models\n"
@@ -410,7 +410,7 @@ def test_categories_of_a_category_dtype_reach_the_histograms(tmp_path, people):
     assert found == pytest.approx(grown.predict_proba(table)[:, 0].tolist(), rel=1e-9)
 
 
-def test_numbers_that_trees_cannot_hold_are_refused_as_scikit_learn_refuses_them(tmp_path):
+def test_numbers_beyond_float32_are_refused_for_trees_as_by_scikit_learn(tmp_path):
     X, y = three_classes()
     estimator = ensemble.RandomForestClassifier(**SIX).fit(X, y)
     for runtime in ("auto", "sklearn"):
@@ -562,7 +562,7 @@ def test_a_number_that_is_missing_is_not_too_large():
 
 
 @pytest.mark.parametrize("value", [1e160, -1e307])
-def test_a_kernel_far_beyond_its_vectors_says_what_scikit_learn_says(tmp_path, value):
+def test_kernel_far_from_its_vectors_equals_scikit_learn(tmp_path, value):
     X, y = three_classes()
     estimator = svm.SVC().fit(X, y)
     model = served(pack(estimator, X, y, name="m", store=tmp_path))

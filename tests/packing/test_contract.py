@@ -126,7 +126,7 @@ def test_numbers_as_names_become_text_and_the_fitted_frame_again(tmp_path):
     assert served(version).predict([{"0": "y", "1": 2}]).predictions == [[0.0, 1.0, 2.0]]
 
 
-def test_a_sparse_sample_is_said_to_be_one_and_a_very_wide_one_is_refused(tmp_path, line):
+def test_sparse_sample_is_noted_and_a_very_wide_one_refused(tmp_path, line):
     X, y = line
     X = sparse.csr_matrix(X.to_numpy())
     version = pack(LinearRegression().fit(X, y), X, name="m", store=tmp_path)
@@ -137,7 +137,7 @@ def test_a_sparse_sample_is_said_to_be_one_and_a_very_wide_one_is_refused(tmp_pa
         pack(StandardScaler(with_mean=False).fit(wide), wide, name="w", store=tmp_path)
 
 
-def test_an_answer_too_wide_for_json_is_not_served_and_not_computed_whole(tmp_path):
+def test_answer_too_wide_for_json_is_refused_at_packing(tmp_path):
     """HashingVectorizer has a million columns: a thousand rows of them, made dense, are eight gigabytes."""
     texts = pd.Series(["a b", "b c"])
     with pytest.raises(ValueError, match="transform: .*1048576 columns a row are more than"):
@@ -162,14 +162,14 @@ def test_truth_values_with_holes_and_one_column_alone(tmp_path):
     assert served(version).predict([None, True]).predictions == [[0, 0, 1], [0, 1, 0]]
 
 
-def test_sample_rows_with_infinity_are_left_out_of_the_proof_and_said_to_be(tmp_path):
+def test_sample_rows_with_infinity_are_excluded_from_the_proof_with_a_note(tmp_path):
     X = pd.DataFrame({"a": [1.0, np.inf, 3.0] * 20})
     version = pack(HistGradientBoostingRegressor(max_iter=2).fit(X, np.ones(60)), X, name="m", store=tmp_path)
     assert spec(version)["notes"] == ["20 sample rows hold infinite numbers, which JSON has not; callers cannot"]
     assert spec(version)["columns"][0]["maximum"] == 3
 
 
-def test_a_sample_with_categories_the_encoder_never_saw_is_a_sample_all_the_same(tmp_path):
+def test_sample_may_hold_categories_that_the_encoder_never_saw(tmp_path):
     """Packing with held-out rows failed with `the sample does not fit its own schema`."""
     X = pd.DataFrame({"city": ["Oslo", "Rome", "Oslo"]})
     estimator = OneHotEncoder(handle_unknown="ignore").fit(X)
@@ -209,7 +209,7 @@ def test_statistics_are_of_all_rows_of_a_long_table_and_quick(tmp_path):
     assert version.manifest.provenance["rows"] == 150_000
 
 
-def test_rows_right_alone_and_wrong_together_are_the_caller_s_and_named(tmp_path):
+def test_rows_valid_alone_and_invalid_together_are_named_as_422(tmp_path):
     """Dates in two forms: pandas reads each, but not both in one column; the answer was a 500."""
     X = pd.DataFrame({"day": ["2012-01-01", "2013-02-03", "2014-05-06"]})
     model = served(pack(FunctionTransformer(dates_from_text).fit(X), X, name="m", store=tmp_path))

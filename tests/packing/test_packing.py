@@ -208,7 +208,7 @@ def test_a_cell_the_model_cannot_compute_with_is_found_and_named(tmp_path):
     ]
 
 
-def test_a_model_that_fails_on_its_own_example_is_not_the_caller_s_fault(tmp_path):
+def test_model_that_fails_on_its_example_answers_500(tmp_path):
     X, y = load_iris(return_X_y=True, as_frame=True)
     model = served(pack(Moody(max_iter=1000).fit(X, y), X, name="moody", store=tmp_path))
     model.runtime.estimator.broken = True
@@ -216,7 +216,7 @@ def test_a_model_that_fails_on_its_own_example_is_not_the_caller_s_fault(tmp_pat
         model.predict(X.head(2).to_numpy().tolist())
 
 
-def test_a_model_that_answers_its_example_otherwise_is_refused_at_load(tmp_path):
+def test_model_with_another_answer_to_its_example_is_refused_at_load(tmp_path):
     X, y = load_iris(return_X_y=True, as_frame=True)
     version = pack(LogisticRegression(max_iter=1000).fit(X, y), X, name="iris", store=tmp_path, runtime="sklearn")
     model = models.load(version, Settings())

@@ -25,7 +25,7 @@ def compared(wanted, found, **changes):
     return compare(wanted, found, **usual | changes)
 
 
-def test_rows_that_the_graph_cannot_tell_apart_are_excused_and_counted():
+def test_tied_rows_are_excused_from_the_proof_and_counted():
     """Neighbours equally far: labels and probabilities may be those of either."""
     wanted, found = ({"predict": LABELS, "predict_proba": scores} for scores in (SCORES, SCORES[[0, 1, 0]]))
     evidence = compared(wanted, found | {"predict": np.array(["a", "b", "b"])}, tied=np.array([False, False, True]))
@@ -101,7 +101,7 @@ def larger_than_pi(rows):
     return np.array([[(row["size"] or 0.0) > np.pi] for row in rows])
 
 
-def test_the_rows_of_a_proof_fit_their_columns_reach_every_edge_and_are_the_same_again():
+def test_proof_rows_fit_their_columns_reach_every_edge_and_are_deterministic():
     rows = proof_rows(COLUMNS, SAMPLE, larger_than_pi)
     assert rows == proof_rows(COLUMNS, SAMPLE, larger_than_pi)
     assert rows[:3] == SAMPLE
@@ -111,7 +111,7 @@ def test_the_rows_of_a_proof_fit_their_columns_reach_every_edge_and_are_the_same
     assert max(row["size"] for row in rows if row["size"] is not None) > 100
 
 
-def test_the_rows_of_a_proof_stand_next_to_each_other_where_the_answer_changes():
+def test_proof_has_pairs_of_adjacent_rows_around_each_change_of_answer():
     sizes = [row["size"] for row in proof_rows(COLUMNS, SAMPLE, larger_than_pi)]
     assert np.pi in sizes
     assert np.nextafter(np.pi, 4) in sizes

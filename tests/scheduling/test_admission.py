@@ -95,7 +95,7 @@ def test_a_retry_is_never_put_off_for_long():
     assert refused.value.retry_after == 60
 
 
-def test_a_deadline_shorter_than_the_wait_is_refused_at_once_and_one_that_is_over_is_too_late():
+def test_deadline_shorter_than_the_expected_wait_is_429_and_a_passed_one_504():
     admission = Admission(threads=8, max_wait=60)
     paced(admission, TABLE, 2)
     with held(admission, TABLE, TABLE):
@@ -185,7 +185,7 @@ def test_the_setting_gives_way_to_the_header(tabular_store):
     assert answer.status_code == 200
 
 
-def test_beyond_capacity_some_are_served_and_the_rest_is_told_at_once(tmp_path):
+def test_beyond_capacity_the_excess_is_refused_at_once(tmp_path):
     """A model of 20 ms, four threads: a hundred a second. Four times as many come, in an open stream."""
     pack(Slow(str(tmp_path / "started")).fit(*sample()), *sample(), name="slow", store=tmp_path / "store")
     with live_server(tmp_path / "store", threads=4) as server:
@@ -208,7 +208,7 @@ def test_beyond_capacity_some_are_served_and_the_rest_is_told_at_once(tmp_path):
     assert {one.status for one in found["live"]} == {200}
 
 
-def test_a_model_that_never_lets_go_of_the_interpreter_keeps_nobody_from_being_told(tmp_path):
+def test_refusals_are_answered_while_a_model_holds_the_interpreter(tmp_path):
     """With Python's own five milliseconds between threads, refusals and health took two seconds and more here."""
     pack(Busy().fit(*sample()), *sample(), name="busy", store=tmp_path / "store")
     with live_server(tmp_path / "store") as server:

@@ -56,7 +56,7 @@ def test_models_are_loaded_in_the_workers_and_never_in_the_master(tabular_store)
         assert not in_memory(server.pid, "torch")
 
 
-def test_the_folder_that_workers_share_lives_as_long_as_the_server(tabular_store):
+def test_run_folder_lives_as_long_as_the_server(tabular_store):
     with live_server(tabular_store) as server:
         (worker,) = server.workers()
         environ = Path(f"/proc/{server.pid}/environ").read_bytes()
@@ -95,7 +95,7 @@ def test_term_lets_the_running_request_finish(tmp_path):
             requests.get(f"{server}/health/live", timeout=1)
 
 
-def test_a_respawned_worker_with_a_broken_store_waits_for_a_sound_one(own_store):
+def test_respawned_worker_waits_until_a_broken_store_is_repaired(own_store):
     """gunicorn halts whenever a worker cannot boot; a killed worker must not take the server with it."""
     payload = own_store / "iris" / "1" / "model.joblib"
     sound = payload.read_bytes()
@@ -196,7 +196,7 @@ def test_the_first_start_refuses_a_store_it_cannot_serve(own_store, spoil, reaso
     assert "HaltServer" not in said
 
 
-def test_a_store_that_the_master_can_judge_is_refused_without_a_traceback_or_a_worker(own_store):
+def test_master_refuses_an_invalid_store_before_it_forks(own_store):
     wrong_digest(own_store / "iris" / "1")
     _, said = refusal(own_store)
     assert "Traceback" not in said

@@ -254,7 +254,7 @@ def test_what_is_not_http_is_refused_and_the_connection_closed(server, client, r
 
 
 @pytest.mark.parametrize("body", [b"zz\r\n", b"3\r\nabcdef\r\n0\r\n\r\n", b"-3\r\nabc\r\n0\r\n\r\n"])
-def test_broken_chunks_end_the_connection_and_nothing_is_taken_for_a_request(server, client, body):
+def test_broken_chunks_close_the_connection_and_smuggle_no_request(server, client, body):
     head = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     client.send(head + body + get("/pid"))
     assert client.answer()[0] == 400
@@ -424,7 +424,7 @@ def add(store, name, kind, runtime):
     (folder.parent / "current").write_text("1\n")
 
 
-def test_the_choice_is_told_and_a_compiled_store_is_served_by_one_thread(tabular_store):
+def test_worker_class_choice_is_logged(tabular_store):
     wanted, why = choose(Settings(store=tabular_store))
     with live_server(tabular_store) as server:
         assert f"worker class {wanted}: {why}" in server.log

@@ -85,7 +85,7 @@ def test_a_hundred_promotes_and_rollbacks_under_load(store, env):
         check_swaps(*swaps(store, server, times=100))
 
 
-def test_a_broken_version_is_refused_and_the_old_one_serves_even_new_workers(store):
+def test_broken_version_is_refused_and_new_workers_serve_the_old_one(store):
     (path,) = (store.root / "m" / "2").glob("*.onnx")
     path.write_bytes(path.read_bytes()[:-1])
     with live_server(store.root, workers=2) as server, SteadyRequests(predicts(server)) as load:
@@ -109,7 +109,7 @@ def refused(server):
     return requests.get(f"{server}/v1/models/m", timeout=10).json().get("refused")
 
 
-def test_a_version_that_kills_the_worker_is_refused_and_the_server_lives(store, tmp_path):
+def test_version_that_kills_a_worker_is_refused_and_the_server_survives(store, tmp_path):
     """Its load() ends the process; both workers may die of it, one after the other, never at once."""
     source = tmp_path / "deadly.py"
     source.write_text(DEADLY.format(mark=str(tmp_path / "armed")))
@@ -153,7 +153,7 @@ class Deadly:
 """
 
 
-def test_a_slow_version_asks_for_other_workers_and_hup_brings_them(store):
+def test_slow_version_is_refused_by_the_keep_alive_worker_until_hup(store):
     """The single-threaded worker was chosen from the store as it was."""
     with live_server(store.root, workers=2) as server:
         assert "worker class service.server.keepalive_worker.KeepAliveWorker" in server.log
@@ -257,7 +257,7 @@ def test_recycling_of_workers_loses_nothing(store, tmp_path, env):
 
 
 @needs_nginx
-def test_a_killed_worker_costs_nothing_but_what_it_was_answering(store, tmp_path):
+def test_killed_worker_costs_only_the_request_it_was_answering(store, tmp_path):
     """And most of that not even: nginx sends again what went over a connection that it had kept."""
     with behind_nginx(store.root, tmp_path, workers=2) as (server, url):
         with SteadyRequests(predicts(url)) as load:

@@ -46,7 +46,7 @@ def made_by_an_older_scikit_learn(path):
     path.write_bytes(data.replace(now, older))
 
 
-def test_a_pickle_made_with_another_scikit_learn_is_told_with_the_line_to_type(tmp_path):
+def test_pickle_of_another_scikit_learn_is_refused_with_the_install_command(tmp_path):
     made_by_an_older_scikit_learn(tmp_path / "old.pkl")
     found = run("pack", tmp_path / "old.pkl", "--store", tmp_path / "store")
     assert found.exit_code == 0, found.output
@@ -160,7 +160,7 @@ def test_one_flipped_bit_in_any_file_is_refused(tmp_path):
     models.load(version, Settings()).warm_up()
 
 
-def test_whole_torch_modules_are_refused_and_weights_alone_are_sent_to_their_folder(tmp_path):
+def test_torch_modules_are_refused_and_bare_weights_get_advice(tmp_path):
     network = torch.nn.Linear(1, 1)
     torch.save(network, tmp_path / "whole.pt")
     torch.save(network.state_dict(), tmp_path / "weights.pth")

@@ -105,7 +105,7 @@ def in_flight(url):
 
 
 @pytest.mark.heavy
-def test_two_hundred_vanish_and_their_neighbours_text_is_the_same(tmp_path):
+def test_two_hundred_vanished_clients_leave_other_texts_unchanged(tmp_path):
     """A second after the last of them nothing is written for any, and who stayed has lost nothing."""
     pack_tiny(tmp_path)
     asked = GREEDY | {"prompt": "abcdefgh", "max_tokens": 100, "n": 8}

@@ -209,7 +209,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_an_attacker_writes_is_refused_by_the_look_and_by_the_gate(tmp_path, attack):
+def test_malicious_pickle_is_refused_when_listed_and_when_opened(tmp_path, attack):
     data = ATTACKS[attack](str(tmp_path / "x"))
     with pytest.raises(pickles.Refused):
         pickles.load(io.BytesIO(data))

@@ -52,7 +52,7 @@ def test_a_new_category_of_whole_numbers_is_whole(cell):
     assert refused(years, cell)[0]["column"] == "year"
 
 
-def test_a_new_category_of_pandas_dtype_is_a_missing_one_and_pandas_does_not_warn():
+def test_unknown_category_of_a_pandas_dtype_becomes_missing_without_a_warning():
     sizes = plan(Column("size", "category", "category", categories=("S", "M"), accepts_unknown=True))
     table = sizes.read([["S"], ["XL"]])
     assert table.values["size"].isna().tolist() == [False, True]
@@ -94,7 +94,7 @@ def test_a_column_named_by_a_number_is_that_number_again_in_the_frame():
     assert list(numbered.read([{"0": 1, "2.5": 2}]).values.columns) == [0, 2.5]
 
 
-def test_a_value_nested_deeper_than_python_prints_is_still_refused_by_its_cell():
+def test_deeply_nested_value_is_refused_at_its_cell():
     """The parser takes a thousand levels, the printer of the violation raised RecursionError: a 500."""
     deep = parse(b"[" * 1000 + b"]" * 1000)
     assert shown(deep) == "something nested too deeply to show"
@@ -109,7 +109,7 @@ def test_strange_columns_are_named_only_up_to_ten():
     assert warnings[-1] == "990 more columns are none of this model and were ignored"
 
 
-def test_half_of_a_surrogate_pair_is_no_text_beside_a_bare_nan_either():
+def test_lone_surrogate_is_refused_beside_a_bare_nan():
     """Only the lenient parser, taken where a body holds NaN, let it in; no answer could repeat it: a 500."""
     for body in (b'["\\ud800"]', b'["\\ud800", NaN]'):
         with pytest.raises(RequestError, match="not JSON"):
@@ -124,7 +124,7 @@ def test_a_number_beyond_every_float_reaches_its_cell():
 
 
 @pytest.mark.parametrize("body", [b'{"instances": null}', b'{"instances": [1], "more": 1}', b"{}", b"[]"])
-def test_the_short_way_through_the_envelope_takes_nothing_the_schema_refuses(body):
+def test_fast_envelope_check_accepts_nothing_that_the_schema_refuses(body):
     with pytest.raises(RequestError, match="V1 form"):
         table_call(body)
     assert table_call(b'{"instances": [1]}') == TableCall([1])

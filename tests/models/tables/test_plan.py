@@ -135,7 +135,7 @@ def test_violations_come_row_by_row_and_the_total_counts_all(plan):
     assert str(error) == 'row 0, column "a": expected number, got "x" (and 599 more)'
 
 
-def test_the_first_rows_of_every_column_are_told_however_many_are_wrong():
+def test_violations_name_the_first_rows_of_every_column():
     """Only a thousand were kept, all of the first columns: the others seemed to be right."""
     wide = ColumnPlan(numbers(*(f"c{place}" for place in range(20))), "array")
     with pytest.raises(InvalidInstances) as caught:
@@ -145,7 +145,7 @@ def test_the_first_rows_of_every_column_are_told_however_many_are_wrong():
     assert places == [(row, column) for row in range(5) for column in wide.names]
 
 
-def test_a_missing_column_is_named_once_for_the_table_and_by_row_where_only_some_lack_it(plan):
+def test_missing_column_is_reported_once_or_by_row_where_only_some_rows_lack_it(plan):
     assert violations(plan, [{"a": 1}, {"a": 2}]) == [{"column": "b", "expected": "number", "got": "nothing"}]
     assert violations(plan, [{"a": 1}, {"a": 2, "b": 3}]) == [
         {"row": 0, "column": "b", "expected": "number", "got": "nothing"}

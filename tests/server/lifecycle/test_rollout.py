@@ -86,7 +86,7 @@ def break_payload(store, version, name="m"):
     path.write_bytes(path.read_bytes() + b"\0")
 
 
-def test_a_promoted_version_takes_its_place_in_all_workers_or_in_none(store, two):
+def test_promotion_is_taken_by_all_workers_or_by_none(store, two):
     first, second = two
     store.promote("m", "2")
     first.turn()
@@ -115,7 +115,7 @@ def test_a_version_that_one_worker_cannot_load_is_refused_by_all(store, two, cap
     assert caplog.text.count("m version 2 is refused") == 2  # once a worker
 
 
-def test_what_was_refused_is_tried_again_when_it_is_promoted_again(store, two):
+def test_refused_version_is_tried_again_when_promoted_again(store, two):
     (path,) = (store.root / "m" / "2").glob("*.joblib")
     sound = path.read_bytes()
     break_payload(store, "2")
@@ -195,7 +195,7 @@ def test_an_emptied_current_file_is_refused_with_the_cure(store, two):
     assert "name a version: promote m VERSION" in two[0].predictor.refused["m"]["reason"]
 
 
-def test_a_worker_that_starts_serves_what_was_agreed_on_and_not_what_was_refused(store, worker):
+def test_new_worker_serves_the_committed_version_and_not_a_refused_one(store, worker):
     first = worker(FIRST)
     break_payload(store, "2")
     store.promote("m", "2")
@@ -227,7 +227,7 @@ def test_the_vote_of_the_dead_is_not_waited_for(store, worker):
     assert answer(first) == [2.0]
 
 
-def test_a_worker_that_missed_the_preparation_loads_what_was_decided(store, worker):
+def test_worker_that_missed_the_preparation_loads_the_committed_version(store, worker):
     first = worker(FIRST)
     second = worker(SECOND)
     second._publish(state=WorkerState.STARTING)  # not counted on
@@ -334,7 +334,7 @@ def test_a_worker_that_cannot_load_tries_again_by_itself(store, worker, monkeypa
     assert answer(one) == [1.0]
 
 
-def test_where_all_workers_died_a_promoted_version_cures_a_broken_one(store, worker):
+def test_promoted_version_replaces_a_broken_one_after_all_workers_died(store, worker):
     worker(SECOND).registry.forget(SECOND)
     break_payload(store, "1")
     store.promote("m", "2")
@@ -344,7 +344,7 @@ def test_where_all_workers_died_a_promoted_version_cures_a_broken_one(store, wor
     assert answer(one) == [2.0]
 
 
-def test_an_old_model_lives_until_its_last_request_ends_and_then_is_gone(store, two):
+def test_replaced_model_is_freed_after_its_last_request(store, two):
     first = two[0]
     running = first.predictor.find("m")
     gone = weakref.ref(running)
@@ -399,7 +399,7 @@ def test_texts_are_ended_as_cancelled_when_the_grace_is_over(tmp_path):
         model.generate("hello", model.parameters({"max_tokens": 2}))
 
 
-def test_versions_that_were_asked_for_by_name_leave_with_their_folder(store, worker):
+def test_explicitly_loaded_version_is_unloaded_when_its_folder_is_removed(store, worker):
     one = worker()
     assert answer(one, version="2") == [2.0]
     store.remove("m", "2")
@@ -419,7 +419,7 @@ def test_outside_of_a_server_nothing_is_loaded_or_unloaded(client):
     assert refused.status_code == 503
 
 
-def test_over_http_loading_waits_for_the_workers_and_tells_what_became_of_it(store, tmp_path):
+def test_load_over_http_waits_for_all_workers_and_reports_the_outcome(store, tmp_path):
     app = create_app(Settings(store=store.root, run_folder=str(tmp_path / "run"), workers=1))
     rollout = app.extensions["daylight"].rollout
     asked = app.test_client().post

@@ -113,7 +113,7 @@ def test_a_vote_for_an_earlier_proposal_does_not_count():
     assert table["m"].state is State.PROPOSED
 
 
-def test_a_version_that_kills_its_process_never_kills_the_last_worker():
+def test_version_that_kills_its_process_never_kills_the_last_worker():
     """Two workers: one died, so the other may not load it before there are two again."""
     table = proposed()
     both = {11: READY, 12: READY}
