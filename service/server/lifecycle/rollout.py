@@ -33,7 +33,7 @@ from ...errors import ModelNotFound, StartupError, Unavailable
 from ...models.base import Model
 from ...predictor import Predictor
 from .hot_loading import RetiredModels, short_switch_interval
-from .rollout_state import Entry, Proposal, Table, decide, mark_preparing, may_prepare, open_proposals
+from .rollout_state import Entry, Proposal, Table, begin_preparing, decide, mark_preparing, open_proposals
 from .store_watch import StoreWatch
 from .worker_registry import WorkerRegistry, unready
 from .worker_status import SERVING, Vote, WorkerState, WorkerStatus
@@ -211,13 +211,12 @@ class Rollout:
 
     def _prepare(self, name: str, proposal: Proposal) -> None:
         """Load the proposed version beside the one that is served, once, and vote."""
-        pid = self.registry.pid
-        if self._status.vote_for(name, proposal.id) or not may_prepare(
-            name, proposal, self.registry.workers(), pid=pid, full=self.workers
-        ):
+        if self._status.vote_for(name, proposal.id):
             return
         with self.registry.locked_versions() as table:
-            mark_preparing(table, name, proposal, pid, begins=True)
+            workers, pid = self.registry.workers(), self.registry.pid
+            if not begin_preparing(table, name, proposal.id, workers, pid=pid, full=self.workers):
+                return
         self._publish(busy=True)
         reason = model = None
         try:

@@ -29,6 +29,7 @@ __all__ = [
     "Refusal",
     "State",
     "Table",
+    "begin_preparing",
     "decide",
     "forget_refusals",
     "mark_preparing",
@@ -172,6 +173,21 @@ def may_prepare(name: str, proposal: Proposal, workers: Mapping[int, WorkerStatu
     if proposal.by == pid or monotonic() >= proposal.since + HEAD_START:
         return True
     return workers.get(proposal.by, WorkerStatus()).vote_for(name, proposal.id) is not None
+
+
+def begin_preparing(
+    table: Table, name: str, proposal_id: str, workers: Mapping[int, WorkerStatus], *, pid: int, full: int
+) -> bool:
+    """Mark worker `pid` as preparing, and return whether it may prepare now.
+
+    Both happen under the lock of the table: otherwise two workers could find that they may, load a version together
+    that kills its process, and leave the server without a worker.
+    """
+    proposal = table.get(name, Entry()).proposal
+    if not proposal or proposal.id != proposal_id or not may_prepare(name, proposal, workers, pid=pid, full=full):
+        return False
+    mark_preparing(table, name, proposal, pid, begins=True)
+    return True
 
 
 def mark_preparing(table: Table, name: str, proposal: Proposal, pid: int, *, begins: bool) -> None:

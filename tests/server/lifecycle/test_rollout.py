@@ -18,7 +18,7 @@ from service.errors import ModelNotFound, ModelNotReady, StartupError
 from service.packing import pack
 from service.predictor import Predictor
 from service.server.lifecycle.rollout import Rollout
-from service.server.lifecycle.rollout_state import Entry, forget_refusals
+from service.server.lifecycle.rollout_state import Entry, forget_refusals, mark_preparing
 from service.server.lifecycle.worker_registry import WorkerRegistry, unready
 from service.server.lifecycle.worker_status import WorkerState
 from service.settings import Settings
@@ -97,6 +97,20 @@ def test_promotion_is_taken_by_all_workers_or_by_none(store, two):
     first.turn()
     assert answer(first) == [2.0]
     assert replace(entry(first), stamp=None) == Entry("2")
+
+
+def test_two_workers_never_prepare_a_version_together_after_a_death(store, two):
+    """Both had looked at the table before either marked it; both died, and no worker was left."""
+    first, second = two
+    store.promote("m", "2")
+    first._watch.propose_changes(first.registry.versions())
+    with first.registry.locked_versions() as table:
+        proposal = replace(table["m"].proposal, died=1)
+        table["m"] = replace(table["m"], proposal=proposal)
+        mark_preparing(table, "m", proposal, FIRST, begins=True)
+    second._prepare("m", proposal)  # as it was before the first worker marked it
+    assert entry(second).proposal.preparing == (FIRST,)
+    assert not second._votes
 
 
 def test_a_version_that_one_worker_cannot_load_is_refused_by_all(store, two, caplog):
