@@ -20,6 +20,7 @@ from ..errors import BadSetting
 from ..models.runtimes import pickles, skops_files
 from ..models.runtimes.bundled_code import FOLDER, carried
 from ..models.runtimes.open_payload import SKOPS
+from ..models.runtimes.safe_names import PACKAGES
 from ..settings import Settings
 from ..store.versions import Draft, Store
 from .pickle_file import contents
@@ -28,6 +29,7 @@ __all__ = ["Opened", "carry", "known_of_written", "open_file", "open_store"]
 
 LISTED = 10  # names in one refusal
 OWN_PACKAGES = ("daylight", "service")  # the names that this package has installed, and in its checkout
+KNOWN_PACKAGES = {name.partition(".")[0] for name in PACKAGES}  # those of safe_names
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def version_hint(made_with: str | None) -> str:
 
 def check_installed(path: Path, imports: Iterable[str]) -> None:
     """Raise ValueError where a known package that the file needs is not installed."""
-    needed = {name.partition(".")[0] for name in imports} & set(pickles.PACKAGES)
+    needed = {name.partition(".")[0] for name in imports} & KNOWN_PACKAGES
     absent = sorted(name for name in needed if find_spec(name) is None)
     if absent:
         raise ValueError(
@@ -140,7 +142,7 @@ def read_code(paths: Iterable[Path | str]) -> dict[str, bytes]:
         name = path.stem
         if path.suffix != ".py" or not name.isidentifier():
             raise ValueError(f"{path} is no Python module; --code takes files such as mymodule.py")
-        taken = name in sys.stdlib_module_names or name in (*OWN_PACKAGES, *pickles.PACKAGES)
+        taken = name in sys.stdlib_module_names or name in {*OWN_PACKAGES, *KNOWN_PACKAGES}
         if taken or name in modules:
             raise ValueError(f"{path}: a module {name} is there already, and it would hide that one; rename it")
         modules[name] = path.read_bytes()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import IO, Any, ClassVar
@@ -20,7 +20,9 @@ from typing import IO, Any, ClassVar
 import numpy as np
 from joblib.numpy_pickle import NumpyUnpickler
 
-from ..models.runtimes.pickles import OPENING, decompressed, modern, refusal, within
+from ..models.runtimes.pickle_rules import constructor_refusal, refusal, state_refusal, within
+from ..models.runtimes.pickles import decompressed, modern
+from ..models.runtimes.safe_names import MEMMAP
 
 __all__ = ["Contents", "contents", "imports"]
 
@@ -32,21 +34,34 @@ SIZED = (
 SKIPPED = 2**20  # bytes of an array read at a time
 ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
 DTYPE = "numpy.dtype"
+PARTIAL = "functools.partial"
+REBUILT = ("copyreg._reconstructor", "copyreg.__newobj__")
 CODE = re.compile(r"[A-Za-z]\d*")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """`imports`: the dotted names the file would import; `calls`: those it would call. `sklearn`: a version or None."""
+    """imports: the dotted names the file would import. calls: those it would call. holders: {name: the attribute of
+    an object that holds it}. faults: {name of a class: why its arguments or its state are refused}. sklearn: the
+    version that made the file, or None.
+    """
 
     imports: frozenset[str]
     calls: frozenset[str]
+    holders: dict[str, str]
+    faults: dict[str, str]
     sklearn: str | None
 
     def refused(self, trusted: Iterable[str] = ()) -> dict[str, str]:
         """{dotted name: why it is not known to be safe}, sorted."""
-        reasons = {name: refusal(name, trusted, called=name in self.calls) for name in sorted(self.imports)}
-        return {name: reason for name, reason in reasons.items() if reason}
+        trusted = tuple(trusted)
+        reasons = {name: reason for name, reason in self.faults.items() if not within(name, trusted)}
+        for name in self.imports:
+            if reason := refusal(name, trusted, called=name in self.calls):
+                holder = self.holders.get(name)
+                held = f"{reason} (held by {holder})" if holder else reason
+                reasons[name] = f"{held}; {reasons[name]}" if name in reasons else held
+        return dict(sorted(reasons.items()))
 
 
 def imports(file: IO[bytes]) -> frozenset[str]:
@@ -62,7 +77,7 @@ def contents(file: IO[bytes]) -> Contents:
             InertUnpickler(stream, listed).load()
     except Exception as error:  # whatever a broken or hostile file makes the unpickler raise
         raise ValueError(f"not a pickle that can be read: {type(error).__name__}: {error}") from None
-    return Contents(frozenset(listed.imports), frozenset(listed.calls), listed.sklearn)
+    return Contents(frozenset(listed.imports), frozenset(listed.calls), listed.holders, listed.faults, listed.sklearn)
 
 
 class Listed:
@@ -71,6 +86,8 @@ class Listed:
     def __init__(self) -> None:
         self.imports: set[str] = set()
         self.calls: set[str] = set()
+        self.holders: dict[str, str] = {}
+        self.faults: dict[str, str] = {}
         self.sklearn: str | None = None
 
 
@@ -78,6 +95,7 @@ class Inert:
     """Stands for anything that the file imports or would make; no operation on it has an effect."""
 
     def __init__(self, name: str = "", arguments: tuple[Any, ...] = (), made_by: str = "") -> None:
+        """name: of an import. made_by: the class of an object. arguments: what a dtype or a partial is made of."""
         self.name = name
         self.arguments = arguments
         self.made_by = made_by
@@ -123,24 +141,31 @@ class InertUnpickler(NumpyUnpickler):
     def _call(self, called: Any, arguments: Any) -> Inert:
         if not isinstance(called, Inert) or not isinstance(arguments, tuple | list):
             raise pickle.UnpicklingError("it calls what it did not import")
-        # A class that opens files may also be an argument of a function that makes it, as copyreg._reconstructor does.
-        opened = {each.name for each in arguments if isinstance(each, Inert) and within(each.name, OPENING)}
+        # numpy.memmap may also be an argument of a function that makes it, as copyreg._reconstructor does.
+        opened = {each.name for each in arguments if isinstance(each, Inert) and each.name in MEMMAP}
         self.listed.calls |= {called.name} | opened
         made_by = called.name
-        if made_by == "copyreg._reconstructor" and arguments and isinstance(arguments[0], Inert):
+        if made_by in REBUILT and arguments and isinstance(arguments[0], Inert):
             made_by = arguments[0].name
-        return Inert(arguments=tuple(arguments) if made_by == DTYPE else (), made_by=made_by)
+        return Inert(arguments=tuple(arguments) if made_by in (DTYPE, PARTIAL) else (), made_by=made_by)
 
-    def load_reduce(self) -> None:
+    def load_newobj(self) -> None:
         arguments, called = self.stack.pop(), self.stack.pop()
         self.append(self._call(called, arguments))
 
+    def load_reduce(self) -> None:
+        arguments, called = self.stack.pop(), self.stack.pop()
+        self._instantiate(called, arguments)
+
     def load_newobj_ex(self) -> None:
         self.stack.pop()
-        self.load_reduce()
+        self.load_newobj()
 
-    def _instantiate(self, klass: Any, args: Any) -> None:  # the opcodes INST and OBJ end here
-        self.append(self._call(klass, args))
+    def _instantiate(self, klass: Any, args: Any) -> None:  # REDUCE, and what the opcodes INST and OBJ come to
+        built = self._call(klass, args)
+        if args and (reason := constructor_refusal(klass.name)):
+            self.listed.faults[klass.name] = reason
+        self.append(built)
 
     def load_build(self) -> None:
         state, built = self.stack.pop(), self.stack[-1]
@@ -148,10 +173,20 @@ class InertUnpickler(NumpyUnpickler):
             self.listed.sklearn = state["_sklearn_version"]
         if not isinstance(built, Inert):
             return
+        self._note(built, state)
         if built.made_by == ARRAY and isinstance(state, dict):
             self._skip_array(state)
-        elif built.made_by == DTYPE:
+        elif built.made_by in (DTYPE, PARTIAL):
             built.state = state
+
+    def _note(self, built: Inert, state: Any) -> None:
+        """Remember which attributes of an object hold imports, and what its state is refused for."""
+        if reason := state_refusal(built.made_by, state):
+            self.listed.faults[built.made_by] = reason
+        owner = built.made_by.rpartition(".")[2] or built.name
+        for attribute, value in state.items() if isinstance(state, dict) else ():
+            for name in held(value):
+                self.listed.holders.setdefault(name, f"{owner}.{attribute}")
 
     def _skip_array(self, state: dict[str, Any]) -> None:
         """joblib writes an array's bytes into the file here, or a pickle of its own where it holds objects."""
@@ -173,11 +208,26 @@ class InertUnpickler(NumpyUnpickler):
 
     dispatch: ClassVar = NumpyUnpickler.dispatch | {
         pickle.REDUCE[0]: load_reduce,
-        pickle.NEWOBJ[0]: load_reduce,
+        pickle.NEWOBJ[0]: load_newobj,
         pickle.NEWOBJ_EX[0]: load_newobj_ex,
         pickle.BUILD[0]: load_build,
         **{opcode[0]: dropping(opcode) for opcode in SIZED},
     }
+
+
+def held(value: Any, depth: int = 4) -> Iterator[str]:
+    """The names of the imports in a value, and in the collections and partials inside it."""
+    if isinstance(value, Inert):
+        if value.name:
+            yield value.name
+        inner: Iterable[Any] = (*value.arguments, value.state) if value.made_by == PARTIAL else ()
+    elif isinstance(value, dict):
+        inner = value.values()
+    else:
+        inner = value if isinstance(value, list | tuple) else ()
+    if depth:
+        for item in inner:
+            yield from held(item, depth - 1)
 
 
 def width(dtype: Inert) -> tuple[int, bool]:
