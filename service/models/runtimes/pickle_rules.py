@@ -21,7 +21,7 @@ from typing import Any
 
 from .safe_names import CLASS_NAMES, CLASSES, FUNCTIONS, MEMMAP, PACKAGES, REBUILDING, REFUSED, STATE_ONLY
 
-__all__ = ["constructor_refusal", "home", "refusal", "state_refusal", "within"]
+__all__ = ["constructor_refusal", "home", "object_refusal", "refusal", "state_refusal", "within"]
 
 UNSEEN = object()  # a value that was not resolved yet
 
@@ -107,6 +107,26 @@ def state_refusal(name: str, state: Any) -> str | None:
             for text in texts(value):
                 if METHOD_NAMES.fullmatch(text):
                     return f"{name}.{attribute} = {text!r} is called as a method of a frame"
+    return None
+
+
+def object_refusal(opened: Any, trusted: Collection[str] = ()) -> str | None:
+    """The same for an object that is open already, and for all objects inside it."""
+    waiting, seen = [opened], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen or isinstance(value, str | bytes | int | float | type):
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple | set):
+            waiting += value
+        elif state := getattr(value, "__dict__", None):
+            name = home(type(value)) or ""
+            if not within(name, trusted) and (reason := state_refusal(name, dict(state))):
+                return reason
+            waiting += state.values()
     return None
 
 

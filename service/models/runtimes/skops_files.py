@@ -14,13 +14,17 @@ from typing import Any, BinaryIO
 
 from sklearn.exceptions import InconsistentVersionWarning
 
+from .pickle_rules import object_refusal
 from .pickles import Refused
 
 __all__ = ["load"]
 
 
 def load(file: BinaryIO, trusted: Sequence[str] = ()) -> Any:
-    """The object in an open `.skops` file. `trusted`: full names of types. Raises Refused naming every other one."""
+    """The object in an open `.skops` file. `trusted`: full names of types.
+
+    Raises Refused naming every other type, and for a state that pickles may not set either (see pickle_rules).
+    """
     from skops import io  # only where such a file is served
 
     data = file.read()
@@ -29,4 +33,7 @@ def load(file: BinaryIO, trusted: Sequence[str] = ()) -> Any:
         raise Refused(f"it holds types that are not trusted: {', '.join(untrusted)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InconsistentVersionWarning)
-        return io.loads(data, trusted=list(trusted))
+        estimator = io.loads(data, trusted=list(trusted))
+    if reason := object_refusal(estimator, trusted):
+        raise Refused(reason)
+    return estimator

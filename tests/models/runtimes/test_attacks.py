@@ -6,15 +6,18 @@ it: in packing's own proof, or at the first request.
 
 import io
 import pickle
+from functools import partial as partial_of
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from click.testing import CliRunner
 from scipy import stats
 from sklearn.datasets import load_iris
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
@@ -22,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from service.cli import main
-from service.models.runtimes import pickles
+from service.models.runtimes import pickles, skops_files
 from service.packing import pack_file
 from service.packing.pickle_file import contents
 from tests.support.pickle_writer import Call, Name, New, dumps, partial
@@ -208,6 +211,18 @@ def test_a_vectorizer_that_reads_the_files_callers_name_is_refused(tmp_path):
     joblib.dump(CountVectorizer(input="file"), tmp_path / "v.pkl")
     with pytest.raises(ValueError, match="input = 'file' reads the files"):
         pack_file(tmp_path / "v.pkl", store=tmp_path / "store")
+
+
+def test_the_same_state_in_a_skops_file_is_refused():
+    data = skops.io.dumps(make_pipeline(CountVectorizer(input="filename"), LogisticRegression()))
+    with pytest.raises(pickles.Refused, match="input = 'filename' reads the files"):
+        skops_files.load(io.BytesIO(data))
+
+
+def test_a_function_in_a_skops_file_is_refused():
+    for function in (np.save, partial_of(pd.DataFrame.eval, expr="a"), pd.DataFrame.to_csv):
+        with pytest.raises(pickles.Refused, match="types that are not trusted"):
+            skops_files.load(io.BytesIO(skops.io.dumps(FunctionTransformer(function))))
 
 
 def test_source_text_in_a_distribution_is_refused(tmp_path):
