@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..errors import InvalidParameters
+from .template_sandbox import TemplateSandbox, bounded
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -29,6 +29,7 @@ __all__ = ["ChatTemplate"]
 
 FILE, CONFIG = "chat_template.jinja", "tokenizer_config.json"
 MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # noncharacters: no text has a use for them
+MOST_INDENT = 16  # spaces a level
 NEVER = re.compile("(?!)")  # matches nothing
 
 
@@ -37,9 +38,7 @@ class ChatTemplate:
 
     def __init__(self, source: str, tokenizer: Tokenizer, variables: dict[str, str]) -> None:
         """variables: the special tokens by the names that templates use, such as eos_token."""
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
+        environment = TemplateSandbox(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
         environment.filters["tojson"] = to_json
         environment.globals |= {"raise_exception": raise_exception, "strftime_now": strftime_now}
         self._template = environment.from_string(source)
@@ -89,8 +88,19 @@ class ChatTemplate:
 
     def _render(self, messages: list[dict[str, str]]) -> str:
         try:
-            return self._template.render(messages=messages, add_generation_prompt=True, tools=None, **self._variables)
-        except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            with bounded():
+                return self._template.render(
+                    messages=messages, add_generation_prompt=True, tools=None, **self._variables
+                )
+        except (
+            TemplateError,
+            TypeError,
+            ValueError,
+            LookupError,
+            ArithmeticError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise refusal(f"the model's chat template refuses these messages: {error}") from error
 
     def _encode(self, text: str) -> list[int]:
@@ -98,9 +108,11 @@ class ChatTemplate:
         return self._tokenizer.encode(text, add_special_tokens=False).ids if text else []
 
 
-def to_json(value: Any, **options: Any) -> str:
+def to_json(value: Any, indent: int | None = None, **options: Any) -> str:
     """The filter `tojson` as transformers has it: without Jinja's escapes for HTML."""
-    return json.dumps(value, ensure_ascii=False, **options)
+    if indent is not None and not 0 <= indent <= MOST_INDENT:
+        raise TemplateError(f"tojson indents by {indent}, which is more than {MOST_INDENT}")
+    return json.dumps(value, ensure_ascii=False, indent=indent, **options)
 
 
 def strftime_now(form: str) -> str:
