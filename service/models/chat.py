@@ -29,6 +29,8 @@ __all__ = ["ChatTemplate"]
 
 FILE, CONFIG = "chat_template.jinja", "tokenizer_config.json"
 MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # noncharacters: no text has a use for them
+# What a template raises that does not fit the messages, or goes on and on.
+FAULTS = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 MOST_INDENT = 16  # spaces a level
 NEVER = re.compile("(?!)")  # matches nothing
 
