@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import glob
+import logging
 import os
 import re
 import shutil
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTENT_TYPE", "METRICS", "Meter", "merge_ended"]
 
+log = logging.getLogger(__name__)
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 METHODS = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"}
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
@@ -52,6 +55,8 @@ METRICS = {
     "daylight_requests_in_flight": ("gauge_livesum", "Requests being answered"),
 }
 PAIR = struct.Struct("dd")  # a value and its timestamp, which only one type of gauge uses
+SMALLEST = 2**14  # bytes of a file at first; it doubles
+LARGEST_ENTRY = 32  # bytes of an entry besides its key
 FILE = re.compile(r"(counter|histogram|gauge_livesum)_(\d+)\.db")
 
 
@@ -133,11 +138,15 @@ class Meter:
 
     def _value(self, metric: str, labels: dict[str, str], suffix: str | None = None) -> Value:
         file_type, documentation = METRICS[metric]
-        file = self._files.get(file_type)
-        if file is None:
-            file = self._files[file_type] = MmapedDict(os.path.join(self.folder, f"{file_type}_{os.getpid()}.db"))
         suffix = {"counter": "_total"}.get(file_type, "") if suffix is None else suffix
-        return Value(file, mmap_key(metric, metric + suffix, list(labels), list(labels.values()), documentation))
+        key = mmap_key(metric, metric + suffix, list(labels), list(labels.values()), documentation)
+        try:
+            if file_type not in self._files:
+                self._files[file_type] = CounterFile(os.path.join(self.folder, f"{file_type}_{os.getpid()}.db"))
+            return Value(self._files[file_type], key)
+        except OSError as error:
+            log.error("%s%s is not counted: %s", metric, labels, error)
+            return Uncounted()
 
 
 def close_files(files: dict[str, MmapedDict], folder: str | None) -> None:
@@ -146,6 +155,30 @@ def close_files(files: dict[str, MmapedDict], folder: str | None) -> None:
         file.close()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class CounterFile(MmapedDict):
+    """prometheus_client's file of values, whose pages have room on the disk before they are written.
+
+    A write to a page of a sparse file ends the process (SIGBUS) where the folder is full. Here the key that needs the
+    page raises OSError.
+    """
+
+    def __init__(self, path: str) -> None:
+        with open(path, "ab") as file:
+            size = os.fstat(file.fileno()).st_size
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(size, SMALLEST))
+            except OSError:
+                if not size:
+                    os.unlink(path)  # an empty file cannot be read
+                raise
+        super().__init__(path)
+
+    def _init_value(self, key: str) -> None:
+        if self._used + len(key.encode()) + LARGEST_ENTRY > self._capacity:
+            os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
+        super()._init_value(key)
 
 
 class Value:
@@ -166,6 +199,18 @@ class Value:
     def set(self, value: float) -> None:
         self.value = value
         self.add(0)
+
+
+class Uncounted(Value):
+    """Stands for a Value for which the folder had no room; this worker does not count it."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def add(self, amount: float) -> None:
+        self.value += amount
 
 
 @contextmanager
@@ -190,8 +235,15 @@ def merge_ended(folder: str) -> None:
             if match is None or os.path.exists(f"/proc/{match[2]}"):
                 continue
             if match[1] != "gauge_livesum":
-                total = MmapedDict(os.path.join(folder, f"{match[1]}_ended.db"))
-                for key, value, _, _ in MmapedDict.read_all_values_from_file(path):
+                values = {key: value for key, value, _, _ in MmapedDict.read_all_values_from_file(path)}
+                try:
+                    total = CounterFile(os.path.join(folder, f"{match[1]}_ended.db"))
+                    for key in values:
+                        total.read_value(key)  # makes room for it, before anything is added
+                except OSError as error:
+                    log.error("%s is not merged yet: %s", path, error)
+                    continue
+                for key, value in values.items():
                     total.write_value(key, total.read_value(key)[0] + value, 0.0)
                 total.close()
             os.unlink(path)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import requests
 from sklearn.linear_model import LinearRegression
 
-from benchmarks.support.serving import eventually, live_server
+from benchmarks.support.serving import ROOT, eventually, live_server
 from service.errors import StartupError
 from service.packing import pack
 from service.store.versions import Store
@@ -116,3 +117,34 @@ def test_vanished_store_is_served_on_even_when_a_worker_dies(tmp_path, env):
         eventually(lambda: requests.get(f"{server}/health/ready", timeout=10).ok, what="readiness")
         assert {served(server) for _ in range(10)} == {"1"}
     assert not load.failures, load.failures[:3]
+
+
+COUNT = """
+import sys
+from service.observability.metrics import Meter
+from service.web.access.rate_limit import Buckets
+from service.web.context import RequestContext
+
+meter, buckets = Meter(sys.argv[1]), Buckets(sys.argv[1])
+print(flush=True)
+input()
+for number in range(2000):
+    context = RequestContext()
+    context.route = f"/{number}"
+    meter.began()
+    meter.ended("GET", 200, context)
+    buckets.take(str(number), 1.0, 1)
+print(len(meter.exposition()))
+"""
+
+
+def test_counting_into_a_full_folder_ends_no_process(tmp_path):
+    """A write to a page of a sparse file, for which the disk has no room, is SIGBUS."""
+    with small_disk(tmp_path / "disk", 2**17) as disk:
+        command = [sys.executable, "-c", COUNT, str(disk)]
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            fill(disk)
+            said, _ = process.communicate("\n", timeout=60)
+    assert process.returncode == 0
+    assert int(said) > 0  # what there is can still be read
