@@ -110,3 +110,11 @@ def test_names_that_other_modules_use_are_exported():
         if exported is not None and imported not in exported and not is_module:
             missing.add(f"{name(module)}: {imported}")
     assert not missing
+
+
+def test_no_test_module_is_imported_by_another_file():
+    """What tests share is in tests/support."""
+    for folder in ("tests", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for line in path.read_text().splitlines():
+                assert not re.match(r"\s*(from|import) tests(\.\w+)*\.test_", line), f"{path}: {line}"

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.support.serving import live_server
 from service.packing import pack
-from tests.packing.test_zoo import records
+from tests.support.tables import records
 from tests.support.tiny_text import pack_tiny
 from tests.support.zoo import animals
 

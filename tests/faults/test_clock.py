@@ -9,9 +9,8 @@ import requests
 
 from benchmarks.support.serving import ROOT, eventually, live_server
 from client import Client
-from tests.faults.test_disk import served, version_1_of
-from tests.server.test_lifecycle import CLASSES
 from tests.support.steady import SteadyClient
+from tests.support.workers import CLASSES, served, version_1_of
 
 pytestmark = pytest.mark.heavy
 

@@ -11,8 +11,8 @@ import requests
 
 from benchmarks.support.nginx import NGINX, nginx
 from benchmarks.support.serving import eventually, live_server
-from tests.server.test_lifecycle import CLASSES, megabytes
 from tests.support.steady import SteadyClient
+from tests.support.workers import CLASSES, megabytes
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")]
 

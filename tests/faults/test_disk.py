@@ -10,14 +10,11 @@ import time
 import numpy as np
 import pytest
 import requests
-from sklearn.linear_model import LinearRegression
 
 from benchmarks.support.serving import ROOT, eventually, live_server
 from service.errors import StartupError
-from service.packing import pack
-from service.store.versions import Store
-from tests.server.test_lifecycle import CLASSES
 from tests.support.steady import SteadyClient
+from tests.support.workers import CLASSES, served, version_1_of
 
 pytestmark = pytest.mark.heavy
 
@@ -46,16 +43,6 @@ def fill(folder):
         while file.write(b"\0" * 4096):
             pass
     return path
-
-
-def version_1_of(store, value=1.0):
-    pack(LinearRegression().fit(X, np.full(3, value)), X, name="m", store=store)
-    return Store(store)
-
-
-def served(server):
-    answer = requests.post(f"{server}/v1/models/m:predict", json={"instances": [[0.0]]}, timeout=10)
-    return answer.json().get("model_version")
 
 
 @CLASSES

@@ -14,7 +14,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from benchmarks.support.serving import live_server
-from tests.server.test_lifecycle import GTHREAD, KEEP_ALIVE
+from tests.support.workers import GTHREAD, KEEP_ALIVE
 
 pytestmark = pytest.mark.heavy
 

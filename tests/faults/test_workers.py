@@ -15,8 +15,8 @@ from benchmarks.support.serving import eventually, live_server
 from client import Client, DaylightError, Retries
 from service.packing import pack
 from tests.faults.models import LEAK, store_of
-from tests.server.test_lifecycle import CLASSES, GTHREAD, KEEP_ALIVE, megabytes, needs_nginx, replaced
 from tests.support.steady import SteadyClient
+from tests.support.workers import CLASSES, GTHREAD, KEEP_ALIVE, megabytes, needs_nginx, replaced
 
 pytestmark = pytest.mark.heavy
 

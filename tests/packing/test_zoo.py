@@ -13,6 +13,7 @@ import requests
 
 from benchmarks.support.serving import live_server
 from service.packing import pack
+from tests.support.tables import records
 from tests.support.zoo import OTHERS, animals, missing
 
 METHODS = ("predict", "transform", "predict_proba", "decision_function")
@@ -95,23 +96,6 @@ def lists(X):
 def columns(X):
     rows = records(X)
     return {"inputs": {name: [row[name] for row in rows] for name in rows[0]}}
-
-
-def records(X):
-    """The rows as a caller would write them: a list of objects of JSON's own values."""
-    if isinstance(X, pd.Series):
-        X = X.to_frame()
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X, columns=[f"x{place}" for place in range(X.shape[1])])
-    names = list(map(str, frame.columns))
-    return [dict(zip(names, map(cell, row), strict=True)) for row in frame.astype(object).to_numpy()]
-
-
-def cell(value):
-    if pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def methods(estimator):

@@ -13,20 +13,17 @@ from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
-from benchmarks.support.nginx import NGINX, behind_nginx
+from benchmarks.support.nginx import behind_nginx
 from benchmarks.support.serving import ROOT, eventually, live_server
 from service.packing import pack
 from service.packing.python_class import pack_class
 from service.store.versions import Store
 from tests.support.steady import SteadyRequests
+from tests.support.workers import CLASSES, GTHREAD, megabytes, needs_nginx, replaced
 
 X = np.array([[0.0], [1.0], [2.0]])
-KEEP_ALIVE = {"WORKER_CLASS": "service.server.keepalive_worker.KeepAliveWorker"}
-GTHREAD = {"WORKER_CLASS": "gthread"}
-CLASSES = pytest.mark.parametrize("env", [KEEP_ALIVE, GTHREAD], ids=["keep-alive", "gthread"])
 AS_MODULE, AS_SCRIPT = [sys.executable, "-m", "gunicorn"], [Path(sys.executable).with_name("gunicorn")]
 PROGRAMS = pytest.mark.parametrize("program", [AS_MODULE, AS_SCRIPT], ids=["module", "script"])
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")
 
 
 @pytest.fixture
@@ -271,11 +268,6 @@ def test_killed_worker_costs_only_the_request_it_was_answering(store, tmp_path):
         assert len(load.failures) <= 3 * len(load.threads)
 
 
-def replaced(server, before):
-    now = server.workers()
-    return len(now) == 2 and now != before
-
-
 @CLASSES
 def test_term_ends_readiness_at_once_and_the_server_well(store, env, tmp_path):
     """Asked over a connection that was kept: new ones are taken no more."""
@@ -314,10 +306,3 @@ def test_memory_of_replaced_models_returns(tmp_path):
             eventually(lambda: megabytes(worker) and requests.get(f"{server}/health/ready", timeout=10).ok)
             grown.append(megabytes(worker))
         assert min(grown[-4:]) < max(grown[:4]) * 1.1, grown
-
-
-def megabytes(pid):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return None

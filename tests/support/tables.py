@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from service.wire.table_formats import ARROW, CSV, NPY, PARQUET
 
-__all__ = ["READ", "WRITE", "npy", "parquet", "stream"]
+__all__ = ["READ", "WRITE", "npy", "parquet", "records", "stream"]
 
 
 def stream(table, **options):
@@ -46,3 +46,20 @@ READ = {
     PARQUET: lambda body: pd.read_parquet(io.BytesIO(body)),
     NPY: lambda body: pd.DataFrame(np.load(io.BytesIO(body), allow_pickle=False)),
 }
+
+
+def records(X):
+    """The rows as a caller would write them: a list of objects of JSON's own values."""
+    if isinstance(X, pd.Series):
+        X = X.to_frame()
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X, columns=[f"x{place}" for place in range(X.shape[1])])
+    names = list(map(str, frame.columns))
+    return [dict(zip(names, map(cell, row), strict=True)) for row in frame.astype(object).to_numpy()]
+
+
+def cell(value):
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if isinstance(value, np.generic) else value

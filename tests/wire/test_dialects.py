@@ -11,8 +11,7 @@ from service.app import create_app
 from service.packing import pack
 from service.settings import Settings
 from service.wire.table_formats import ARROW, CSV, PARQUET
-from tests.packing.test_zoo import records
-from tests.support.tables import WRITE
+from tests.support.tables import WRITE, records
 from tests.support.zoo import animals
 
 SAMPLE = (
