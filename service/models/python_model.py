@@ -19,12 +19,13 @@ import types
 import typing
 from collections.abc import Callable
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
-from ..errors import StartupError
+from ..errors import PredictionFailed, StartupError
 from .runtimes.bundled_code import carried, sources
 from .runtimes.python import PythonRuntime
-from .tables.column import Column
+from .tables.column import Column, shown
 from .tables.output import Output
 from .tables.plan import ColumnPlan
 from .tabular import TabularModel
@@ -40,6 +41,13 @@ ANNOTATIONS = {
     datetime: ("datetime", "datetime64[us]"),
 }
 CAST: dict[str, Callable[[Any], Any]] = {"integer": int, "number": float, "datetime": datetime.fromisoformat}
+# Whether a value is of the declared type of an output, and how the type is called.
+DECLARED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "number": (lambda value: isinstance(value, int | float) and isfinite(value), "a number"),
+    "integer": (lambda value: isinstance(value, int | float) and isfinite(value) and value == int(value), "an integer"),
+    "boolean": (lambda value: isinstance(value, bool), "true or false"),
+    "string": (lambda value: isinstance(value, str), "a text"),
+}
 OUTPUTS = {float: "number", int: "integer", bool: "boolean", str: "string"}
 
 
@@ -69,6 +77,15 @@ class PythonModel(TabularModel):
 
 class PlainOutput(Output):
     """What the runtime gives is plain already."""
+
+    def check(self, raw, rows):
+        accepts, expected = DECLARED.get(self.dtype, (None, ""))
+        if accepts is None:
+            return
+        for row, value in enumerate(raw):
+            if not accepts(value):
+                got = f"the model gave {shown(value)} where its manifest declares {expected}"
+                raise PredictionFailed(f"row {row}: {got}")
 
     def plain(self, raw, top_k=None):
         return raw

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..capabilities import PREDICT_TABLE
 from ..errors import (
+    InvalidInstances,
     InvalidParameters,
     PayloadTooLarge,
     PredictionFailed,
@@ -33,6 +34,10 @@ from .tables.plan import ColumnPlan
 __all__ = ["TabularAnswer", "TabularModel"]
 
 log = logging.getLogger(__name__)
+
+# What a model raises for a cell that it cannot compute with. Anything else, such as RuntimeError, RecursionError,
+# MemoryError or OSError, says that the model or its machine has failed.
+CELL_FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError)
 
 
 @dataclass(slots=True)
@@ -115,7 +120,10 @@ class TabularModel(TurnModel):
         table = self.plan.read(instances)
         checked = perf_counter()
         try:
-            raw = self.runtime.run(table.values, names, deadline)
+            raw = self._compute(table.values, names, deadline)
+        except PredictionFailed as error:
+            log.error("%s version %s: %s", self.name, self.version, error.message)
+            raise
         except ServiceError:  # its deadline passed while it waited
             raise
         except Exception as error:  # the user's model may raise anything; _blame finds out whose fault it was
@@ -167,17 +175,34 @@ class TabularModel(TurnModel):
             raise InvalidParameters.naming(faults)
         return names
 
+    def _compute(self, values, names, deadline=None):
+        """{output: what the runtime returned}, one value a row of the declared type.
+
+        Raises PredictionFailed or NotFinite where it is not, DeadlineExceeded, or what the model raises.
+        """
+        raw = self.runtime.run(values, names, deadline)
+        for name in names:
+            self.outputs[name].check(raw[name], len(values))
+        return raw
+
     def _blame(self, instances, names, error):
         """The model raised: name the cells it cannot take, or say that it failed. Always raises."""
-        if not isinstance(error, MemoryError):
-            sound, rows = self.manifest.example["instances"][0], self.plan.records(instances)
-            blame(lambda rows: self._works(rows, names), self.plan.columns, sound, rows).refuse()
-        raise PredictionFailed("the model failed on these rows; they satisfy its schema") from error
+        failed = PredictionFailed("the model failed on these rows; they satisfy its schema")
+        if not isinstance(error, CELL_FAULTS):
+            raise failed from error
+        sound, rows = self.manifest.example["instances"][0], self.plan.records(instances)
+        try:
+            violations = blame(lambda rows: self._works(rows, names), self.plan.columns, sound, rows)
+        except Exception as other:  # it does not fail for its cells after all
+            raise failed from other
+        violations.refuse()
+        raise failed from error
 
     def _works(self, instances, names):
+        """Whether the model answers these rows. Raises what no cell is to blame for."""
         try:
-            self.runtime.run(self.plan.read(instances).values, names)
-        except Exception:  # whatever it is, these rows do not work
+            self._compute(self.plan.read(instances).values, names)
+        except (*CELL_FAULTS, InvalidInstances):
             return False
         return True
 

@@ -25,13 +25,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..models.runtimes.sklearn import SklearnRuntime
 from ..models.tables.column import Column
-from ..models.tables.output import Output
+from ..models.tables.output import NotFinite, Output
 from ..models.tables.plan import ColumnPlan
 from . import introspection
 from .output_schema import describe_outputs
 from .proof import finite, prove
 from .sample_table import assumed_names, read_sample
-from .schema import Row, ask, assumed_columns, json_rows, learn_columns
+from .schema import QUESTIONS, Row, ask, assumed_columns, json_rows, learn_columns
 
 __all__ = ["Contract", "learn_contract", "made_row"]
 
@@ -183,7 +183,19 @@ def ask_about_cells(contract: Contract) -> Contract:
 
 def describe_answers(contract: Contract, y: Any) -> Contract:
     """Step 4: dtype, shape and labels of each method's output. y: the targets, for their names."""
-    return replace(contract, outputs=describe_outputs(contract.estimator, contract.answers, y))
+    outputs = describe_outputs(contract.estimator, contract.answers, y)
+    numbers = [method for method, output in outputs.items() if output.dtype == "number" and not output.nullable]
+    nullable = [column.name for column in contract.columns if column.nullable][:QUESTIONS]
+    if not numbers or not nullable:
+        return replace(contract, outputs=outputs)
+    rows = [contract.first_row | {name: None} for name in nullable]
+    values = ColumnPlan(contract.columns, contract.container).read(rows).values
+    for method, answer in SklearnRuntime(contract.estimator).run(values, numbers).items():
+        try:
+            outputs[method].check(answer, len(rows))
+        except NotFinite:
+            outputs[method] = replace(outputs[method], nullable=True)
+    return replace(contract, outputs=outputs)
 
 
 def add_example(contract: Contract) -> Contract:

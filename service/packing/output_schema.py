@@ -24,7 +24,10 @@ def describe_outputs(estimator: Any, answers: dict[str, Any], y: Any) -> dict[st
 def describe(estimator: Any, method: str, answer: Any, y: Any) -> Output:
     if method != "predict_proba":
         array = dense(answer)
-        return Output(DTYPES.get(array.dtype.kind, "string"), [None, *array.shape[1:]])
+        dtype = DTYPES.get(array.dtype.kind, "string")
+        # A transformation hands a missing cell on; of other methods the sample tells whether they may.
+        nullable = dtype == "number" and (method == "transform" or not np.isfinite(array).all())
+        return Output(dtype, [None, *array.shape[1:]], nullable=nullable or None)
     classes = getattr(estimator, "classes_", None)
     if isinstance(answer, list):  # one array a target
         labels_by_target = [[label_key(label) for label in plain(labels)] for labels in classes or ()]

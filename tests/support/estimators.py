@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from threadpoolctl import threadpool_info
 
-__all__ = ["Busy", "Slow", "Threads", "sample"]
+__all__ = ["Busy", "Odd", "Slow", "Threads", "sample"]
 
 
 def sample():
@@ -40,6 +40,18 @@ class Slow(Identity):
             Path(self.started).touch()
             time.sleep(answer.max())
         return answer
+
+
+class Odd(Identity):
+    """Answers 101 with two values, 102 with a text, and 103 with nothing; a missing value with itself."""
+
+    def fit(self, X, y=None):
+        return super().fit(X, y)
+
+    def predict(self, X):
+        answer = super().predict(X)
+        odd = {101.0: np.append(answer, answer), 102.0: np.array(["text"] * len(answer)), 103.0: None}
+        return odd.get(answer[0], answer)
 
 
 class Busy(Identity):

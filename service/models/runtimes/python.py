@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...errors import PredictionFailed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,11 +34,11 @@ class PythonRuntime:
 
 
 def answers(result: Any, method: str, rows: int) -> list[Any]:
-    """What `method` returned, as one JSON-ready value per row. Raises RuntimeError where it is not that."""
+    """What `method` returned, as one JSON-ready value per row. Raises PredictionFailed where it is not that."""
     values = plain(result, method)
     if not isinstance(values, list) or len(values) != rows:
         got = f"{len(values)} answers" if isinstance(values, list) else type(result).__name__
-        raise RuntimeError(f"{method} gave {got} for {rows} rows")
+        raise PredictionFailed(f"{method} gave {got} for {rows} rows")
     return values
 
 
@@ -50,4 +52,4 @@ def plain(value: Any, method: str) -> Any:
         return {str(key): plain(item, method) for key, item in value.items()}
     if isinstance(value, PLAIN):
         return value
-    raise RuntimeError(f"{method} gave a {type(value).__name__}, which JSON has not")
+    raise PredictionFailed(f"{method} gave a {type(value).__name__}, which JSON has not")

@@ -11,7 +11,12 @@ from operator import itemgetter
 
 import numpy as np
 
-__all__ = ["Output", "close", "dense", "label_key"]
+from ...errors import PredictionFailed
+from .column import shown
+
+__all__ = ["NUMBERS", "NotFinite", "Output", "close", "dense", "label_key"]
+
+NUMBERS = ("number", "integer")  # the dtypes of an Output that are numbers
 
 PLAIN_KINDS = frozenset("biufU")  # numpy's letters for the dtypes whose tolist() is JSON already
 
@@ -23,18 +28,40 @@ def label_key(label):
     return str(label)
 
 
+class NotFinite(ValueError):
+    """A model's answer is NaN or infinite where its manifest declares a number."""
+
+
 @dataclass(frozen=True)
 class Output:
     """One method's answer.
 
     `shape` has None for the rows. `labels`: the keys of a row's values: a list for one target,
     a list of lists for several; None where rows are plain values. `targets` names the targets.
+    `nullable`: true where a number may be NaN or infinite, which is null in JSON.
     """
 
     dtype: str
     shape: list
     labels: list | None = None
     targets: list | None = None
+    nullable: bool | None = None
+
+    def check(self, raw, rows):
+        """Raise PredictionFailed unless the method returned one value a row of the declared type.
+
+        Raises NotFinite where a number is NaN or infinite and may not be.
+        """
+        for part in raw if self.targets is not None and isinstance(raw, list) else [raw]:
+            array = part if type(part) is np.ndarray else dense(part)
+            if array.shape[:1] != (rows,):
+                raise PredictionFailed(f"the model gave {count(array)} for {rows} rows")
+            if self.dtype not in NUMBERS or array.dtype.kind in "iub":
+                continue
+            if array.dtype.kind != "f":
+                raise PredictionFailed(f"the model gave {shown(array.ravel()[0])} where its manifest declares a number")
+            if not self.nullable and not np.isfinite(array).all():
+                raise NotFinite("the model's answer is NaN or infinite")
 
     def plain(self, raw, top_k=None):
         """What the method returned (array, sparse matrix, frame, list of arrays by target) -> one plain value a row."""
@@ -58,6 +85,10 @@ class Output:
             return [(None, dense(raw), self.labels)]
         parts = zip(self.targets, raw, self.labels, strict=True)
         return [(target, dense(part), labels) for target, part, labels in parts]
+
+
+def count(array):
+    return f"{len(array)} answers" if array.ndim else type(array.item()).__name__
 
 
 def keyed(array, labels, top_k):

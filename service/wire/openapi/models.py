@@ -61,11 +61,11 @@ TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
 
 
 def output_schema(entry: Entry, name: str) -> Schema:
-    """One row's answer of one method; a number that is not finite is null."""
+    """One row's answer of one method; of a nullable output, a number that is not finite is null."""
     output = entry["outputs"][name]
     known = TYPES.get(output["dtype"])
     # numpy's object arrays are announced as strings, whatever they hold.
-    cell: Schema = {"type": [known, "null"]} if known else {}
+    cell: Schema = {"type": [known, "null"] if output.get("nullable") else known} if known else {}
     if output.get("targets"):
         rows = [keyed(labels, cell) for labels in output["labels"]]
         return {"type": "object", "properties": dict(zip(output["targets"], rows, strict=True)), "title": name}
