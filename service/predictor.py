@@ -12,16 +12,15 @@ server.lifecycle.rollout.
 from __future__ import annotations
 
 import logging
-import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from . import models
 from .capabilities import CAPABILITIES, Capability
 from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, ServiceError, StartupError
 from .generation.request import GenerationRequest
+from .models.opening import open_current, open_version
 from .scheduling.admission import Admission
 from .scheduling.cancellation import Cancellations
 from .settings import PREFIX, Settings
@@ -34,14 +33,15 @@ __all__ = ["Predictor"]
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 2.0
+RETRY_AFTER = 2  # seconds
 
 
 class Predictor:
     """The models of one worker.
 
     failure: None, or the error that keeps the worker from being ready. refused: {name: {"version", "reason"}} of
-    versions that may not take a model's place. draining: whether the worker is about to leave.
+    versions that may not take a model's place. awaited: {name: version} of models whose first version is still being
+    loaded. draining: whether the worker is about to leave.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,10 +49,12 @@ class Predictor:
         self.store = Store(settings.store, only=settings.models)
         self.failure: StartupError | ServiceError | None = ModelNotReady("the models are being loaded")
         self.refused: Mapping[str, dict[str, Any]] = {}  # replaced whole
+        self.awaited: Mapping[str, str] = {}  # replaced whole
         self.draining = False
         self.admission = Admission(settings.threads, settings.max_wait)
         self.cancellations = Cancellations(settings.run_folder)
         self._models: dict[str, Model] = {}  # current versions by name; replaced whole
+        self._broken: frozenset[str] = frozenset()  # of the store, none of their versions served
         self._others: dict[tuple[str, str], Model] = {}  # (name, version) -> a version that is not current
         self._unfit: Callable[[StoredVersion], str | None] = lambda version: None
         self._loading = threading.Lock()
@@ -78,45 +80,47 @@ class Predictor:
     def _check_ready(self) -> None:
         if self.failure is not None:
             raise ModelNotReady(
-                "not ready: the models are not loaded; the server's log says why", retry_after=math.ceil(RETRY_SECONDS)
+                "not ready: the models are not loaded; the server's log says why", retry_after=RETRY_AFTER
             )
 
     # --- loading, for the rollout
 
-    def load(self, versions: Mapping[str, str] | None = None) -> None:
-        """Load, prove and warm one version of every model. versions: {name: version}; None: the current ones.
+    def load(self) -> None:
+        """Load the current version of every model, or where it is broken the last one that proved itself.
 
-        Raises StartupError; then nothing is served.
+        Raises StartupError where nothing can be served or a setting is wrong, with DAYLIGHT_STRICT for any broken one.
         """
         try:
-            names = self.store.check() if versions is None else sorted(versions)
-            loaded = {name: self.open(name, versions[name] if versions else None) for name in names}
-            self.check(loaded)
+            loaded, broken = open_current(self.store, self.open, strict=self.settings.strict)
+            self.serve(loaded, broken)
         except StartupError as error:
             self.failure = error
             raise
-        self._models = loaded
-        self.failure = None
+        self.tell(broken, {})
+
+    def load_versions(self, versions: Mapping[str, str]) -> None:
+        """Load and prove {name: version}, all of them. Raises StartupError; then nothing is served."""
+        try:
+            self.serve({name: self.open(name, version) for name, version in versions.items()})
+        except StartupError as error:
+            self.failure = error
+            raise
 
     def open(self, name: str, version: str | None = None) -> Model:
-        """Load and prove a version (None: the current one), its digests checked: a Model that is not served yet.
+        """Load and prove a version (None: the current one): a Model that is not served yet. Raises StartupError."""
+        return open_version(self.store, name, version, self.settings, self._unfit)
 
-        Raises StartupError.
-        """
-        stored = self.store.open(name, version)
-        reason = self._unfit(stored)
-        if reason:
-            raise StartupError(reason)
-        model = models.load(stored, self.settings)
-        model.warm_up()
-        model.optimize(self.settings)
-        log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
-        return model
+    def serve(self, loaded: Mapping[str, Model], broken: Iterable[str] = ()) -> None:
+        """Serve these models, {name: Model}. broken: models of the store that cannot be served. Raises BadSetting."""
+        self._broken = frozenset(broken)
+        self.check(loaded)
+        self._models = dict(sorted(loaded.items()))
+        self.failure = None
 
-    def prepare(self, name: str, version: str) -> Model:
-        """`open` for a version that is to take its place beside the served ones. Raises StartupError."""
+    def prepare(self, name: str, version: str, opened: Model | None = None) -> Model:
+        """`open`, unless it is `opened` already, for a version that is to replace a served one. Raises StartupError."""
         with self._loading:
-            model = self.open(name, version)
+            model = opened or self.open(name, version)
         self.check({**self._models, name: model})
         return model
 
@@ -128,7 +132,11 @@ class Predictor:
         """Check that {name: model} can be served together. Raises BadSetting."""
         for capability in CAPABILITIES:
             name = self._default_name(capability)
-            if name and (name not in loaded or capability not in loaded[name].capabilities):
+            if (
+                name
+                and name not in self._broken
+                and (name not in loaded or capability not in loaded[name].capabilities)
+            ):
                 raise BadSetting(
                     f"{PREFIX}{capability.default_setting.upper()} names {name!r}, and the store holds no model of "
                     f"this name that {capability.verb}"
@@ -153,9 +161,9 @@ class Predictor:
         changed = {**self._models, **changes}
         self._models = {name: model for name, model in sorted(changed.items()) if model is not None}
 
-    def refuse(self, refused: Mapping[str, dict[str, Any]]) -> None:
-        """Tell callers which versions were refused, and why: {name: {"version", "reason"}}."""
-        self.refused = refused
+    def tell(self, refused: Mapping[str, dict[str, Any]], awaited: Mapping[str, str]) -> None:
+        """What callers are told of versions that are not served: `refused` and `awaited`, as the class has them."""
+        self.refused, self.awaited = refused, awaited
 
     def fail(self, error: StartupError) -> None:
         """This worker cannot serve what was decided: it answers 503 until it has loaded its models anew."""
@@ -190,6 +198,8 @@ class Predictor:
                 raise ModelNotReady(
                     "{name} version {version} is refused: {reason}".format(name=name, **self.refused[name])
                 )
+            if name in self.awaited:
+                raise ModelNotReady(f"{name} version {self.awaited[name]} is being loaded", retry_after=RETRY_AFTER)
             raise ModelNotFound(f"there is no model {name!r}; there are {', '.join(self._models)}")
         return model if version in (None, model.version) else self._version(name, version)
 
@@ -221,6 +231,9 @@ class Predictor:
         """
         self._check_ready()
         candidates = self._candidates(capability)
+        name = self._default_name(capability)
+        if name and not candidates:
+            return self.find(name)  # which says why it cannot be
         if len(candidates) == 1:
             return candidates[0]
         if not candidates:

@@ -109,6 +109,12 @@ class Settings:
     run_folder: str = setting(
         "", "Folder that the workers of one server share while it runs; empty: the server makes one, and removes it."
     )
+    strict: bool = setting(
+        False,
+        "Refuse to start where any model is broken; else the others are served, and the last version that proved "
+        "itself in its place.",
+        parse=yes_or_no,
+    )
     # A version that hangs while it is loaded must not keep all later ones from being served.
     swap_seconds: float = setting(
         120.0, "Seconds that all workers have for loading a new version; then it is refused.", parse=seconds

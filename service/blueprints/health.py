@@ -18,9 +18,10 @@ def live() -> Response:
 
 @view(blueprint)
 def ready() -> Response:
-    """200, or 503 that names in `details` every worker that is not ready, and why."""
+    """200, naming what was refused while the other models are served; or 503 that names every worker not ready."""
     check_ready()
-    return answer({"status": "ready"})
+    refused = predictor().refused
+    return answer({"status": "ready", **({"refused": refused} if refused else {})})
 
 
 def check_ready() -> None:

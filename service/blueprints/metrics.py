@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from ..observability.metrics import CONTENT_TYPE
-from .context import services
+from .context import predictor, services
 from .views import view
 
 __all__ = ["blueprint"]
@@ -13,4 +13,4 @@ blueprint = Blueprint("metrics", __name__)
 
 @view(blueprint)
 def metrics() -> Response:
-    return Response(services().meter.exposition(), content_type=CONTENT_TYPE)
+    return Response(services().meter.exposition(predictor().refused), content_type=CONTENT_TYPE)

@@ -35,7 +35,8 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 def front():
     models = predictor().catalogue()
     if request.accept_mimetypes.best_match((JSON, HTML)) == HTML:
-        page = render_template("page.html", models=models, assets=assets_digest(STATIC))
+        refused = predictor().refused
+        page = render_template("page.html", models=models, refused=refused, assets=assets_digest(STATIC))
         return page, {"Vary": "Accept", "Cache-Control": "no-cache"}
     status = {"status": "alive", "name": "daylight", "models": [model["name"] for model in models]}
     return answer(status, headers={"Vary": "Accept"})

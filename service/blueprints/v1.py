@@ -18,7 +18,7 @@ predict_views(blueprint)
 
 @view(blueprint)
 def list_models() -> Response:
-    return answer(v1.list_models(predictor().catalogue()))
+    return answer(v1.list_models(predictor().catalogue(), predictor().refused))
 
 
 @view(blueprint)

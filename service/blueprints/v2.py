@@ -51,8 +51,13 @@ def index() -> Response:
     ready_only = asks_for_ready_models(read_request(request.environ, context(), predictor().settings).content)
     entries = predictor().catalogue()
     served = {entry["name"] for entry in entries}
-    others = dict.fromkeys((name for name in predictor().store.models() if name not in served), "it is not loaded")
+    others = {name: why_not_served(name) for name in predictor().store.models() if name not in served}
     return answer(v2.index(entries, others, ready_only=ready_only))
+
+
+def why_not_served(name: str) -> str:
+    refused = predictor().refused.get(name)
+    return "version {version} is refused: {reason}".format(**refused) if refused else "it is not loaded"
 
 
 def asks_for_ready_models(body: bytes) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from ..errors import ArtifactMissing, StartupError
+from ..store.manifest import Manifest
+from ..store.proven import stand_ins
 from ..store.versions import Store, check_name
 from .options import errors_as_sentences, open_store, settings, store_option
 
@@ -17,16 +20,35 @@ __all__ = ["models", "promote", "remove", "rollback", "verify"]
 @click.command()
 @store_option
 def models(store: Path | None) -> None:
-    """List the models of the store, with their versions; * marks the current one."""
-    opened = open_store(store)
+    """List the models of the store, with their versions; * marks the current one. A broken one is listed with the
+    reason; `verify` finds those too that fail only when they are loaded."""
+    from ..models import check_stored
+
+    configured = settings()
+    opened = Store(store or configured.store)
     with errors_as_sentences():
-        for name in opened.models():
-            current = opened.open(name).manifest
-            versions = " ".join(
-                f"{version}*" if version == current.version else version for version in opened.versions(name)
-            )
-            metrics = ", ".join(f"{key} {value}" for key, value in current.metrics.items())
-            click.echo(f"{name:24} {current.kind:16} {versions:16} {metrics}")
+        names = opened.models()
+    for name in names:
+        try:
+            version = opened.open(name)
+            check_stored(version, configured)
+        except (StartupError, ValueError) as error:
+            click.echo(f"{name:24} BROKEN: {error}{in_its_place(opened, name)}")
+        else:
+            click.echo(line_of(version.manifest, opened.versions(name)))
+
+
+def line_of(current: Manifest, versions: Sequence[str]) -> str:
+    """The line of a model that is sound."""
+    marked = " ".join(f"{version}*" if version == current.version else version for version in versions)
+    metrics = ", ".join(f"{key} {value}" for key, value in current.metrics.items())
+    return f"{current.model:24} {current.kind:16} {marked:16} {metrics}"
+
+
+def in_its_place(store: Store, name: str) -> str:
+    """What a server that starts would serve instead, as the end of a sentence."""
+    versions = stand_ins(store, name)
+    return f"; a server that starts serves version {versions[0]} in its place" if versions else ""
 
 
 @click.command()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..store.versions import StoredVersion
     from .base import Model
 
-__all__ = ["KINDS", "QUICK", "check_kind", "load", "slowness"]
+__all__ = ["KINDS", "QUICK", "check_kind", "check_stored", "load", "slowness"]
 
 KINDS = {
     "python": f"{__name__}.python_model:PythonModel",
@@ -32,6 +32,19 @@ def check_kind(version: StoredVersion) -> None:
     kind = version.manifest.kind
     if kind not in KINDS:
         raise UnknownKind(f"{version} is of kind {kind!r}; there are {', '.join(KINDS)}")
+
+
+def check_stored(version: StoredVersion, settings: Settings) -> None:
+    """Check what can be without loading the version: signature, kind, digests, its library. Raises StartupError."""
+    from .runtimes.library_versions import check_library
+
+    check_signature(version.manifest, settings.signing_key)
+    check_kind(version)
+    version.verify()
+    manifest = version.manifest
+    if manifest.kind == "tabular" and manifest.spec.get("runtime", {}).get("name", "sklearn") == "sklearn":
+        packed = manifest.provenance.get("packages", {}).get("scikit-learn")
+        check_library("scikit-learn", packed, allow=settings.allow_version_mismatch)
 
 
 def load(version: StoredVersion, settings: Settings) -> Model:

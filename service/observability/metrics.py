@@ -23,14 +23,16 @@ import tempfile
 import threading
 import weakref
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ METRICS = {
     "daylight_tokens": ("counter", "Tokens of prompts and of completions"),
     "daylight_request_seconds": ("histogram", "Seconds from a thread having the request to its answer, by model"),
     "daylight_requests_in_flight": ("gauge_livesum", "Requests being answered"),
+    "daylight_refused_models": ("gauge", "1 where the model's current version cannot be served"),
 }
 PAIR = struct.Struct("dd")  # a value and its timestamp, which only one type of gauge uses
 SMALLEST = 2**14  # bytes of a file at first; it doubles
@@ -102,10 +105,11 @@ class Meter:
             elif context.refused:
                 self._add("daylight_refusals", 1, code=context.refused, model=context.model)
 
-    def exposition(self) -> bytes:
-        """Everything that all workers have counted, in Prometheus' text format."""
+    def exposition(self, refused: Iterable[str] = ()) -> bytes:
+        """Everything that all workers have counted, in Prometheus' text format. refused: names of models."""
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=self.folder)
+        registry.register(Refused(refused))
         with locked(self.folder, fcntl.LOCK_SH):
             return generate_latest(registry)
 
@@ -147,6 +151,20 @@ class Meter:
         except OSError as error:
             log.error("%s%s is not counted: %s", metric, labels, error)
             return Uncounted()
+
+
+class Refused(Collector):
+    """The one metric that no worker counts: all know the same of it."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = names
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        name = "daylight_refused_models"
+        family = GaugeMetricFamily(name, METRICS[name][1], labels=["model"])
+        for model in self._names:
+            family.add_metric([model], 1.0)
+        yield family
 
 
 def close_files(files: dict[str, MmapedDict], folder: str | None) -> None:

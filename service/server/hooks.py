@@ -13,13 +13,14 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import StartupError
-from ..models import check_kind, slowness
+from ..models import check_stored, slowness
 from ..observability.metrics import merge_ended
 from ..settings import Settings
+from ..store.proven import versions_to_try
 from ..store.versions import Store, StoredVersion
 from ..web.access.exposure import check_exposure
 from ..web.services import EXTENSION
@@ -58,14 +59,11 @@ class Hooks:
     # --- of the master
 
     def on_starting(self, server: Any) -> None:
-        """Check the whole store before the first fork: what cannot be served is refused here, in one sentence."""
+        """Check the store before the first fork: one that cannot be served is refused here, in one sentence."""
         server.WORKER_BOOT_ERROR, server.APP_LOAD_ERROR = CANNOT_BOOT, CANNOT_IMPORT
         try:
             check_exposure(self.settings, server.cfg.address)
-            store = Store(self.settings.store, only=self.settings.models)
-            for version in map(store.open, store.check()):
-                check_kind(version)
-                version.verify()
+            check_store(self.settings)
             server.log.info("worker class %s: %s", self.worker_class, self.reason)
             self.make_run_folder()
         except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
@@ -150,6 +148,36 @@ class Hooks:
         """A worker ends by itself: deregister it."""
         if worker.booted:
             worker.wsgi.extensions[EXTENSION].rollout.leave()
+
+
+def check_store(settings: Settings) -> None:
+    """Find one model whose files are sound; with DAYLIGHT_STRICT, check all. Raises StartupError where there is none.
+
+    The workers check again what they load.
+    """
+    store = Store(settings.store, only=settings.models)
+    failures = []
+    for name in store.check():
+        failure = unsound(store, settings, name, versions_to_try(store, name)[: 1 if settings.strict else None])
+        if failure is None and not settings.strict:
+            return
+        if failure is not None:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+def unsound(store: Store, settings: Settings, name: str, versions: Iterable[str | None]) -> StartupError | None:
+    """Why the first of these versions cannot be served; None where any of them passes `check_stored`."""
+    failures = []
+    for version in versions:
+        try:
+            stored = store.open(name, version)
+            check_stored(stored, settings)
+            return None
+        except (StartupError, ValueError) as error:
+            failures.append(error if isinstance(error, StartupError) else StartupError(str(error)))
+    return failures[0]
 
 
 def module_of(program: str) -> str:

@@ -27,11 +27,18 @@ def choose(settings: Settings) -> tuple[str, str]:
         return settings.worker_class, "WORKER_CLASS says so"
     try:
         store = Store(settings.store, only=settings.models)
-        versions = [store.open(name, version) for name in store.models() for version in store.versions(name)]
+        versions = [(name, version) for name in store.models() for version in store.versions(name)]
     except (StartupError, OSError, ValueError):
         return "gthread", "the store cannot be read"
-    for reason in filter(None, map(slowness, versions)):
-        return "gthread", reason
-    if not versions:
+    readable = False
+    for name, version in versions:
+        try:
+            reason = slowness(store.open(name, version))
+        except (StartupError, ValueError):  # a broken one decides nothing for the others
+            continue
+        if reason:
+            return "gthread", reason
+        readable = True
+    if not readable:
         return "gthread", "the store is empty"
     return KEEP_ALIVE, f"every model is compiled and takes less than {QUICK} microseconds a call"

@@ -50,6 +50,8 @@ class Manifest:
             manifest = cls(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise ArtifactMissing(f"{path} is missing") from None
+        except OSError as error:
+            raise StartupError(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, TypeError) as error:
             raise StartupError(f"{path} is not a manifest: {error}") from None
         if manifest.format != FORMAT:

@@ -14,11 +14,12 @@ one rename and never changes after it.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,6 +41,17 @@ def check_name(name: str, what: str = "model name") -> str:
     if not NAME.fullmatch(name) or name == CURRENT:
         raise ValueError(f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, not '{CURRENT}'")
     return name
+
+
+def has_current(folder: Path) -> bool:
+    """Whether a folder of the store is a model. One that may not be looked into is: it is told as a broken one."""
+    try:
+        os.stat(folder / CURRENT)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def digest(file: BinaryIO) -> str:
@@ -71,6 +83,8 @@ class StoredVersion:
             file = open(self.folder / name, "rb")  # noqa: SIM115 - handed to the caller
         except FileNotFoundError:
             raise ArtifactMissing(f"{self}: {self.folder / name} is missing") from None
+        except OSError as error:
+            raise StartupError(f"{self}: {self.folder / name} cannot be read: {error.strerror}") from None
         actual = digest(file)
         if actual != wanted["sha256"]:
             file.close()
@@ -101,7 +115,10 @@ class Store:
         """The names of the models that have a current version, sorted; of those in `only`, where it names any."""
         if not self.root.is_dir():
             raise ArtifactMissing(f"the store {self.root} is not a folder")
-        names = sorted(path.parent.name for path in self.root.glob(f"*/{CURRENT}"))
+        try:
+            names = sorted(path.name for path in self.root.iterdir() if has_current(path))
+        except OSError as error:
+            raise StartupError(f"the store {self.root} cannot be read: {error.strerror}") from None
         return [name for name in names if name in self._only] if self._only else names
 
     def check(self) -> list[str]:
@@ -120,29 +137,43 @@ class Store:
         return [path.parent.name for path in sorted(folders, key=lambda path: (path.stat().st_mtime_ns, path))]
 
     def current(self, model: str) -> str:
-        """The name of a model's current version. Raises ArtifactMissing."""
-        return self._history(model)[0]
+        """The name of a model's current version. Raises StartupError."""
+        return self.history(model)[0]
+
+    def named(self, model: str) -> str | None:
+        """As `current`; None where that cannot be read."""
+        try:
+            return self.current(model)
+        except (StartupError, ValueError):
+            return None
 
     def stamps(self) -> dict[str, list[int]]:
         """{model: what changes whenever its current version is named anew}; a look at each file, no reading.
 
-        Raises OSError or ArtifactMissing where the store cannot be looked at, or is gone as a whole.
+        Raises OSError or StartupError where the store cannot be looked at, or is gone as a whole.
         """
-        current = {}
+        current: dict[str, list[int]] = {}
         for model in self.models():
-            with suppress(FileNotFoundError):  # removed since
+            try:
                 seen = (self.root / model / CURRENT).stat()
+            except FileNotFoundError:  # removed since
+                continue
+            except PermissionError:  # what is served of it stays
+                current[model] = []
+            else:
                 current[model] = [seen.st_mtime_ns, seen.st_ino, seen.st_size]
         if not current:
             raise ArtifactMissing(f"the store {self.root} holds no model any more")
         return current
 
-    def _history(self, model: str) -> list[str]:
+    def history(self, model: str) -> list[str]:
         """The current version, then those that were current before, latest first."""
         try:
             words = (self.root / model / CURRENT).read_text(encoding="utf-8").split()
         except (FileNotFoundError, NotADirectoryError):
             raise ArtifactMissing(f"the store {self.root} has no model {model}") from None
+        except (OSError, ValueError) as error:
+            raise StartupError(f"{self.root / model / CURRENT} cannot be read: {error}") from None
         if not words:
             raise StartupError(f"{self.root / model / CURRENT} is empty; name a version: promote {model} VERSION")
         return words
@@ -197,7 +228,7 @@ class Store:
         """Make a version current, atomically. Raises ArtifactMissing if it is not there."""
         self.open(model, version)
         try:
-            history = self._history(model)
+            history = self.history(model)
         except StartupError:  # the first version, or a file that was damaged
             history = []
         if history[:1] != [version]:
@@ -208,7 +239,7 @@ class Store:
 
         Raises ArtifactMissing where there is none any more.
         """
-        current, *earlier = self._history(model)
+        current, *earlier = self.history(model)
         there = self.versions(model)
         left = [version for version in earlier if version in there]
         while left[:1] == [current]:  # a version between two times of this one was removed

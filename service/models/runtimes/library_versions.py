@@ -5,7 +5,7 @@ check_library("scikit-learn", packed="1.5.2", allow=False)     # VersionMismatch
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import InvalidVersion, Version
 
@@ -28,7 +28,10 @@ def check_library(library: str, packed: str | None, *, allow: bool) -> None:
 
     `packed` is None where the manifest names no version: nothing is compared. `allow`: accept every version.
     """
-    installed = version(library)
+    try:
+        installed = version(library)
+    except PackageNotFoundError:
+        raise VersionMismatch(f"it needs {library}, which is not installed here: pip install {library}") from None
     if packed and not allow and not same_release(packed, installed):
         raise VersionMismatch(
             f"it was packed with {library} {packed} and {installed} is installed, which may answer otherwise: "

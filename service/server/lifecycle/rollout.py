@@ -32,8 +32,10 @@ from typing import Any
 from ...errors import ModelNotFound, StartupError, Unavailable
 from ...models.base import Model
 from ...predictor import Predictor
+from .first_load import SLOW
 from .hot_loading import RetiredModels, short_switch_interval
-from .rollout_state import Entry, Proposal, Table, begin_preparing, decide, mark_preparing, open_proposals
+from .rollout_state import Entry, Proposal, Table, awaited, begin_preparing, decide, mark_preparing, open_proposals
+from .start import Start
 from .store_watch import StoreWatch
 from .worker_registry import WorkerRegistry, unready
 from .worker_status import SERVING, Vote, WorkerState, WorkerStatus
@@ -62,9 +64,11 @@ class Rollout:
         self._status = WorkerStatus()  # as last published
         self._votes: dict[str, Vote] = {}  # by model name
         self._prepared: dict[str, tuple[str, Model | None]] = {}  # model name: (id of an open proposal, the model)
+        self._still_loading = ""  # which models, for a while after the start
         self._next_attempt = 0.0
         self._drain_ends: float | None = None  # the moment at which the texts are ended
         self._retired = RetiredModels()
+        self._start = Start(predictor, registry, self._watch)
 
     # --- for the worker's own thread
 
@@ -73,28 +77,17 @@ class Rollout:
         if not self._next_attempt:  # one that tries again takes requests meanwhile, and stays "failed" until it can
             self._publish(state=WorkerState.STARTING)
         table = self.registry.versions()
-        committed = {name: entry.serving for name, entry in table.items() if entry.serving}
         try:
-            stamps = self._watch.stamps() or {}
-            try:
-                self.predictor.load(committed if table else None)
-            except StartupError:
-                if not table or self.others_serve():
-                    raise
-                # The committed version cannot be loaded and no other worker serves it: fall back to the store's
-                # current version, which the operator may have changed.
-                self.predictor.load()
-                table = {}
+            if table and self.others_serve():
+                self.predictor.load_versions({name: entry.serving for name, entry in table.items() if entry.serving})
+            else:
+                self._start.load(full=self.workers)
         except StartupError as error:
+            self.predictor.fail(error)
             self._publish(state=WorkerState.FAILED, why=str(error))
             self._next_attempt = monotonic() + RETRY
             raise
-        with self.registry.locked_versions() as shared:
-            if not table and not self.others_serve():
-                shared.clear()
-            for name, model in self.predictor.serving().items():
-                shared.setdefault(name, Entry(model.version, stamps.get(name)))
-        self._follow(shared)
+        self._follow(self.registry.versions())
         self._publish()
 
     def start(self, *, grace: float | None = None, workers: int | None = None) -> threading.Thread:
@@ -123,6 +116,7 @@ class Rollout:
             for name, entry in table.items():
                 if entry.proposal:
                     mark_preparing(table, name, entry.proposal, self.registry.pid, begins=False)
+        self.registry.loading({})
         self.registry.forget(self.registry.pid)
 
     # --- for requests
@@ -190,8 +184,10 @@ class Rollout:
         self.predictor.forget_removed()
         self._retired.release_memory()
         table = self._watch.propose_changes(table)
+        self._start.replace_slow(table)
         for name, proposal in open_proposals(table).items():
-            self._prepare(name, proposal)
+            if not self._start.loads(name, proposal.version):
+                self._prepare(name, proposal)
         if open_proposals(table):
             table = self._decide()
         self._follow(table)
@@ -224,7 +220,8 @@ class Rollout:
                 self.predictor.without(name)
             else:
                 with short_switch_interval():
-                    model = self.predictor.prepare(name, proposal.version)
+                    opened = self._start.result(name, proposal.version)
+                    model = self.predictor.prepare(name, proposal.version, opened)
         except Exception as error:  # whatever a version raises while it is loaded is a reason to refuse it
             reason = str(error) if isinstance(error, StartupError) else f"{type(error).__name__}: {error}"
         self._prepared[name] = (proposal.id, model)
@@ -244,7 +241,7 @@ class Rollout:
 
     def _follow(self, table: Table) -> None:
         """Serve what is committed; drop the models that were prepared for a proposal which is no longer open."""
-        self._log_refusals(table)
+        self._tell(table)
         serving = self.predictor.serving()
         changes: dict[str, Model | None] = {}
         for name in table.keys() | serving.keys():
@@ -272,17 +269,20 @@ class Rollout:
         serving = self.predictor.serving()
         self._retired.add(serving[name] for name in changes if name in serving)
         self.predictor.swap(changes)
+        self.registry.forget_deaths()
         self._publish()
         for name, model in changes.items():
             log.info("%s is %s", name, f"at version {model.version}" if model else "served no more")
 
-    def _log_refusals(self, table: Table) -> None:
+    def _tell(self, table: Table) -> None:
         refused = {name: asdict(entry.refused) for name, entry in table.items() if entry.refused}
         if refused != self.predictor.refused:
             for name, refusal in refused.items():
                 if refusal != self.predictor.refused.get(name):
                     log.error("%s version %s is refused: %s", name, refusal["version"], refusal["reason"])
-            self.predictor.refuse(refused)
+        self.predictor.tell(refused, awaited(table))
+        first = awaited(table, SLOW).items()
+        self._still_loading = "; ".join(f"{name} version {version} is being loaded" for name, version in first)
 
     def _version(self, name: str) -> str | None:
         model = self.predictor.serving().get(name)
@@ -294,6 +294,6 @@ class Rollout:
             reason = self.predictor.why_not or ""
             failed = self.predictor.failure is not None
             state = WorkerState.FAILED if failed else WorkerState.IDLE if reason else WorkerState.READY
-            changes |= {"state": state, "why": reason}
+            changes |= {"state": state, "why": reason or self._still_loading}
         self._status = replace(self._status, votes=dict(self._votes), **changes)
         self.registry.heartbeat(self._status)

@@ -29,7 +29,9 @@ __all__ = [
     "Refusal",
     "State",
     "Table",
+    "awaited",
     "begin_preparing",
+    "death_reason",
     "decide",
     "forget_refusals",
     "mark_preparing",
@@ -148,6 +150,16 @@ def open_proposals(table: Table) -> dict[str, Proposal]:
     return {name: entry.proposal for name, entry in table.items() if entry.proposal}
 
 
+def awaited(table: Table, seconds: float = float("inf")) -> dict[str, str]:
+    """{model: version} of what is proposed, for at most so many seconds, where no version is served meanwhile."""
+    since = monotonic() - seconds
+    return {
+        name: proposal.version
+        for name, proposal in open_proposals(table).items()
+        if proposal.version and not table[name].serving and proposal.since >= since
+    }
+
+
 def propose(entry: Entry, version: str | None, stamp: Any, *, by: int) -> Entry:
     """Propose this version, in place of any earlier proposal or refusal. by: the process id of the worker."""
     if version == entry.serving:
@@ -218,7 +230,7 @@ def decide(table: Table, workers: Mapping[int, WorkerStatus], *, patience: float
         waiting = [pid for pid, vote in votes.items() if vote is None]
         reasons = [vote.reason for vote in votes.values() if vote and vote.reason]
         if proposal.died >= MOST_DEATHS:
-            reasons.append(f"{proposal.died} workers died while they loaded it")
+            reasons.append(death_reason(proposal.died))
         elif waiting and monotonic() > proposal.since + patience:
             reasons.append(f"a worker has not loaded it within {patience:.0f} seconds")
             late |= {pid for pid in waiting if workers[pid].busy}
@@ -228,6 +240,11 @@ def decide(table: Table, workers: Mapping[int, WorkerStatus], *, patience: float
             entry = entry.after(Event.COMMIT, proposal=None, serving=proposal.version)
         table[name] = entry
     return late
+
+
+def death_reason(died: int) -> str:
+    """The reason to refuse a version that so many workers have died of."""
+    return f"{died} workers died while they loaded it" if died > 1 else "a worker died while it loaded it"
 
 
 def count_deaths(entry: Entry, workers: Mapping[int, WorkerStatus]) -> Entry:

@@ -16,7 +16,8 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,26 @@ class WorkerRegistry:
         """Mark this worker as draining. It only creates a file, so that a signal handler may call it."""
         with suppress(OSError):
             os.close(os.open(self.folder / f"{self.pid}.draining", os.O_CREAT | os.O_WRONLY, 0o600))
+
+    def loading(self, versions: Mapping[str, str]) -> None:
+        """Journal {model: version} of what this process loads now; `deaths` reads it if the process ends of it."""
+        path = self.folder / f"{self.pid}.loading"
+        with suppress(OSError):
+            if versions:
+                self._replace(path.name, versions)
+            else:
+                path.unlink(missing_ok=True)
+
+    def deaths(self) -> Counter[tuple[str, str]]:
+        """{(model, version): how many workers ended while they loaded it}."""
+        ended = [path for path in self.folder.glob("*.loading") if not alive(int(path.stem))]
+        return Counter(pair for path in ended for pair in (read(path) or {}).items())
+
+    def forget_deaths(self) -> None:
+        """Forget `deaths`: the table has them, and a version that is served now has proved itself."""
+        for path in self.folder.glob("*.loading"):
+            if not alive(int(path.stem)):
+                path.unlink(missing_ok=True)
 
     def forget(self, pid: int) -> None:
         """Delete the files of a process that has ended, by itself or killed."""
@@ -107,10 +128,14 @@ class WorkerRegistry:
             if table != before:
                 self._replace("versions", {name: entry.to_json() for name, entry in table.items()})
 
+    def has_begun(self) -> bool:
+        """Whether the server has once been ready as a whole."""
+        return (self.folder / "begun").exists()
+
     def was_ready(self, workers: int) -> bool:
-        """Whether the server has once been ready as a whole, with this many workers."""
+        """As `has_begun`, with this many workers: from now on, if all of them are ready."""
         mark = self.folder / "begun"
-        if mark.exists():
+        if self.has_begun():
             return True
         if sum(status.state == WorkerState.READY for status in self.workers().values()) < workers:
             return False
@@ -137,6 +162,12 @@ def unready(registry: WorkerRegistry, workers: int) -> list[dict[str, Any]]:
     statuses = registry.workers()
     others = {pid: status for pid, status in statuses.items() if status.state != WorkerState.READY}
     details = [{"worker": pid, "state": str(status.state), "why": status.why} for pid, status in others.items()]
+    if not registry.has_begun():
+        # READY, and a model is still being loaded: the others are served meanwhile.
+        loading = {pid: status for pid, status in statuses.items() if status.state == WorkerState.READY and status.why}
+        if loading:
+            starting = [{"worker": pid, "state": "starting", "why": status.why} for pid, status in loading.items()]
+            return [*details, *starting]
     if not registry.was_ready(workers):
         return details or [{"state": "starting", "why": f"{len(statuses)} of {workers} workers are there"}]
     if len(others) == len(statuses):

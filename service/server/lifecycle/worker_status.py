@@ -37,7 +37,10 @@ class Vote:
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """why: the reason of a state other than READY. votes: {model: Vote}. busy: whether it loads a model now."""
+    """why: the reason of a state other than READY, or which models a READY worker still loads at its start.
+
+    votes: {model: Vote}. busy: whether it loads a model now.
+    """
 
     state: WorkerState = WorkerState.STARTING
     why: str = ""

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..json_body import JSON
 
-__all__ = ["HEADERS", "PARAMETERS", "PREDICTS", "SECURITY", "TIMED", "Operation", "json", "query", "ref"]
+__all__ = ["HEADERS", "PARAMETERS", "PREDICTS", "REFUSED", "SECURITY", "TIMED", "Operation", "json", "query", "ref"]
 
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {
@@ -50,6 +50,16 @@ SECURITY = {
 # The header of answers that predict.
 TIMED = {"Server-Timing": {"$ref": "#/components/headers/Server-Timing"}}
 
+# Versions that are not served though they are current; the models of the store without any served version are here too.
+REFUSED = {
+    "type": "object",
+    "description": "versions that cannot be served, and why, by the model's name",
+    "additionalProperties": {
+        "type": "object",
+        "properties": {"version": {"type": ["string", "null"]}, "reason": {"type": "string"}},
+        "required": ["version", "reason"],
+    },
+}
 # What a prediction may be refused with; failures.py says what each means.
 PREDICTS = (404, 406, 413, 415, 422, 429, 503, 504)
 

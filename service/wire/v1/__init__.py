@@ -10,7 +10,7 @@ the column plan's business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -140,8 +140,8 @@ def usage(completion: Any) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
 
 
-def list_models(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The union of KServe's `models` and OpenAI's `data`; entries come from Predictor.catalogue()."""
+def list_models(entries: Iterable[dict[str, Any]], refused: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The union of KServe's `models` and OpenAI's `data`; entries and refused are the Predictor's."""
     data = [
         {
             "id": entry["name"],
@@ -152,7 +152,8 @@ def list_models(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
         }
         for entry in entries
     ]
-    return {"object": "list", "models": [each["id"] for each in data], "data": data}
+    models = {"object": "list", "models": [each["id"] for each in data], "data": data}
+    return models | ({"refused": refused} if refused else {})
 
 
 def describe(entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The probes, described."""
 
-from ..parts import Operation, json
+from ..parts import REFUSED, Operation, json
 
 __all__ = ["OPERATIONS", "TAG"]
 
@@ -13,9 +13,13 @@ def live(place):
 
 
 def ready(place):
-    schema = {"type": "object", "properties": {"status": {"const": "ready"}}, "required": ["status"]}
+    properties = {"status": {"const": "ready"}, "refused": REFUSED}
+    schema = {"type": "object", "properties": properties, "required": ["status"]}
     return Operation(
-        "Whether every model is loaded and proven", json(schema, {"status": "ready"}), errors=(503,), open=True
+        "Whether the models are loaded and proven, and which are not",
+        json(schema, {"status": "ready"}),
+        errors=(503,),
+        open=True,
     )
 
 

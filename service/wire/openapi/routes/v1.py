@@ -4,7 +4,7 @@ from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
 from ...adapter import by_capability
 from ...table_formats import FORMS
 from ...v1.json_schema import request_schema
-from ..parts import PREDICTS, TIMED, Operation, json, ref
+from ..parts import PREDICTS, REFUSED, TIMED, Operation, json, ref
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
 
@@ -39,6 +39,7 @@ def list_models(place):
             "object": {"const": "list"},
             "models": {"type": "array", "items": {"type": "string"}},
             "data": {"type": "array", "items": entry},
+            "refused": REFUSED,
         },
         "required": ["object", "models", "data"],
     }
