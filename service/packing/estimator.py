@@ -18,8 +18,9 @@ from typing import Any
 import joblib
 import pandas as pd
 
+from ..store.draft import Draft
 from ..store.manifest import Manifest
-from ..store.versions import Draft, StoredVersion, check_name
+from ..store.versions import StoredVersion, check_name
 from .compilation import Compiled, compile_model
 from .contract import Contract, learn_contract
 from .open_source_file import carry, known_of_written, open_file, open_store

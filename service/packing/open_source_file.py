@@ -22,7 +22,8 @@ from ..models.runtimes.bundled_code import FOLDER, carried
 from ..models.runtimes.open_payload import SKOPS
 from ..models.runtimes.safe_names import PACKAGES
 from ..settings import Settings
-from ..store.versions import Draft, Store
+from ..store.draft import Draft
+from ..store.versions import Store
 from .pickle_file import contents
 
 __all__ = ["Opened", "carry", "known_of_written", "open_file", "open_store"]

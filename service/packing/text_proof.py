@@ -20,8 +20,9 @@ from ..errors import InvalidParameters
 from ..generation.params import SamplingParams
 from ..models.text_generation import TOKENIZER, TextGenerationModel
 from ..settings import Settings
+from ..store.draft import Draft
 from ..store.manifest import Manifest
-from ..store.versions import Draft, StoredVersion
+from ..store.versions import StoredVersion
 from .decoder import discard
 from .quality import GREEDY_TOKENS, PROMPTS, PROSE, compared
 

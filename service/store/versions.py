@@ -13,23 +13,24 @@ one rename and never changes after it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..errors import ArtifactMissing, DigestMismatch, StartupError
 from .atomic_write import atomic_write
+from .draft import Draft, digest, new_draft
 from .manifest import MANIFEST, Manifest
 from .signature import sign
+from .writing import changing, unwritable_in_words
 
-__all__ = ["Draft", "Store", "StoredVersion", "check_name"]
+__all__ = ["Store", "StoredVersion", "check_name"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CURRENT = "current"
@@ -52,13 +53,6 @@ def has_current(folder: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def digest(file: BinaryIO) -> str:
-    """The sha256 of an open binary file, in hex; the file is left at its start."""
-    actual = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # needs readinto
-    file.seek(0)
-    return actual
 
 
 @dataclass(frozen=True)
@@ -133,8 +127,11 @@ class Store:
 
     def versions(self, model: str) -> list[str]:
         """The versions of one model, in the order they were packed."""
-        folders = (self.root / model).glob(f"[!.]*/{MANIFEST}")
-        return [path.parent.name for path in sorted(folders, key=lambda path: (path.stat().st_mtime_ns, path))]
+        found = []
+        for path in (self.root / model).glob(f"[!.]*/{MANIFEST}"):
+            with suppress(FileNotFoundError):  # removed since
+                found.append((path.stat().st_mtime_ns, path.parent.name))
+        return [name for _, name in sorted(found)]
 
     def current(self, model: str) -> str:
         """The name of a model's current version. Raises StartupError."""
@@ -202,88 +199,82 @@ class Store:
 
         Nothing is visible if the block raises. Raises ValueError for a bad or taken name.
         """
-        check_name(model)
-        version = check_name(version, "version") if version else self.next_version(model)
-        home = self.root / model
-        if (home / version).exists():
+        home = self.root / check_name(model)
+        with unwritable_in_words(self.root):
+            if version:
+                self._refuse_taken(model, check_name(version, "version"))
+            draft = new_draft(home, version or int(self.next_version(model)))
+            published = None
+            try:
+                yield draft
+                manifest = draft.manifest
+                if manifest is None:
+                    raise ValueError(f"{model} version {draft.version} was given no manifest")
+                if self._key:
+                    manifest = replace(manifest, signature=sign(manifest, self._key))
+                manifest.write(draft.folder)
+                draft.folder.chmod(0o755)  # so far only its owner may enter it
+                with changing(self.root, model):
+                    self._refuse_taken(model, draft.version)
+                    draft.folder.rename(home / draft.version)
+                    published = home / draft.version
+                self.promote(model, draft.version)
+            except BaseException:
+                if published is None or self.named(model) != draft.version:
+                    shutil.rmtree(published or draft.folder, ignore_errors=True)
+                with suppress(OSError):
+                    home.rmdir()  # only where nothing else is in it
+                raise
+
+    def _refuse_taken(self, model: str, version: str) -> None:
+        if (self.root / model / version).exists():
             raise ValueError(f"{model} has a version {version} already, and versions never change")
-        home.mkdir(parents=True, exist_ok=True)
-        draft = Draft(Path(tempfile.mkdtemp(prefix=".draft-", dir=home)), model, version)
-        try:
-            yield draft
-            manifest = draft.manifest
-            if manifest is None:
-                raise ValueError(f"{model} version {version} was given no manifest")
-            if self._key:
-                manifest = replace(manifest, signature=sign(manifest, self._key))
-            manifest.write(draft.folder)
-            draft.folder.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
-            draft.folder.rename(home / version)
-        except BaseException:
-            shutil.rmtree(draft.folder, ignore_errors=True)
-            raise
-        self.promote(model, version)
 
     def promote(self, model: str, version: str) -> None:
         """Make a version current, atomically. Raises ArtifactMissing if it is not there."""
         self.open(model, version)
-        try:
-            history = self.history(model)
-        except StartupError:  # the first version, or a file that was damaged
-            history = []
-        if history[:1] != [version]:
-            self._write_history(model, [version, *history])
+        with changing(self.root, model):
+            self.open(model, version)  # nobody removes it from now on
+            try:
+                history = self.history(model)
+            except StartupError:  # the first version, or a file that was damaged
+                history = []
+            if history[:1] != [version]:
+                self._write_history(model, [version, *history])
 
     def rollback(self, model: str) -> str:
         """Make the version current that was so before this one, and return it; once more goes further back.
 
         Raises ArtifactMissing where there is none any more.
         """
-        current, *earlier = self.history(model)
-        there = self.versions(model)
-        left = [version for version in earlier if version in there]
-        while left[:1] == [current]:  # a version between two times of this one was removed
-            left.pop(0)
-        if not left:
-            raise ArtifactMissing(f"{model} version {current} has none before it to go back to")
-        self._write_history(model, left)
-        return left[0]
+        self.history(model)
+        with changing(self.root, model):
+            current, *earlier = self.history(model)
+            there = self.versions(model)
+            left = [version for version in earlier if version in there]
+            while left[:1] == [current]:  # a version between two times of this one was removed
+                left.pop(0)
+            if not left:
+                raise ArtifactMissing(f"{model} version {current} has none before it to go back to")
+            self._write_history(model, left)
+            return left[0]
 
     def remove(self, model: str, version: str) -> None:
         """Delete a version for good. Raises ValueError for the current one, ArtifactMissing if it is not there."""
         folder = self.root / check_name(model) / check_name(version, "version")
-        if version == self.current(model):
-            raise ValueError(f"{model} version {version} is the current one; promote another, then remove it")
-        removed = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.root / model))
-        try:
-            folder.rename(removed / version)  # at once invisible, whatever deleting takes
-        except FileNotFoundError:
-            raise ArtifactMissing(f"{model} has no version {version}") from None
-        finally:
-            shutil.rmtree(removed, ignore_errors=True)
+        self.current(model)
+        with changing(self.root, model):
+            if version == self.current(model):
+                raise ValueError(f"{model} version {version} is the current one; promote another, then remove it")
+            removed = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.root / model))
+            try:
+                folder.rename(removed / version)  # at once invisible, whatever deleting takes
+            except FileNotFoundError:
+                raise ArtifactMissing(f"{model} has no version {version}") from None
+            finally:
+                shutil.rmtree(removed, ignore_errors=True)
 
     def _write_history(self, model: str, versions: list[str]) -> None:
         """Make versions[0] current; the others are what `rollback` goes back to, latest first."""
         lines = "".join(f"{version}\n" for version in versions[: 1 + REMEMBERED])
         atomic_write(self.root / model / CURRENT, lines, mode=0o644)
-
-
-@dataclass
-class Draft:
-    """A version being written: its folder, its names, and the manifest to come."""
-
-    folder: Path
-    model: str
-    version: str
-    manifest: Manifest | None = None
-
-    def digests(self) -> dict[str, dict[str, Any]]:
-        """The `files` of the manifest: every file of the folder with its sha256 and size."""
-        stamps = {}
-        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
-            with open(path, "rb") as file:
-                stamps[path.relative_to(self.folder).as_posix()] = {
-                    "sha256": digest(file),
-                    "bytes": path.stat().st_size,
-                }
-        return stamps
