@@ -18,7 +18,6 @@ from typing import Any
 
 from ..errors import StartupError
 from ..models import check_stored, slowness
-from ..observability.metrics import merge_ended
 from ..settings import Settings
 from ..store.proven import versions_to_try
 from ..store.versions import Store, StoredVersion
@@ -95,6 +94,9 @@ class Hooks:
 
     def child_exit(self, server: Any, worker: Any) -> None:
         """A worker has ended, for whatever reason: deregister it, and keep what it counted."""
+        # Imported here: before the first fork, the workers would wait for it.
+        from ..observability.metrics import merge_ended
+
         merge_ended(self.run_folder)
         worker_gone(worker.pid, self.registry(server.pid))
 
