@@ -155,6 +155,12 @@ class Settings:
     metrics_open: bool = setting(
         False, "Answer `/metrics` without a key of scope admin, where there are keys.", parse=yes_or_no
     )
+    hosts: tuple[str, ...] = setting(
+        (),
+        "Names besides localhost under which a server on loopback without keys is asked, by commas, such as those of a "
+        "proxy in front; `*`: any. Any other `Host` is refused: it may be a web page's own name for this machine.",
+        parse=names,
+    )
     cors_origins: tuple[str, ...] = setting(
         (), "Origins whose pages may call this server, by commas; `*`: any. Empty: none.", parse=names
     )

@@ -27,6 +27,9 @@ SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 LONGEST = 86_400  # seconds; a larger X-Request-Timeout is refused with 400
 
 
+NO_SNIFFING = ("X-Content-Type-Options", "nosniff")  # a browser takes an answer for what it says it is
+
+
 class RequestContext:
     """What is known of one request.
 
@@ -110,7 +113,7 @@ class RequestContext:
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers that every answer has; Server-Timing, in milliseconds, only where something was predicted."""
-        headers = [("X-Request-ID", self.id), *self.more]
+        headers = [("X-Request-ID", self.id), NO_SNIFFING, *self.more]
         if self.seconds:
             stages = [f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.seconds.items()]
             headers.append(("Server-Timing", ", ".join(stages)))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Scope", "WithKeys", "WithoutKeys", "policy_of"]
 
 
+OWN_SITES = ("none", "same-origin")  # of Sec-Fetch-Site: typed by the user, or from a page of this server
+
+
 class Scope(Enum):
     """Who may use a route of a server with API keys."""
 
@@ -46,12 +49,32 @@ class WithoutKeys:
     def __init__(self, settings: Settings) -> None:
         host = host_of(settings.bind) if settings.bind else settings.host
         self.trusts_peers = not settings.open and is_loopback(host)
+        self.any_host = not self.trusts_peers or "*" in settings.hosts
+        self.hosts = frozenset(name.lower() for name in settings.hosts)
 
     def check(self, context: RequestContext, scope: Scope, environ: dict[str, Any]) -> None:
-        """Raises Forbidden unless the caller may change what is served, where the route does."""
+        """Raises Forbidden for a foreign Host, or unless the caller may change what is served, where the route does."""
+        if not self.any_host and scope is not Scope.OPEN:
+            self.check_host(environ.get("HTTP_HOST"))
         # A browser names the page that a POST comes from: no page may change what this server serves.
-        if scope is Scope.ADMIN and (not self.trusts_peers or "HTTP_ORIGIN" in environ):
+        from_page = "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITES
+        if scope is Scope.ADMIN and (not self.trusts_peers or from_page):
             raise Forbidden("this needs a key of scope admin, and the server has no keys (DAYLIGHT_KEYS_FILE)")
+
+    def check_host(self, host: str | None) -> None:
+        """Raises Forbidden unless it is a name of this machine's loopback, or one of the settings.
+
+        A web page can have its own name resolve to 127.0.0.1 (DNS rebinding): the browser then takes this server for
+        the page's own, lets its script read the answers, and sends the page's name as Host.
+        """
+        if host is None:  # HTTP/1.0; no browser
+            return
+        name = host_of(host if host.rpartition(":")[2].isdigit() else f"{host}:80").lower()
+        if name not in self.hosts and not is_loopback(name) and not name.endswith(".localhost"):
+            raise Forbidden(
+                f"the server is asked as {name!r:.100}, which is no name of this machine's own; "
+                "behind a proxy, name it in DAYLIGHT_HOSTS, or give the server keys (DAYLIGHT_KEYS_FILE)"
+            )
 
 
 class WithKeys:

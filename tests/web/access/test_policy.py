@@ -356,3 +356,61 @@ def test_the_client_sends_its_key(tabular_store, given):
         with Client(server) as client, pytest.raises(InvalidRequest, match="a key is needed") as refused:
             client.predict([ROW])
         assert refused.value.status == 401
+
+
+# --- Host, without keys
+
+OWN = ["127.0.0.1", "127.0.0.1:1200", "localhost", "LOCALHOST:1200", "[::1]:1200", "[::1]", "tumour.localhost:1200"]
+FOREIGN = [
+    "evil.example",
+    "evil.example:1200",
+    "192.168.0.7:1200",
+    "localhost.evil.example",
+    "",
+    "127.0.0.1.evil.example",
+]
+
+
+def asked_as(tabular_store, host, path=V1, **settings):
+    client = create_app(Settings(store=tabular_store, **settings)).test_client()
+    if path == V1:
+        return client.post(path, json=TABLE, headers={"Host": host})
+    return client.get(path, headers={"Host": host})
+
+
+@pytest.mark.parametrize("host", OWN)
+def test_a_server_on_loopback_answers_to_its_own_names(tabular_store, host):
+    assert asked_as(tabular_store, host).status_code == 200
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+@pytest.mark.parametrize("path", [V1, "/", "/v1/models", "/metrics"])
+def test_a_foreign_host_is_refused_on_loopback_without_keys(tabular_store, host, path):
+    """DNS rebinding: a page's own name resolves to 127.0.0.1, and its script would read every answer."""
+    answer = asked_as(tabular_store, host, path)
+    assert answer.status_code == 403
+    assert "DAYLIGHT_HOSTS" in answer.text
+
+
+def test_a_foreign_host_is_answered_where_it_is_meant_or_asked_by_a_probe(tabular_store, given):
+    for settings in ({"hosts": ("Evil.Example",)}, {"hosts": ("*",)}, {"open": True}, {"bind": "unix:/run/x.sock"}):
+        assert asked_as(tabular_store, "evil.example:1200", **settings).status_code == 200
+    assert asked_as(tabular_store, "evil.example", "/health/live").status_code == 200
+    assert asked_as(tabular_store, "evil.example", keys_file=given["file"]).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 503), ("none", 503)]
+)
+def test_a_page_of_another_site_changes_nothing(tabular_store, site, status):
+    """503: this application is outside of any server, so there is nothing to change."""
+    client = create_app(Settings(store=tabular_store)).test_client()
+    answer = client.post("/v2/repository/models/iris/load", headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == status
+
+
+def test_every_answer_says_that_its_type_is_not_to_be_guessed(tabular_store):
+    client = create_app(Settings(store=tabular_store)).test_client()
+    for path in ("/", "/docs", "/v1/models", "/nothing", "/health/live", "/metrics"):
+        assert client.get(path).headers.getlist("X-Content-Type-Options") == ["nosniff"]
+    assert client.post(V1, json=TABLE).headers.getlist("X-Content-Type-Options") == ["nosniff"]
