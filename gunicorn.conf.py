@@ -40,7 +40,8 @@ secure_scheme_headers = configured.secure_scheme_headers
 forwarder_headers = configured.forwarder_headers
 control_socket_disable = configured.control_socket_disable
 
-on_starting = configured.on_starting  # check the store, make the run folder
+on_starting = configured.on_starting  # check the store
+when_ready = configured.when_ready  # make the run folder
 on_reload = configured.on_reload  # SIGHUP: new workers first
 on_exit = configured.on_exit
 pre_exec = configured.pre_exec  # SIGUSR2

@@ -12,8 +12,10 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from ..errors import StartupError
@@ -31,6 +33,8 @@ __all__ = ["Hooks"]
 
 # Exit codes of a worker that end the whole server. gunicorn's own are 3 and 4, and any model may end its process so.
 CANNOT_BOOT, CANNOT_IMPORT = 190, 191
+LOOK = 0.5  # seconds between two looks of a worker at its master
+LAST_SECONDS = 2.0  # for running requests once the master is gone
 
 
 class Hooks:
@@ -44,6 +48,7 @@ class Hooks:
         """{gunicorn's name of the hook: the method}."""
         hooks = (
             self.on_starting,
+            self.when_ready,
             self.on_reload,
             self.on_exit,
             self.pre_exec,
@@ -64,8 +69,15 @@ class Hooks:
             check_exposure(self.settings, server.cfg.address)
             check_store(self.settings)
             server.log.info("worker class %s: %s", self.worker_class, self.reason)
-            self.make_run_folder()
         except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
+            server.log.error("daylight refuses to start: %s", error)
+            sys.exit(CANNOT_BOOT)
+
+    def when_ready(self, server: Any) -> None:
+        """The sockets are open, and no worker is forked yet: a server whose port is taken leaves no run folder."""
+        try:
+            self.make_run_folder()
+        except OSError as error:
             server.log.error("daylight refuses to start: %s", error)
             sys.exit(CANNOT_BOOT)
 
@@ -141,6 +153,7 @@ class Hooks:
         rollout.start(grace=worker.cfg.graceful_timeout, workers=worker.cfg.workers)
         on_term(rollout.drain)  # after start: drain reads the grace
         end_hanging_worker(worker, predictor.admission)
+        end_with_master(worker, self.run_folder)
         # While another worker answers, this one takes no requests; without any, this one answers why.
         while predictor.failure is not None and rollout.others_serve() and worker.alive:
             worker.notify()
@@ -194,6 +207,28 @@ def too_slow(version: StoredVersion) -> str | None:
     if reason is None:
         return None
     return f"{reason}, and the workers that run serve only quick models: HUP to process {os.getppid()} changes them"
+
+
+def end_with_master(worker: Any, run_folder: str) -> None:
+    """Let the worker end within three seconds of its master, however that ends, and not outlive the run folder.
+
+    gunicorn's workers look at their parent when they are idle; one that waits for a slow client looks much later.
+    """
+
+    def watch() -> None:
+        while os.getppid() == worker.ppid:
+            time.sleep(LOOK)
+            if not os.path.isdir(run_folder):
+                worker.log.error("the run folder %s was removed: the server ends, to be started again", run_folder)
+                with suppress(ProcessLookupError):
+                    os.kill(worker.ppid, signal.SIGTERM)
+                return
+        worker.log.error("the master %d is gone: this worker ends", worker.ppid)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(LAST_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="daylight-master", daemon=True).start()
 
 
 def end_hanging_worker(worker: Any, admission: Any) -> None:

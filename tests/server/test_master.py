@@ -1,0 +1,68 @@
+"""What workers do when their master is killed, or what they share with it is removed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from benchmarks.support.serving import ROOT, eventually, live_server
+from tests.support.workers import CLASSES
+
+HALF = b"POST /v1/models/iris:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+
+
+@CLASSES
+def test_workers_end_within_seconds_of_a_killed_master(tabular_store, env):
+    """Even with clients that have sent half a request, for which a thread waits. It took 30 to 60 seconds."""
+    # live_server finds that the server has not ended by itself.
+    with pytest.raises(AssertionError), live_server(tabular_store, workers=2, env=env) as server:
+        where = urlsplit(server)
+        workers = server.workers()
+        slow = [socket.create_connection((where.hostname, where.port)) for _ in range(6)]
+        for one in slow:
+            one.sendall(HALF)
+        assert requests.get(f"{server}/health/live", timeout=10).ok
+        began = time.monotonic()
+        os.kill(server.pid, signal.SIGKILL)
+        eventually(lambda: not any(map(alive, workers)), seconds=10, what="the end of the workers")
+        took = time.monotonic() - began
+    assert took < 4
+    for one in slow:
+        one.close()
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@CLASSES
+def test_a_removed_run_folder_ends_the_server_with_a_sentence(tabular_store, tmp_path, env):
+    """Nobody could be ready again, and /metrics answered 500; a service manager starts it anew."""
+    folder = tmp_path / "run"
+    with live_server(tabular_store, workers=2, env={**env, "DAYLIGHT_RUN_FOLDER": str(folder)}) as server:
+        shutil.rmtree(folder)
+        eventually(lambda: server.process.poll() is not None, what="the end of the server")
+        assert f"the run folder {folder} was removed: the server ends" in server.log
+
+
+def test_a_taken_port_leaves_no_run_folder(tabular_store, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
+        environ = {**os.environ, "DAYLIGHT_STORE": str(tabular_store), "PORT": str(taken.getsockname()[1])}
+        with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as process:
+            _, said = process.communicate(timeout=60)
+    assert "in use" in said
+    for parent in ("/dev/shm", tempfile.gettempdir()):
+        assert not Path(parent, f"daylight-{os.getuid()}-{process.pid}").exists()
