@@ -46,7 +46,7 @@ class Predictor:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.store = Store(settings.store, only=settings.models)
+        self.store = Store.of(settings)
         self.failure: StartupError | ServiceError | None = ModelNotReady("the models are being loaded")
         self.refused: Mapping[str, dict[str, Any]] = {}  # replaced whole
         self.awaited: Mapping[str, str] = {}  # replaced whole

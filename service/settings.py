@@ -57,6 +57,11 @@ def yes_or_no(text: str) -> bool:
     return {"yes": True, "no": False}[text.lower()]
 
 
+def auto_or_manual(text: str) -> str:
+    """auto or manual"""
+    return {"auto": "auto", "manual": "manual"}[text.lower()]
+
+
 def seconds(text: str) -> float:
     """seconds, 0 or more"""
     number = float(text)
@@ -126,6 +131,22 @@ class Settings:
     )
     signing_key: str = setting(
         "", "Signs what is packed; unsigned or altered models are refused.", parse=key, secret=True
+    )
+    private_key: str = setting(
+        "", "File of the Ed25519 private key that signs what is packed and promoted here; empty: none."
+    )
+    signers_file: str = setting(
+        "",
+        "File of the public keys (`python -m service signers add`) whose signatures models and histories must have; "
+        "empty: none is asked for.",
+    )
+    seen_file: str = setting(
+        "",
+        "File outside the store that keeps how far each signed history had got, so that an older copy is refused; "
+        "empty: remembered until the server ends.",
+    )
+    promote: str = setting(
+        "auto", "Whether packing makes its version current at once: `auto`, or `manual`.", parse=auto_or_manual
     )
     allow_version_mismatch: bool = setting(
         False, "Serve models packed with another major or minor version of scikit-learn.", parse=yes_or_no

@@ -1,8 +1,8 @@
 """The command line: python -m service (installed: daylight).
 
-`pack FILE` makes an immutable version of a trained model; `models`, `verify`, `promote`, `rollback` and `remove` look
-after the store; `predict` scores a file; `serve` starts the server, and `serve FILE` does it all, from a pickle to an
-endpoint; `keys` looks after API keys.
+`pack FILE` makes an immutable version of a trained model; `models`, `verify`, `promote`, `rollback`, `remove` and
+`history` look after the store; `predict` scores a file; `serve` starts the server, and `serve FILE` does it all, from a
+pickle to an endpoint; `keys` looks after API keys, `signers` after key pairs that sign models.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from .. import __version__
 from .keys import keys
 from .pack import pack
 from .predict import predict
+from .promotion import history, promote, remove, rollback
 from .serve import serve
-from .store import models, promote, remove, rollback, verify
+from .signers import signers
+from .store import models, verify
 
 __all__ = ["main"]
 
@@ -25,5 +27,5 @@ def main() -> None:
     """Daylight: from a trained model to a production endpoint."""
 
 
-for command in (pack, models, verify, promote, rollback, remove, serve, predict, keys):
+for command in (pack, models, verify, promote, rollback, remove, history, serve, predict, keys, signers):
     main.add_command(command)

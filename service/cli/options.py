@@ -13,8 +13,9 @@ from ..errors import ServiceError, StartupError
 from ..settings import Settings
 from ..store.versions import Store
 
-__all__ = ["errors_as_sentences", "open_store", "sample_options", "settings", "store_option"]
+__all__ = ["errors_as_sentences", "message_option", "open_store", "sample_options", "settings", "store_option"]
 
+message_option = click.option("-m", "--message", default="", help="Why, for the history.")
 store_option = click.option("--store", type=Path, help="The folder of models (default: DAYLIGHT_STORE, or artifacts/).")
 
 
@@ -49,5 +50,6 @@ def settings() -> Settings:
 
 
 def open_store(path: Path | None) -> Store:
-    """The store that --store names, or DAYLIGHT_STORE."""
-    return Store(path or settings().store)
+    """The store that --store names, or DAYLIGHT_STORE; all its models, by the keys of the settings."""
+    configured = settings()
+    return Store.of(configured, path or configured.store)

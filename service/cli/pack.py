@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
-from ..store.versions import StoredVersion
-from .options import errors_as_sentences, sample_options, settings, store_option
+from ..store.versions import Store, StoredVersion
+from .following import followers
+from .options import errors_as_sentences, message_option, sample_options, settings, store_option
+from .promotion import check_callers, make_current
 
 __all__ = ["pack", "pack_any", "print_version"]
 
@@ -33,11 +35,29 @@ CATEGORIES = 6  # of a column that are printed
     default="float32",
     help="Of a compiled text model's weights; fewer bits are quicker, and write other texts.",
 )
+@click.option(
+    "--promote/--no-promote", "promoted", default=None, help="Make it the current version (default: DAYLIGHT_PROMOTE)."
+)
+@click.option("--breaking", "may_break", is_flag=True, help="Even where callers of the current version would break.")
+@message_option
 @store_option
-def pack(file: Path, store: Path | None, **options: Any) -> None:
+def pack(
+    file: Path, store: Path | None, *, promoted: bool | None, may_break: bool, message: str, **options: Any
+) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a folder with a text-generation
     checkpoint, or mymodel.py:Class."""
-    print_version(pack_any(file, store or settings().store, **options))
+    configured = settings()
+    root = store or configured.store
+    version = pack_any(file, root, promote=False, why=message, **options)
+    print_version(version)
+    name, number = version.manifest.model, version.manifest.version
+    if not (configured.promote == "auto" if promoted is None else promoted):
+        click.echo(f"it is not promoted: promote {name} {number}")
+        return
+    opened = Store.of(configured, root)
+    with errors_as_sentences():
+        check_callers(opened, name, number, may_break=may_break)
+        make_current(opened, name, number, configured, message, followers(opened, name, configured))
 
 
 def pack_any(
@@ -53,9 +73,11 @@ def pack_any(
     files: Path | None = None,
     runtime: str = "auto",
     precision: str = "float32",
+    promote: bool = True,
+    why: str = "",
 ) -> StoredVersion:
     """Pack by what FILE is; every error is one sentence on stderr."""
-    common: dict[str, Any] = {"name": name, "version": version, "store": store}
+    common: dict[str, Any] = {"name": name, "version": version, "store": store, "promote": promote, "why": why}
     with errors_as_sentences():
         if file.is_dir():
             from ..packing.checkpoint import pack_checkpoint

@@ -38,7 +38,7 @@ def predict(
     configured = settings()
     rejects = rejects or ("rejects.csv" if out == "-" else f"{Path(out).with_suffix('')}.rejects{Path(out).suffix}")
     with errors_as_sentences():
-        model = models.load(Store(store or configured.store).open(name, version), configured)
+        model = models.load(Store.of(configured, store or configured.store).open(name, version), configured)
         if PREDICT_TABLE not in model.capabilities:
             raise ValueError(f"{name} {summary(model.capabilities)}; only a model that predicts tables scores a file")
         model.warm_up()

@@ -1,4 +1,4 @@
-"""The commands that look after the store: models, verify, promote, rollback, remove."""
+"""The commands that look at the store: models, verify."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..errors import ArtifactMissing, StartupError
 from ..store.manifest import Manifest
 from ..store.proven import stand_ins
 from ..store.versions import Store, check_name
-from .options import errors_as_sentences, open_store, settings, store_option
+from .options import errors_as_sentences, settings, store_option
 
-__all__ = ["models", "promote", "remove", "rollback", "verify"]
+__all__ = ["models", "verify"]
 
 
 @click.command()
@@ -25,7 +25,7 @@ def models(store: Path | None) -> None:
     from ..models import check_stored
 
     configured = settings()
-    opened = Store(store or configured.store)
+    opened = Store.of(configured, store or configured.store)
     with errors_as_sentences():
         names = opened.models()
     for name in names:
@@ -60,7 +60,7 @@ def verify(name: str | None, version: str | None, store: Path | None) -> None:
     from .. import models
 
     configured = settings()
-    opened = Store(store or configured.store)
+    opened = Store.of(configured, store or configured.store)
     failures = 0
     with errors_as_sentences():
         names = [check_name(name)] if name else opened.models()
@@ -75,35 +75,3 @@ def verify(name: str | None, version: str | None, store: Path | None) -> None:
             failures += 1
             click.echo(f"{each} version {number}: FAILED: {error}", err=True)
     sys.exit(1 if failures else 0)
-
-
-@click.command()
-@click.argument("name")
-@click.argument("version")
-@store_option
-def promote(name: str, version: str, store: Path | None) -> None:
-    """Make VERSION of the model NAME the current one."""
-    with errors_as_sentences():
-        open_store(store).promote(name, version)
-    click.echo(f"{name} is at version {version}")
-
-
-@click.command()
-@click.argument("name")
-@store_option
-def rollback(name: str, store: Path | None) -> None:
-    """Go back to the version of NAME that was current before."""
-    with errors_as_sentences():
-        version = open_store(store).rollback(name)
-    click.echo(f"{name} is at version {version}")
-
-
-@click.command()
-@click.argument("name")
-@click.argument("version")
-@store_option
-def remove(name: str, version: str, store: Path | None) -> None:
-    """Delete a VERSION of the model NAME for good; never the current one."""
-    with errors_as_sentences():
-        open_store(store).remove(name, version)
-    click.echo(f"{name} version {version} is removed")

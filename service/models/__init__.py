@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from ..errors import UnknownKind
-from ..store.signature import check_signature
+from ..store.signature import Keys
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -38,7 +38,7 @@ def check_stored(version: StoredVersion, settings: Settings) -> None:
     """Check what can be without loading the version: signature, kind, digests, its library. Raises StartupError."""
     from .runtimes.library_versions import check_library
 
-    check_signature(version.manifest, settings.signing_key)
+    Keys.of(settings).check(version.manifest)
     check_kind(version)
     version.verify()
     manifest = version.manifest
@@ -49,7 +49,7 @@ def check_stored(version: StoredVersion, settings: Settings) -> None:
 
 def load(version: StoredVersion, settings: Settings) -> Model:
     """Load one version as its kind says, its signature checked first. Raises StartupError."""
-    check_signature(version.manifest, settings.signing_key)
+    Keys.of(settings).check(version.manifest)
     check_kind(version)
     return resolve_name(KINDS[version.manifest.kind]).load(version, settings)
 

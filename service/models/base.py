@@ -74,6 +74,14 @@ class Model(ABC):
     def stop(self) -> None:  # noqa: B027, most models have nothing to do
         """End all work that is running, as cancelled; called when the worker's time for leaving is up."""
 
+    def sample(self) -> list[Any]:
+        """What it was proven on and keeps: one item a call, for comparing it with another version."""
+        return []
+
+    def answer_sample(self, items: list[Any]) -> list[Any]:
+        """A plain answer for each item of a sample; None where it cannot answer it."""
+        return [None] * len(items)
+
     def describe(self) -> dict[str, Any]:
         """What a caller may know: JSON-ready, and the same for every dialect."""
         manifest = self.manifest

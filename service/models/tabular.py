@@ -143,6 +143,15 @@ class TabularModel(TurnModel):
             rows = self.plan.read(self.manifest.example["instances"]).values
             self.runtime = batched(self.runtime, rows, self.outputs)
 
+    def sample(self):
+        return [row for example in [self.manifest.example, *self.proof] for row in example.get("instances", ())]
+
+    def answer_sample(self, items):
+        try:
+            return self.predict(items).predictions if items else []
+        except ServiceError:
+            return [self.answer_sample([item])[0] for item in items] if len(items) > 1 else [None]
+
     def _replay(self, example):
         try:
             raw = self.runtime.run(self.plan.read(example["instances"]).values, list(example["outputs"]))

@@ -38,6 +38,8 @@ __all__ = ["TOKENIZER", "TextGenerationModel"]
 
 TOKENIZER = "tokenizer.json"
 
+SAMPLED = 16  # tokens of each text that is compared with another version's
+
 
 @dataclass(frozen=True)
 class TextAnswer:
@@ -163,6 +165,13 @@ class TextGenerationModel(StreamingModel):
                 f"{self.name} version {self.version} continues its own example with {self._decode(tokens)!r}, "
                 f"but was packed with {self._decode(expected)!r}"
             )
+
+    def sample(self) -> list[Any]:
+        return [self.manifest.example["prompt"]]
+
+    def answer_sample(self, items: list[Any]) -> list[Any]:
+        params = SamplingParams(max_tokens=SAMPLED, temperature=0)
+        return [self.generate(prompt, params).text for prompt in items]
 
     def texts(self, ids: Sequence[int]) -> list[str]:
         """Each token's own text; bytes that are no character by themselves become U+FFFD."""

@@ -30,7 +30,7 @@ from ..models.checkpoints import assemble, misfit, read_config
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
 from .decoder import PRECISIONS, Uncompilable, compile_decoder
-from .open_source_file import open_store
+from .open_source_file import open_store, promotes
 from .provenance import provenance
 from .text_proof import prove, served_by_torch
 
@@ -51,6 +51,8 @@ def pack_checkpoint(
     name: str,
     store: Path | str | None = None,
     version: str | None = None,
+    promote: bool | None = None,
+    why: str = "",
     source: str | None = None,
     license: str | None = None,
     metrics: Mapping[str, Any] | None = None,
@@ -58,12 +60,12 @@ def pack_checkpoint(
     runtime: str = "auto",
     precision: str = "float32",
 ) -> StoredVersion:
-    """Pack the checkpoint in `folder` as a new version of the model `name`, and make it current.
+    """Pack the checkpoint in `folder` as a new version of the model `name`.
 
     source, license: where it came from and its terms, for the provenance. prompt: of the stored example, which every
     worker replays when it starts. metrics: kept in the manifest as they are. runtime: "torch" does not compile it;
     "auto" does where that can be done and proven. precision: of a compiled model's weights, float32, int8 or int4.
-    store, version: as in `packing.pack`.
+    store, version, promote, why: as in `packing.pack`.
 
     Returns the new version. Raises ValueError that says what cannot be packed, and why.
     """
@@ -74,7 +76,7 @@ def pack_checkpoint(
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
     opened = open_store(store)
-    with opened.adding(name, version) as draft:
+    with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
         write_network(network, draft.folder / weights)
         network.config.save_pretrained(draft.folder)
         tokenizer.save_pretrained(draft.folder)

@@ -23,7 +23,7 @@ from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
 from .compilation import Compiled, compile_model
 from .contract import Contract, learn_contract
-from .open_source_file import carry, known_of_written, open_file, open_store
+from .open_source_file import carry, known_of_written, open_file, open_store, promotes
 from .provenance import provenance
 
 __all__ = ["pack", "pack_file"]
@@ -39,15 +39,18 @@ def pack(
     name: str,
     store: Path | str | None = None,
     version: str | None = None,
+    promote: bool | None = None,
+    why: str = "",
     metrics: Mapping[str, Any] | None = None,
     code: Iterable[Path | str] = (),
     runtime: str = "auto",
 ) -> StoredVersion:
-    """Pack a fitted estimator as a new version of the model `name`, and make it current.
+    """Pack a fitted estimator as a new version of the model `name`, and make it current unless told otherwise.
 
     X: DataFrame or ndarray [rows, columns], or texts [rows]; the rows it was fitted on, or rows like them (default:
     none, and what the estimator does not tell is assumed). y: the targets, used for their names. store: the folder of
-    models (default: what DAYLIGHT_STORE names, or artifacts/). metrics: kept in the manifest as they are. code:
+    models (default: what DAYLIGHT_STORE names, or artifacts/). promote: whether the version becomes current (default:
+    as DAYLIGHT_PROMOTE says). why: for the history. metrics: kept in the manifest as they are. code:
     Python files with the modules of your own that the estimator needs. runtime: "auto" compiles what can be proven
     equal to scikit-learn, "sklearn" never does.
 
@@ -57,7 +60,7 @@ def pack(
     contract = learn_contract(estimator, X, y)
     compiled = compile_model(contract, runtime)
     opened = open_store(store)
-    with opened.adding(name, version) as draft:
+    with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
         payload = draft.folder / "model.joblib"
         joblib.dump(estimator, payload)
         known = known_of_written(payload, carry(draft, code))
@@ -73,6 +76,8 @@ def pack_file(
     target: Sequence[str] = (),
     store: Path | str | None = None,
     version: str | None = None,
+    promote: bool | None = None,
+    why: str = "",
     metrics: Mapping[str, Any] | None = None,
     trust: Sequence[str] = (),
     code: Iterable[Path | str] = (),
@@ -81,8 +86,8 @@ def pack_file(
     """Pack a `.pkl`, `.joblib` or `.skops` file, its bytes unchanged. data: a CSV or Parquet file of sample rows.
 
     target: the columns of `data` that are not inputs. trust: dotted names that a pickle may import besides the known
-    packages. code: Python files that it needs. name (default: the file's), store, version, metrics, runtime: as in
-    `pack`.
+    packages. code: Python files that it needs. name (default: the file's), store, version, promote, why, metrics,
+    runtime: as in `pack`.
 
     Returns the new version. Raises ValueError or FileNotFoundError.
     """
@@ -93,7 +98,7 @@ def pack_file(
     contract = learn_contract(opened.estimator, X, y).noting(*opened.notes)
     compiled = compile_model(contract, runtime)
     to = open_store(store)
-    with to.adding(name, version) as draft:
+    with to.adding(name, version, promote=promotes(promote), why=why) as draft:
         shutil.copyfile(path, draft.folder / path.name)
         carry(draft, code)
         source = {"payload": path.name, "source": path.name}

@@ -23,10 +23,11 @@ from ..models.runtimes.open_payload import SKOPS
 from ..models.runtimes.safe_names import PACKAGES
 from ..settings import Settings
 from ..store.draft import Draft
+from ..store.signature import Keys
 from ..store.versions import Store
 from .pickle_file import contents
 
-__all__ = ["Opened", "carry", "known_of_written", "open_file", "open_store"]
+__all__ = ["Opened", "carry", "known_of_written", "open_file", "open_store", "promotes"]
 
 LISTED = 10  # names in one refusal
 OWN_PACKAGES = ("daylight", "service")  # the names that this package has installed, and in its checkout
@@ -43,11 +44,17 @@ class Opened:
 
 
 def open_store(root: Path | str | None) -> Store:
-    """The store to pack into: `root`, or what DAYLIGHT_STORE names; it signs with DAYLIGHT_SIGNING_KEY.
+    """The store to pack into: `root`, or what DAYLIGHT_STORE names; it signs with the keys of the settings.
 
     Raises ValueError where one of these settings is wrong.
     """
-    return Store(root or setting("store"), setting("signing_key"))
+    keys = Keys(*map(setting, ("signing_key", "private_key", "signers_file", "seen_file")))
+    return Store(root or setting("store"), keys)
+
+
+def promotes(promote: bool | None) -> bool:
+    """Whether a version becomes current as soon as it is packed; None: as DAYLIGHT_PROMOTE says."""
+    return setting("promote") == "auto" if promote is None else promote
 
 
 def setting(name: str) -> Any:

@@ -20,7 +20,7 @@ from ..settings import Settings
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
 from .contract import made_row
-from .open_source_file import carry, open_store
+from .open_source_file import carry, open_store, promotes
 from .provenance import provenance
 
 __all__ = ["pack_class"]
@@ -34,19 +34,21 @@ def pack_class(
     code: Iterable[Path | str] = (),
     store: Path | str | None = None,
     version: str | None = None,
+    promote: bool | None = None,
+    why: str = "",
     metrics: Mapping[str, Any] | None = None,
 ) -> StoredVersion:
-    """Pack "FILE.py:Class" as a new version, and make it current.
+    """Pack "FILE.py:Class" as a new version.
 
     name: default, the file's. files: a folder handed to the class's `load`. code: further Python files that it
-    imports. store, version, metrics: as in `packing.pack`. Returns the new version. Raises ValueError or
+    imports. store, version, promote, why, metrics: as in `packing.pack`. Returns the new version. Raises ValueError or
     FileNotFoundError.
     """
     file_name, _, class_name = str(path).rpartition(":")
     file = Path(file_name)
     name = check_name(name or file.stem)
     opened = open_store(store)
-    with opened.adding(name, version) as draft:
+    with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
         modules = carry(draft, [file, *code])
         if files is not None:
             shutil.copytree(files, draft.folder / FILES)

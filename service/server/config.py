@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from typing import Any
 
 from ..errors import StartupError
 from ..settings import PREFIX, Settings
 from .hooks import Hooks
+from .lifecycle.running_servers import memory_folder
 from .worker_class import choose
 
 __all__ = ["gunicorn_settings"]
@@ -32,8 +32,7 @@ def gunicorn_settings() -> dict[str, Any]:
     except StartupError as error:
         sys.exit(f"daylight refuses to start: {error}")  # a sentence, where an exception would be a traceback
     sys.setswitchinterval(SWITCH_INTERVAL)
-    # In memory where the system has such a folder: a heartbeat on a slow disk makes a busy worker look dead.
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+    memory = memory_folder()
     # The master's process id stays the same after SIGHUP, and so does the folder.
     run_folder = settings.run_folder or f"{memory}/daylight-{os.getuid()}-{os.getpid()}"
     worker_class, reason = choose(settings)

@@ -25,6 +25,7 @@ from ..store.proven import versions_to_try
 from ..store.versions import Store, StoredVersion
 from ..web.access.exposure import check_exposure
 from ..web.services import EXTENSION
+from .lifecycle.running_servers import announce
 from .lifecycle.worker_registry import WorkerRegistry
 from .rolling_reload import new_workers_first, worker_gone
 from .worker_class import KEEP_ALIVE
@@ -92,7 +93,9 @@ class Hooks:
         else:
             shutil.rmtree(self.run_folder, ignore_errors=True)
             os.mkdir(self.run_folder, mode=0o700)
-        self.registry(os.getpid()).wipe()  # in a container every master has the same process id
+        registry = self.registry(os.getpid())
+        registry.wipe()  # in a container every master has the same process id
+        announce(registry, self.settings)
 
     def on_reload(self, server: Any) -> None:
         """SIGHUP: the new workers are ready before the old ones leave; where they fail, the old ones stay."""
@@ -170,7 +173,7 @@ def check_store(settings: Settings) -> None:
 
     The workers check again what they load.
     """
-    store = Store(settings.store, only=settings.models)
+    store = Store.of(settings)
     failures = []
     for name in store.check():
         failure = unsound(store, settings, name, versions_to_try(store, name)[: 1 if settings.strict else None])

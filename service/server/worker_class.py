@@ -26,7 +26,7 @@ def choose(settings: Settings) -> tuple[str, str]:
     if settings.worker_class:
         return settings.worker_class, "WORKER_CLASS says so"
     try:
-        store = Store(settings.store, only=settings.models)
+        store = Store.of(settings)
         versions = [(name, version) for name in store.models() for version in store.versions(name)]
     except (StartupError, OSError, ValueError):
         return "gthread", "the store cannot be read"

@@ -41,6 +41,8 @@ def record_proven(store: Store, model: str, version: str) -> None:
 
 def stand_ins(store: Store, model: str) -> list[str]:
     """The versions that may take the place of the current one: current before, and proven. Latest first."""
+    if store.keys.asks_for_signers:  # or whoever can damage the current version could roll the model back
+        return []
     known = proven(store, model)
     try:
         current, *earlier = store.history(model)

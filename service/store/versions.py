@@ -7,8 +7,9 @@
 
 Layout: `<root>/<model>/<version>/manifest.json` beside its payload, and
 `<root>/<model>/current`, replaced atomically: the current version in its first line,
-those that were current before in the next, latest first. A version becomes visible by
-one rename and never changes after it.
+those that were current before in the next, latest first. `<root>/<model>/history` holds
+a receipt of each change (see receipts). A version becomes visible by one rename and never
+changes after it.
 """
 
 from __future__ import annotations
@@ -21,38 +22,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import ArtifactMissing, DigestMismatch, StartupError
-from .atomic_write import atomic_write
 from .draft import Draft, digest, new_draft
 from .manifest import MANIFEST, Manifest
-from .signature import sign
+from .receipts import CURRENT, HISTORY, History, has_current
+from .signature import Keys
 from .writing import changing, unwritable_in_words
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 __all__ = ["Store", "StoredVersion", "check_name"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-CURRENT = "current"
-REMEMBERED = 100  # versions that a model was at before, for going back
 
 
 def check_name(name: str, what: str = "model name") -> str:
     """Return `name`, or raise ValueError: names become folders, URLs and metric labels."""
-    if not NAME.fullmatch(name) or name == CURRENT:
-        raise ValueError(f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, not '{CURRENT}'")
+    if not NAME.fullmatch(name) or name in (CURRENT, HISTORY):
+        raise ValueError(
+            f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, not '{CURRENT}' or '{HISTORY}'"
+        )
     return name
-
-
-def has_current(folder: Path) -> bool:
-    """Whether a folder of the store is a model. One that may not be looked into is: it is told as a broken one."""
-    try:
-        os.stat(folder / CURRENT)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -95,15 +88,21 @@ class StoredVersion:
 
 
 class Store:
-    """The folder of models. Reading never creates anything; what is added is signed with `key`, if there is one.
+    """The folder of models. Reading never creates anything.
 
-    only: names of models; the others are as if they were not there, where models are listed or followed.
+    keys: what is changed is signed with them, and checked by them. only: names of models; the others are as if they
+    were not there, where models are listed or followed.
     """
 
-    def __init__(self, root: Path | str, key: str = "", only: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path | str, keys: Keys | None = None, only: Sequence[str] = ()) -> None:
         self.root = Path(root)
-        self._key = key
+        self.keys = keys or Keys()
         self._only = only
+
+    @classmethod
+    def of(cls, settings: Settings, root: Path | str | None = None) -> Store:
+        """The store of a server with these settings; with `root`, all models of that folder, by the same keys."""
+        return cls(root or settings.store, Keys.of(settings), () if root else settings.models)
 
     def models(self) -> list[str]:
         """The names of the models that have a current version, sorted; of those in `only`, where it names any."""
@@ -164,16 +163,12 @@ class Store:
         return current
 
     def history(self, model: str) -> list[str]:
-        """The current version, then those that were current before, latest first."""
-        try:
-            words = (self.root / model / CURRENT).read_text(encoding="utf-8").split()
-        except (FileNotFoundError, NotADirectoryError):
-            raise ArtifactMissing(f"the store {self.root} has no model {model}") from None
-        except (OSError, ValueError) as error:
-            raise StartupError(f"{self.root / model / CURRENT} cannot be read: {error}") from None
-        if not words:
-            raise StartupError(f"{self.root / model / CURRENT} is empty; name a version: promote {model} VERSION")
-        return words
+        """The current version, then those that were current before, latest first. Raises StartupError."""
+        return self.history_of(model).words()
+
+    def history_of(self, model: str) -> History:
+        """Who changed what of a model, and what is current in it."""
+        return History(self.root / check_name(model), self.keys)
 
     def open(self, model: str, version: str | None = None) -> StoredVersion:
         """Find a version (default: the current one), its manifest read, its digests not yet checked."""
@@ -182,6 +177,7 @@ class Store:
         manifest = Manifest.read(folder)
         if (manifest.model, manifest.version) != (model, version):
             raise StartupError(f"{folder} holds the manifest of {manifest.model} version {manifest.version}")
+        self.history_of(model).check_version(version)
         return StoredVersion(folder, manifest)
 
     def next_version(self, model: str) -> str:
@@ -190,8 +186,8 @@ class Store:
         return str(max(numbers, default=0) + 1)
 
     @contextmanager
-    def adding(self, model: str, version: str | None = None) -> Iterator[Draft]:
-        """Give a fresh folder to fill, then publish it as a version and make it current.
+    def adding(self, model: str, version: str | None = None, *, promote: bool = True, why: str = "") -> Iterator[Draft]:
+        """Give a fresh folder to fill, then publish it as a version and, unless `promote` is False, make it current.
 
             with store.adding("tumour") as draft:
                 shutil.copy("classifier.pkl", draft.folder)
@@ -210,15 +206,16 @@ class Store:
                 manifest = draft.manifest
                 if manifest is None:
                     raise ValueError(f"{model} version {draft.version} was given no manifest")
-                if self._key:
-                    manifest = replace(manifest, signature=sign(manifest, self._key))
-                manifest.write(draft.folder)
+                replace(manifest, signature=self.keys.sign(manifest)).write(draft.folder)
                 draft.folder.chmod(0o755)  # so far only its owner may enter it
                 with changing(self.root, model):
                     self._refuse_taken(model, draft.version)
                     draft.folder.rename(home / draft.version)
                     published = home / draft.version
-                self.promote(model, draft.version)
+                    history = self.history_of(model)
+                    history.change("pack", draft.version, history.current_words(), why)
+                if promote:
+                    self.promote(model, draft.version, why)
             except BaseException:
                 if published is None or self.named(model) != draft.version:
                     shutil.rmtree(published or draft.folder, ignore_errors=True)
@@ -230,51 +227,65 @@ class Store:
         if (self.root / model / version).exists():
             raise ValueError(f"{model} has a version {version} already, and versions never change")
 
-    def promote(self, model: str, version: str) -> None:
-        """Make a version current, atomically. Raises ArtifactMissing if it is not there."""
+    def promote(self, model: str, version: str, why: str = "") -> None:
+        """Make a version current, atomically. Raises ArtifactMissing if it is not there. why: for the history."""
         self.open(model, version)
+        history = self.history_of(model)
         with changing(self.root, model):
-            self.open(model, version)  # nobody removes it from now on
-            try:
-                history = self.history(model)
-            except StartupError:  # the first version, or a file that was damaged
-                history = []
-            if history[:1] != [version]:
-                self._write_history(model, [version, *history])
+            words = history.current_words()
+            if words[:1] != [version]:
+                history.change("promote", version, [version, *words], why)
+            elif history.unsigned():
+                history.change("promote", version, words, why)
+            else:
+                os.utime(self.root / model / CURRENT)  # a server that has refused it tries it again
 
-    def rollback(self, model: str) -> str:
+    def rollback(self, model: str, why: str = "") -> str:
         """Make the version current that was so before this one, and return it; once more goes further back.
 
         Raises ArtifactMissing where there is none any more.
         """
         self.history(model)
         with changing(self.root, model):
-            current, *earlier = self.history(model)
-            there = self.versions(model)
-            left = [version for version in earlier if version in there]
-            while left[:1] == [current]:  # a version between two times of this one was removed
-                left.pop(0)
+            left = self.way_back(model)
             if not left:
-                raise ArtifactMissing(f"{model} version {current} has none before it to go back to")
-            self._write_history(model, left)
+                raise ArtifactMissing(f"{model} version {self.current(model)} has none before it to go back to")
+            self.history_of(model).change("rollback", left[0], left, why)
             return left[0]
 
-    def remove(self, model: str, version: str) -> None:
-        """Delete a version for good. Raises ValueError for the current one, ArtifactMissing if it is not there."""
-        folder = self.root / check_name(model) / check_name(version, "version")
-        self.current(model)
+    def way_back(self, model: str) -> list[str]:
+        """The versions that `rollback` goes back to, one after the other. Raises StartupError."""
+        return self.history_of(model).way_back(self.versions(model))
+
+    def remove(self, model: str, version: str, why: str = "") -> None:
+        """Delete a version for good, and never the current one or the one that `rollback` goes back to.
+
+        Raises ValueError for these, ArtifactMissing if it is not there.
+        """
+        self.check_removable(model, version)
+        folder = self.root / model / version
         with changing(self.root, model):
-            if version == self.current(model):
-                raise ValueError(f"{model} version {version} is the current one; promote another, then remove it")
+            self.check_removable(model, version)
+            history = self.history_of(model)
             removed = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.root / model))
             try:
                 folder.rename(removed / version)  # at once invisible, whatever deleting takes
-            except FileNotFoundError:
-                raise ArtifactMissing(f"{model} has no version {version}") from None
+                try:
+                    history.change("remove", version, history.words(), why)
+                except BaseException:
+                    (removed / version).rename(folder)
+                    raise
             finally:
                 shutil.rmtree(removed, ignore_errors=True)
 
-    def _write_history(self, model: str, versions: list[str]) -> None:
-        """Make versions[0] current; the others are what `rollback` goes back to, latest first."""
-        lines = "".join(f"{version}\n" for version in versions[: 1 + REMEMBERED])
-        atomic_write(self.root / model / CURRENT, lines, mode=0o644)
+    def check_removable(self, model: str, version: str) -> None:
+        """Raises ValueError or ArtifactMissing where this version may not be removed."""
+        folder = self.root / check_name(model) / check_name(version, "version")
+        if version == self.current(model):
+            raise ValueError(f"{model} version {version} is the current one; promote another, then remove it")
+        if version in self.way_back(model)[:1]:
+            raise ValueError(
+                f"{model} version {version} served before version {self.current(model)}, and is the way back"
+            )
+        if not folder.is_dir():
+            raise ArtifactMissing(f"{model} has no version {version}")

@@ -122,6 +122,7 @@ ROUTES = (
     Route("POST", "/v2/repository/index", "v2.index", v2),
     Route("POST", "/v2/repository/models/<name>/load", "repository.load", v2, scope=Scope.ADMIN),
     Route("POST", "/v2/repository/models/<name>/unload", "repository.unload", v2, scope=Scope.ADMIN),
+    Route("GET", "/v2/repository/models/<name>/history", "repository.history", v2, scope=Scope.ADMIN),
     # MLflow's scoring server
     Route("POST", "/invocations", "mlflow.invocations", mlflow, predict, fast=True),
     Route("POST", "/endpoints/<plain:name>/invocations", "mlflow.invocations", mlflow, predict, fast=True),

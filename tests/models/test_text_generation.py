@@ -340,7 +340,7 @@ def test_too_long_an_example_prompt_leaves_no_version(tmp_path):
         pack_checkpoint(
             save_checkpoint(tmp_path / "tiny"), name="long", store=tmp_path / "store", prompt="a" * 120, runtime="torch"
         )
-    assert list((tmp_path / "store" / "long").iterdir()) == []
+    assert not (tmp_path / "store" / "long").exists()
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])

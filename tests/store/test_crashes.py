@@ -13,7 +13,10 @@ from click.testing import CliRunner
 from benchmarks.support.serving import ROOT
 from service.cli import main
 from service.errors import StartupError
+from service.store.key_pairs import add_signer, make_private_key
 from service.store.manifest import Manifest
+from service.store.seen import Seen
+from service.store.signature import Keys
 from service.store.versions import Store
 from tests.support.kill_at import killed_at_each_write
 from tests.support.stores import add_small
@@ -27,10 +30,18 @@ ACTIONS = {
 }
 
 
+@pytest.fixture(params=["plain", "signed"])
+def keys(tmp_path, request):
+    if request.param == "plain":
+        return Keys()
+    add_signer(tmp_path / "signers", "maria", make_private_key(tmp_path / "maria"), ["pack", "promote"])
+    return Keys(private=tmp_path / "maria", signers=tmp_path / "signers")
+
+
 @pytest.fixture
-def three(tmp_path):
+def three(tmp_path, keys):
     """A store with versions 1, 2 and 3 of `m`."""
-    store = Store(tmp_path / "three")
+    store = Store(tmp_path / "three", keys)
     for _ in range(3):
         add_small(store)
     return store
@@ -51,10 +62,11 @@ def visible(folder):
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_kill_at_any_write_leaves_a_store_that_serves(three, tmp_path, action):
-    store = Store(tmp_path / "killed")
+def test_a_kill_at_any_write_leaves_a_store_that_serves(three, tmp_path, action, keys):
+    store = Store(tmp_path / "killed", keys)
 
     def prepare():
+        store.keys.seen = Seen()  # or the older copy would be refused
         shutil.rmtree(store.root, ignore_errors=True)
         shutil.copytree(three.root, store.root)
 
@@ -93,7 +105,7 @@ def test_packs_at_once_get_a_version_each(tmp_path):
     numbers = [str(number) for number in range(1, 9)]
     assert sorted(store.versions("m")) == numbers
     assert sorted(store.history("m")) == numbers  # and no promotion was lost
-    assert sorted(path.name for path in (tmp_path / "store" / "m").iterdir()) == [*numbers, "current"]
+    assert sorted(path.name for path in (tmp_path / "store" / "m").iterdir()) == [*numbers, "current", "history"]
 
 
 def test_one_version_packed_twice_at_once_is_refused_once(tmp_path):
@@ -102,7 +114,7 @@ def test_one_version_packed_twice_at_once_is_refused_once(tmp_path):
         draft.manifest = Manifest(draft.model, draft.version, "tabular", {}, {"columns": []})
         add_small(store, version="spring")
     store.open("m", "spring").open("file.bin").close()
-    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["current", "spring"]
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["current", "history", "spring"]
 
 
 @pytest.fixture
@@ -128,7 +140,7 @@ def test_a_failed_promotion_of_what_was_packed_leaves_nothing(three, monkeypatch
         raise OSError(28, "No space left on device")
 
     before = sorted(three.root.rglob("*"))
-    monkeypatch.setattr("service.store.versions.atomic_write", full)
+    monkeypatch.setattr("service.store.receipts.atomic_write", full)
     with pytest.raises(StartupError, match="cannot be written: no space is left on its disk"):
         add_small(three)
     assert sorted(three.root.rglob("*")) == before
@@ -160,8 +172,10 @@ def test_a_read_only_store_is_told_in_a_sentence_and_can_be_read(read_only, acti
     check(read_only)
 
 
-@pytest.mark.parametrize("arguments", [("promote", "m", "1"), ("rollback", "m"), ("remove", "m", "1")])
-def test_the_commands_say_one_sentence_of_a_read_only_store(read_only, arguments):
+@pytest.mark.parametrize("arguments", [("promote", "m", "1"), ("rollback", "m"), ("remove", "m", "1", "--yes")])
+@pytest.mark.parametrize("keys", ["plain"], indirect=True)
+def test_the_commands_say_one_sentence_of_a_read_only_store(read_only, arguments, monkeypatch):
+    monkeypatch.setattr("service.cli.promotion.compare", lambda *_: None)  # the small versions cannot be loaded
     found = CliRunner().invoke(main, [*arguments, "--store", str(read_only.root)])
     assert found.exit_code == 1
     assert "cannot be written: it " in found.output

@@ -1,5 +1,7 @@
 """Versions: verify, promote, rollback and remove, in the store and on the command line."""
 
+import shutil
+
 import pytest
 from click.testing import CliRunner
 from sklearn.datasets import load_iris
@@ -10,6 +12,8 @@ from service.errors import ArtifactMissing, StartupError
 from service.packing import pack
 from service.store.manifest import Manifest
 from service.store.versions import Store
+
+X, Y = load_iris(return_X_y=True, as_frame=True)
 
 
 def run(*arguments):
@@ -30,9 +34,8 @@ def store(tmp_path):
 @pytest.fixture
 def iris(tmp_path):
     """A store with the model `iris` in versions 1 and 2, of real estimators."""
-    X, y = load_iris(return_X_y=True, as_frame=True)
     for strength in (1.0, 0.5):
-        pack(LogisticRegression(C=strength, max_iter=1000).fit(X, y), X, y, name="iris", store=tmp_path)
+        pack(LogisticRegression(C=strength, max_iter=1000).fit(X, Y), X, Y, name="iris", store=tmp_path)
     return Store(tmp_path)
 
 
@@ -53,7 +56,7 @@ def test_rollback_undoes_a_promotion(store):
 
 
 def test_what_was_removed_is_not_gone_back_to(store):
-    store.remove("m", "2")
+    shutil.rmtree(store.root / "m" / "2")  # by hand, for `remove` refuses the way back
     assert store.versions("m") == ["1", "3"]
     assert store.rollback("m") == "1"
 
@@ -61,8 +64,8 @@ def test_what_was_removed_is_not_gone_back_to(store):
 def test_going_back_never_stays_where_it_is(store):
     store.promote("m", "1")
     store.promote("m", "3")
-    store.remove("m", "1")
-    store.remove("m", "2")
+    shutil.rmtree(store.root / "m" / "1")
+    shutil.rmtree(store.root / "m" / "2")
     with pytest.raises(ArtifactMissing, match="none before it"):
         store.rollback("m")
 
@@ -73,6 +76,13 @@ def test_the_current_version_cannot_be_removed(store):
     with pytest.raises(ArtifactMissing, match="m has no version 7"):
         store.remove("m", "7")
     assert store.versions("m") == ["1", "2", "3"]
+
+
+def test_the_way_back_cannot_be_removed(store):
+    with pytest.raises(ValueError, match="m version 2 served before version 3, and is the way back"):
+        store.remove("m", "2")
+    store.remove("m", "1")
+    assert store.versions("m") == ["2", "3"]
 
 
 @pytest.mark.parametrize("name", ["../m", "..", ".", "a/b", ""])
@@ -89,7 +99,7 @@ def test_nothing_is_left_beside_the_versions(store):
     store.promote("m", "1")
     store.rollback("m")
     store.remove("m", "1")
-    assert sorted(path.name for path in (store.root / "m").iterdir()) == ["2", "3", "current"]
+    assert sorted(path.name for path in (store.root / "m").iterdir()) == ["2", "3", "current", "history"]
 
 
 def test_a_version_being_written_or_removed_is_not_one(store):
@@ -114,16 +124,17 @@ def test_a_current_file_with_one_line_is_one_without_history(store):
         store.rollback("m")
 
 
-def test_the_command_line_promotes_rolls_back_and_removes(store):
+def test_the_command_line_promotes_rolls_back_and_removes(iris):
+    pack(LogisticRegression(C=0.1, max_iter=1000).fit(X, Y), X, Y, name="iris", store=iris.root)
     for arguments, told in (
-        (("promote", "m", "1"), "m is at version 1"),
-        (("rollback", "m"), "m is at version 3"),
-        (("remove", "m", "1"), "m version 1 is removed"),
+        (("promote", "iris", "1"), "iris went from version 3 to version 1"),
+        (("rollback", "iris"), "iris went from version 1 to version 3"),
+        (("remove", "iris", "1", "--yes"), "iris version 1 is removed"),
     ):
-        found = run(*arguments, "--store", store.root)
-        assert (found.exit_code, found.output.strip()) == (0, told)
-    assert store.versions("m") == ["2", "3"]
-    assert store.current("m") == "3"
+        found = run(*arguments, "--store", iris.root)
+        assert (found.exit_code, found.stdout.splitlines()[-1]) == (0, told)
+    assert iris.versions("iris") == ["2", "3"]
+    assert iris.current("iris") == "3"
 
 
 @pytest.mark.parametrize(

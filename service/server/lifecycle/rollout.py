@@ -295,5 +295,6 @@ class Rollout:
             failed = self.predictor.failure is not None
             state = WorkerState.FAILED if failed else WorkerState.IDLE if reason else WorkerState.READY
             changes |= {"state": state, "why": reason or self._still_loading}
-        self._status = replace(self._status, votes=dict(self._votes), **changes)
+        serving = {name: model.version for name, model in self.predictor.serving().items()}
+        self._status = replace(self._status, votes=dict(self._votes), serving=serving, **changes)
         self.registry.heartbeat(self._status)

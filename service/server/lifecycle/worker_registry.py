@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any
@@ -27,7 +28,7 @@ from typing import Any
 from .rollout_state import Entry, Table
 from .worker_status import WorkerState, WorkerStatus
 
-__all__ = ["WorkerRegistry", "unready"]
+__all__ = ["WorkerRegistry", "alive", "unready"]
 
 SILENT_AFTER = 10.0  # seconds: a heartbeat comes twice a second, and more rarely only from a worker that hangs
 HARMFUL = frozenset({WorkerState.IDLE, WorkerState.FAILED, WorkerState.SILENT})  # requests reach them, and fail
@@ -142,6 +143,21 @@ class WorkerRegistry:
         with suppress(OSError):
             mark.touch()
         return True
+
+    def note_asked(self, name: str, what: str, key: str | None) -> None:
+        """Note that an admin has asked to load or to unload a model, and with which API key."""
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        with open(self.folder / "asked", "a", encoding="utf-8") as file:  # one write of one line: no lock
+            file.write(json.dumps({"name": name, "what": what, "when": when, "key": key or ""}) + "\n")
+
+    def asked(self, name: str) -> list[dict[str, Any]]:
+        """What was noted of a model, oldest first: [{"what", "when", "key"}]."""
+        try:
+            lines = (self.folder / "asked").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        noted = [json.loads(line) for line in lines]
+        return [each for each in noted if each.pop("name") == name]
 
     def _read_versions(self) -> Table:
         return {name: Entry.from_json(value) for name, value in (read(self.folder / "versions") or {}).items()}

@@ -39,13 +39,14 @@ class Vote:
 class WorkerStatus:
     """why: the reason of a state other than READY, or which models a READY worker still loads at its start.
 
-    votes: {model: Vote}. busy: whether it loads a model now.
+    votes: {model: Vote}. busy: whether it loads a model now. serving: {model: version} of what it answers with.
     """
 
     state: WorkerState = WorkerState.STARTING
     why: str = ""
     votes: Mapping[str, Vote] = field(default_factory=dict)
     busy: bool = False
+    serving: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,7 +54,7 @@ class WorkerStatus:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> WorkerStatus:
         votes = {name: Vote(**vote) for name, vote in value["votes"].items()}
-        return cls(WorkerState(value["state"]), value["why"], votes, value["busy"])
+        return cls(WorkerState(value["state"]), value["why"], votes, value["busy"], value["serving"])
 
     def vote_for(self, name: str, proposal: str) -> Vote | None:
         """Its vote on this proposal for the model; None where it has not voted yet."""

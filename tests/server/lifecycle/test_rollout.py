@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import shutil
 import threading
 import weakref
 from dataclasses import replace
@@ -416,7 +417,7 @@ def test_texts_are_ended_as_cancelled_when_the_grace_is_over(tmp_path):
 def test_explicitly_loaded_version_is_unloaded_when_its_folder_is_removed(store, worker):
     one = worker()
     assert answer(one, version="2") == [2.0]
-    store.remove("m", "2")
+    shutil.rmtree(store.root / "m" / "2")
     turn(one)
     with pytest.raises(ModelNotFound):
         answer(one, version="2")
