@@ -1,14 +1,19 @@
 """Promotions beside a running server: the command waits for every worker, and goes back where they refuse."""
 
+import shutil
+
 import numpy as np
 import pytest
 import requests
 from click.testing import CliRunner
 from sklearn.linear_model import LinearRegression
 
-from benchmarks.support.serving import live_server
+from benchmarks.support.serving import eventually, live_server, refusal
 from service.cli import main
 from service.packing import pack
+from service.store.key_pairs import add_signer, make_private_key
+from service.store.manifest import Manifest
+from service.store.signature import Keys
 from service.store.versions import Store
 
 X = np.array([[0.0], [1.0], [2.0]])
@@ -106,3 +111,27 @@ def test_a_server_of_another_store_is_not_waited_for(store, run, tmp_path):
         found = run("promote", "m", "2")
         assert (found.exit_code, store.current("m")) == (0, "2")
         assert "no running server of this store was found" in found.stderr
+
+
+def test_a_server_of_a_signed_store_is_not_rolled_back_by_who_can_write_to_it(store, tmp_path):
+    """Neither while it runs nor when it is started again: it has seen the newer history."""
+    signers, key = tmp_path / "signers.json", tmp_path / "maria.pem"
+    add_signer(signers, "maria", make_private_key(key), ["pack", "promote"])
+    signed = Store(tmp_path / "signed", Keys(private=key, signers=signers))
+    for number in ("1", "2"):
+        with signed.adding("m") as draft:
+            shutil.copytree(store.root / "m" / number, draft.folder, dirs_exist_ok=True)
+            draft.manifest = Manifest.read(draft.folder)
+        if number == "1":
+            older = {path: path.read_bytes() for path in (signed.root / "m").glob("*") if path.is_file()}
+    env = {"DAYLIGHT_SIGNERS_FILE": str(signers), "DAYLIGHT_SEEN_FILE": str(tmp_path / "seen.json")}
+    with live_server(signed.root, env=env) as server:
+        assert version(server) == "2"
+        for path, content in older.items():
+            path.write_bytes(content)
+        entry = eventually(lambda: requests.get(f"{server}/v1/models/m", timeout=10).json().get("refused"), what="it")
+        assert "somebody has put an older copy in its place" in entry["reason"]
+        assert version(server) == "2"
+    code, said = refusal(signed.root, env=env)
+    assert code != 0
+    assert "somebody has put an older copy in its place" in said
