@@ -137,6 +137,9 @@ class Hooks:
     def post_fork(self, server: Any, worker: Any) -> None:
         """Collect no garbage while the application is loaded: there is none, and looking for it takes 30 ms."""
         gc.disable()
+        from .protocol_errors import answer_in_json  # the master needs none of it
+
+        answer_in_json()
 
     def post_worker_init(self, worker: Any) -> None:
         """Models that cannot be loaded end the server at its first start; later, the worker waits for better ones.

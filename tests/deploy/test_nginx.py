@@ -1,10 +1,13 @@
 """The real nginx with deploy/nginx.conf, in front of the real gunicorn on a unix socket."""
 
+import json
 import os
 import re
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -164,3 +167,27 @@ def test_one_address_cannot_take_every_worker(slow_store, tmp_path):
         refused = requests.get(f"{url}/v1/models", timeout=10)
         assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
         assert refused.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /predict?text=" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 70_000 + b"\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: tea\r\n\r\n", 400),
+    ],
+    ids=["line", "header", "length"],
+)
+def test_what_nginx_cannot_read_is_json_with_an_id(tmp_path, sent, status):
+    with nginx(tmp_path) as url:
+        where = urlsplit(url)
+        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+            connection.sendall(sent)
+            received = b""
+            while piece := connection.recv(65536):
+                received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    error = json.loads(body)["error"]
+    assert error["code"] == "bad_request"
+    assert f"X-Request-ID: {error['request_id']}".encode() in head

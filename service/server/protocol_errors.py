@@ -1,0 +1,54 @@
+"""Answers to bytes that are not HTTP, in JSON with an id like every other error.
+
+    answer_in_json()        # in a worker, before it accepts
+
+gunicorn answers them itself, for all its worker classes by one function, as an HTML page without an id.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from http import HTTPStatus
+from uuid import uuid4
+
+from gunicorn import util
+
+from ..errors import RequestError, ServiceError, error_body
+from ..wire.json_body import dump
+
+__all__ = ["answer_in_json"]
+
+log = logging.getLogger(__name__)
+
+# What the sentence says beyond gunicorn's own, by status.
+ADVICE = {
+    413: "the body is larger than the server takes",
+    414: "the first line of a request is too long; send a POST with the text in its body",
+    417: "only `Expect: 100-continue` is known here",
+    431: "the headers are too many or too large",
+    501: "only `Transfer-Encoding: chunked` is known here",
+}
+
+
+def answer_in_json() -> None:
+    """Replace gunicorn's page for protocol errors in this process."""
+    util.write_error = write_error
+
+
+def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
+    """The answer to a request that could not be read, and a line in the log with its id; the connection is closed."""
+    request_id = uuid4().hex
+    text = "; ".join(part for part in (message, ADVICE.get(status, "")) if part) or reason
+    log.warning("%d %s id=%s", status, text, request_id)
+    error = RequestError(text) if status < 500 or status == HTTPStatus.NOT_IMPLEMENTED else ServiceError(reason)
+    body = dump(error_body(error, request_id))
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\n"
+        "Connection: close\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"X-Request-ID: {request_id}\r\n"
+        "X-Content-Type-Options: nosniff\r\n\r\n"
+    )
+    util.write_nonblock(sock, head.encode() + body)
