@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Forbidden, RateLimited, Unauthorized
@@ -69,12 +70,24 @@ class WithoutKeys:
         """
         if host is None:  # HTTP/1.0; no browser
             return
-        name = host_of(host if host.rpartition(":")[2].isdigit() else f"{host}:80").lower()
-        if name not in self.hosts and not is_loopback(name) and not name.endswith(".localhost"):
+        name = name_of(host)
+        if name not in self.hosts and not is_own(name):
             raise Forbidden(
                 f"the server is asked as {name!r:.100}, which is no name of this machine's own; "
                 "behind a proxy, name it in DAYLIGHT_HOSTS, or give the server keys (DAYLIGHT_KEYS_FILE)"
             )
+
+
+@lru_cache(maxsize=64)
+def name_of(host: str) -> str:
+    """The name or the address of a Host header, without its port."""
+    return host_of(host if host.rpartition(":")[2].isdigit() else f"{host}:80").lower()
+
+
+@lru_cache(maxsize=64)
+def is_own(name: str) -> bool:
+    """Whether a name always stands for the loopback."""
+    return is_loopback(name) or name.endswith(".localhost")
 
 
 class WithKeys:
