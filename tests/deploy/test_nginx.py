@@ -4,10 +4,8 @@ import json
 import os
 import re
 import signal
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -17,6 +15,7 @@ from benchmarks.support.serving import eventually, live_server, stop
 from service.packing import pack
 from service.settings import Settings
 from tests.support.estimators import Slow, sample
+from tests.support.raw_http import exchange
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
@@ -180,12 +179,7 @@ def test_one_address_cannot_take_every_worker(slow_store, tmp_path):
 )
 def test_what_nginx_cannot_read_is_json_with_an_id(tmp_path, sent, status):
     with nginx(tmp_path) as url:
-        where = urlsplit(url)
-        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
-            connection.sendall(sent)
-            received = b""
-            while piece := connection.recv(65536):
-                received += piece
+        received = exchange(url, sent)
     head, _, body = received.partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     error = json.loads(body)["error"]

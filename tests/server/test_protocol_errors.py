@@ -1,12 +1,11 @@
 """Bytes that are not HTTP as the server takes it: an answer in JSON with an id, which the log has, too."""
 
 import json
-import socket
-from urllib.parse import urlsplit
 
 import pytest
 
 from benchmarks.support.serving import eventually, live_server
+from tests.support.raw_http import exchange
 from tests.support.workers import GTHREAD, KEEP_ALIVE
 
 LONG = b"x" * 70_000
@@ -29,13 +28,7 @@ def server(request, tabular_store):
 
 def answer_to(server, sent):
     """(status, headers, body) of what comes back until the connection ends."""
-    where = urlsplit(server)
-    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
-        connection.sendall(sent)
-        received = b""
-        while piece := connection.recv(65536):
-            received += piece
-    head, _, body = received.partition(b"\r\n\r\n")
+    head, _, body = exchange(server, sent).partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     return int(first.split()[1]), headers, json.loads(body)
