@@ -211,6 +211,10 @@ FUNCTIONS = (
     *(f"scipy.spatial.distance.{name}" for name in ("euclidean", "cityblock", "cosine", "correlation", "jaccard")),
     *(f"scipy.spatial.distance.{name}" for name in ("chebyshev", "canberra", "braycurtis", "hamming", "minkowski")),
     *(f"scipy.stats._stats_py.{name}" for name in ("kendalltau", "pearsonr", "spearmanr")),
+    # skrub's predicates of columns, which its selectors hold.
+    "skrub._dataframe._common",
+    "skrub._table_vectorizer._created_by_predicate",
+    "skrub.selectors",
     # What pickles call when they are opened.
     "_codecs.encode",
     "copyreg._reconstructor",
