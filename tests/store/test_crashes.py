@@ -1,5 +1,6 @@
 """The store after kills, on a full or read-only disk, and under two writers at once: it serves, and nothing is lost."""
 
+import contextlib
 import os
 import resource
 import shutil
@@ -117,19 +118,25 @@ def test_one_version_packed_twice_at_once_is_refused_once(tmp_path):
     assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["current", "history", "spring"]
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files():
-    """As on a full disk: no file of this process may grow beyond some kilobytes."""
+    """As on a full disk: no file of this process may grow beyond some kilobytes.
+
+    For a moment only: pytest itself may be writing to a larger file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("model", ["m", "n"])
-def test_what_cannot_be_written_is_told_and_leaves_nothing(three, small_files, model):
+def test_what_cannot_be_written_is_told_and_leaves_nothing(three, model):
     before = sorted(three.root.rglob("*"))
-    with pytest.raises(StartupError, match="the store .* cannot be written: a file would be larger"):
+    told = "the store .* cannot be written: a file would be larger"
+    with pytest.raises(StartupError, match=told), small_files():
         add_small(three, model)
     assert sorted(three.root.rglob("*")) == before
     check(three)
