@@ -12,6 +12,7 @@ read; 3 the server cannot be reached, is not ready or failed, so trying again la
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
 import os
 import sys
@@ -173,7 +174,8 @@ def models(client: Client, options: argparse.Namespace) -> None:
 def rows_of(name: str) -> Any:
     """The table in a file, as Client.predict takes it: JSON is read here, CSV by the server."""
     content = content_of(name)
-    if name.endswith(".json") or (name == "-" and content.lstrip()[:1] in (b"[", b"{")):
+    start = content.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if name.endswith(".json") or (name == "-" and start in (b"[", b"{")):
         rows = json_of(name, decoded(name, content))
         if not isinstance(rows, (dict, list)):
             raise ValueError(f"{name} holds neither a list of rows nor an object")

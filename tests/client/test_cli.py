@@ -1,5 +1,6 @@
 """The client's command line, against the tiny server."""
 
+import codecs
 import json
 import subprocess
 import sys
@@ -203,7 +204,11 @@ def process(server, *arguments, **options):
 
 
 def test_as_a_process_it_reads_standard_input_of_either_form(server):
-    for content, lines in [(b"age\n31\n9\n", b'"yes"\n"no"\n'), (b' [{"age": 31.0}]', b'{"age": 31.0}\n')]:
+    for content, lines in [
+        (b"age\n31\n9\n", b'"yes"\n"no"\n'),
+        (b' [{"age": 31.0}]', b'{"age": 31.0}\n'),
+        (codecs.BOM_UTF8 + b'[{"age": 31.0}]', b'{"age": 31.0}\n'),
+    ]:
         done = process(server, "predict", "-", input=content)
         assert (done.returncode, done.stdout, done.stderr) == (0, lines, b"")
 

@@ -71,6 +71,12 @@ def test_the_command_line_streams(url, capsys, client):
     assert capsys.readouterr().out == client.generate("abc", **GREEDY) + "\n"
 
 
+def test_command_line_csv_for_a_text_model_is_refused(url, tmp_path, capsys):
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    assert main(["predict", str(tmp_path / "rows.csv"), "--model", "tiny", "--url", url]) == 1
+    assert "announced as text/csv; send application/json (415, " in capsys.readouterr().err
+
+
 @pytest.fixture
 def broken():
     """Serves whatever events are put into `events`, and then hangs up."""
