@@ -1,4 +1,4 @@
-"""What a server answers, as values one can use directly: a list of predictions, a text."""
+"""The answers of a server as Python values: a list of predictions, or a text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Completion", "Predictions"]
 
 
 class Predictions(list[Any]):
-    """The predictions, one a row, as a plain list that also knows where they come from.
+    """The predictions, one a row: a list that also holds the model, the version, all outputs and the warnings.
 
         answer = client.predict(rows, outputs=["predict", "predict_proba"])
         answer[0]                                # "yes"
@@ -50,7 +50,7 @@ class Predictions(list[Any]):
 
 
 class Completion(str):
-    """The text that continues a prompt. It is a str, because printing, joining and comparing is what one does with it.
+    """The text that continues a prompt: a str that also holds how it ended and what it used.
 
         completion = client.generate("Once upon a time", max_tokens=20)
         print(completion, completion.finish_reason, completion.usage["completion_tokens"])
@@ -91,8 +91,12 @@ class Completion(str):
         (choice,) = answer["choices"]
         if not isinstance(choice["message"]["content"], str):
             raise TypeError("the content of a message is a string")
-        named = {"usage": answer["usage"], "model": answer["model"]}
-        return cls(choice["message"]["content"], finish_reason=choice["finish_reason"], **named)
+        return cls(
+            choice["message"]["content"],
+            finish_reason=choice["finish_reason"],
+            usage=answer["usage"],
+            model=answer["model"],
+        )
 
     @classmethod
     def from_answer(cls, answer: Any) -> Completion:

@@ -1,4 +1,4 @@
-"""What the methods of a client share: the session, the requests and their errors, and the default models."""
+"""The base of Client: the session, requests and their errors, and the default models."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .rows import dump
 from .streams import TextStream
 from .transport import Timeout, session, transport_error
 
-__all__ = ["NEVER", "BaseClient", "Body", "entries", "model_path", "record"]
+__all__ = ["NO_RETRIES", "BaseClient", "Body", "decode_models", "decode_object", "model_path"]
 
 Answer = TypeVar("Answer")
-Own = TypeVar("Own", bound="BaseClient")
+Self = TypeVar("Self", bound="BaseClient")
 
 TIMEOUT = Timeout()
-LONGEST = 86_400.0  # seconds of X-Request-Timeout that a server takes
-NEVER = Retries(0)  # for questions about the server's state: that it cannot answer is the answer
+MAX_REQUEST_TIMEOUT = 86_400.0  # seconds; the server accepts no longer X-Request-Timeout
+NO_RETRIES = Retries(0)  # for health checks: a failure is the answer
 
 
 class Body(NamedTuple):
-    """The body of a POST. query: the query string that goes with it, or ""."""
+    """The body of a POST. query: the query string of its URL, or ""."""
 
     content: bytes
     media_type: str = "application/json"
@@ -40,7 +40,7 @@ class Body(NamedTuple):
 
 
 class BaseClient:
-    """What every method of a client is built on. The arguments are those of Client."""
+    """One server: the session and the private methods that Client's are built on. The arguments are those of Client."""
 
     def __init__(
         self,
@@ -60,12 +60,12 @@ class BaseClient:
             self.session.auth = get_auth_from_url(url)
         if api_key:
             self.session.headers["X-API-Key"] = api_key
-        self._defaults: dict[str, str] = {}  # kind: name of the server's default model, once asked
+        self._defaults: dict[str, str] = {}  # kind: the name of the default model, as the server last listed it
 
     def __repr__(self) -> str:
         return f"Client({self.url!r}, timeout={self.timeout})"
 
-    def __enter__(self: Own) -> Own:
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -82,13 +82,16 @@ class BaseClient:
         decode: Callable[[Any], Answer],
         body: Body | None = None,
         deadline: float | None = None,
-        **how: Any,
+        *,
+        retries: Retries | None = None,
+        timeout: Timeout | None = None,
     ) -> Answer:
-        """One request and its answer, made into a value by `decode`.
+        """One request and its answer, decoded from JSON and by `decode`.
 
-        deadline: the moment at which the call is over, by the clock of the Retries. how: as for `_request`.
+        deadline: when the whole call must be over, by the clock of the Retries. retries, timeout: instead of
+        those of the client.
         """
-        answer = self._request(method, path, body, deadline, **how)
+        answer = self._request(method, path, body, deadline, retries=retries, timeout=timeout)
         try:
             return decode(json.loads(answer.content))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -109,28 +112,28 @@ class BaseClient:
         timeout: Timeout | None = None,
         stream: bool = False,
     ) -> requests.Response:
-        """One request, by one id however often it is sent. Raises the error that another answer than 2xx is."""
+        """One request; its retries have the same id. Raises a DaylightError for an answer other than 2xx."""
         headers = {"X-Request-ID": uuid4().hex}
         content = None
         if body is not None:
             content, headers["Content-Type"] = body.content, body.media_type
             path = f"{path}?{body.query}" if body.query else path
-        limits = timeout or self.timeout
+        try_timeout = timeout or self.timeout
 
-        def send(left: float | None) -> requests.Response:
-            if left is None:
-                return self._send(method, path, content, headers, limits, stream)
-            headers["X-Request-Timeout"] = f"{min(max(left, 0.001), LONGEST):.3f}"
-            return self._send(method, path, content, headers, limits.within(left), stream)
+        def send(seconds_left: float | None) -> requests.Response:
+            if seconds_left is None:
+                return self._send(method, path, content, headers, try_timeout, stream)
+            headers["X-Request-Timeout"] = f"{min(max(seconds_left, 0.001), MAX_REQUEST_TIMEOUT):.3f}"
+            return self._send(method, path, content, headers, try_timeout.within(seconds_left), stream)
 
         return (retries or self.retries).call(send, deadline)
 
     def _send(
         self, method: str, path: str, content: bytes | None, headers: dict[str, str], timeout: Timeout, stream: bool
     ) -> requests.Response:
-        """The only place that talks to the server."""
+        """One try of a request: the only place where one is sent."""
         try:
-            # A redirected POST would arrive as a GET, so redirects are refused, with the URL to use instead.
+            # A redirected POST would arrive as a GET, so a redirect is an error, which names the URL to use instead.
             answer = self.session.request(
                 method,
                 self.url + path,
@@ -151,19 +154,20 @@ class BaseClient:
     def _default(self, kind: str, deadline: float | None = None) -> str:
         """The name of the default model of a kind. Raises ModelNotFound naming the candidates where there is none."""
         if kind not in self._defaults:
-            served = self._ask("GET", "/v1/models", entries, deadline=deadline)
-            if not served:  # a server whose models are still loading lists none, and says why here
-                self._ask("GET", "/health/ready", record, deadline=deadline)
-            candidates = [entry for entry in served if entry["kind"] == kind]
-            names = [entry["id"] for entry in candidates if entry.get("default")]
-            if len(names) != 1:
-                raise ModelNotFound(f"{self.url} has no default {kind} model; {advice(candidates)}")
-            self._defaults[kind] = names[0]
+            models = self._ask("GET", "/v1/models", decode_models, deadline=deadline)
+            if not models:  # a server that still loads its models lists none; its readiness raises the reason
+                self._ask("GET", "/health/ready", decode_object, deadline=deadline)
+            candidates = [model for model in models if model["kind"] == kind]
+            default_names = [model["id"] for model in candidates if model.get("default")]
+            if len(default_names) != 1:
+                raise ModelNotFound(f"{self.url} has no default {kind} model; {candidates_advice(candidates)}")
+            self._defaults[kind] = default_names[0]
         return self._defaults[kind]
 
     def _healthy(self, path: str) -> bool:
+        """Whether a health route answers 2xx. Raises InvalidRequest for 4xx, as of a server that has no such route."""
         try:
-            self._ask("GET", path, record, retries=NEVER)
+            self._ask("GET", path, decode_object, retries=NO_RETRIES)
         except (TransportError, Unavailable, ServerError):
             return False
         return True
@@ -177,7 +181,7 @@ class BaseClient:
         decode: Callable[[Any], Answer],
         timeout: float | None,
     ) -> Answer:
-        """POST to the `:predict` of a model, or of the default model of a kind."""
+        """POST to the `:predict` route of a model, or of the default model of a kind."""
         deadline = self.retries.until(timeout)
 
         def predict(name: str) -> Answer:
@@ -185,32 +189,34 @@ class BaseClient:
 
         if model is not None:
             return predict(model)
-        known = kind in self._defaults
+        default_was_cached = kind in self._defaults
         try:
             return predict(self._default(kind, deadline))
         except ModelNotFound:
-            if not known:
+            if not default_was_cached:
                 raise
-        del self._defaults[kind]  # it was learned a while ago; the server may serve another one by now
+        del self._defaults[kind]  # it may be outdated: the server may have another default by now
         return predict(self._default(kind, deadline))
 
-    def _stream(self, path: str, model: str | None, call: dict[str, Any], timeout: float | None) -> TextStream:
+    def _stream(self, path: str, model: str | None, payload: dict[str, Any], timeout: float | None) -> TextStream:
+        """POST to a route of OpenAI's dialect, whose answer is streamed. model: a name, or None for the default."""
         deadline = self.retries.until(timeout)
         options = {"model": model or self._default("text_generation", deadline), "stream": True}
-        body = Body.json({**call, **options, "stream_options": {"include_usage": True}})
+        body = Body.json({**payload, **options, "stream_options": {"include_usage": True}})
         answer = self._request("POST", path, body, deadline, stream=True)
         return TextStream(answer, self.url, self.timeout)
 
 
-def record(answer: Any) -> dict[str, Any]:
+def decode_object(answer: Any) -> dict[str, Any]:
+    """The answer, which must be a JSON object. Raises TypeError."""
     if not isinstance(answer, dict):
         raise TypeError("the answer is an object")
     return answer
 
 
-def entries(answer: Any) -> list[dict[str, Any]]:
-    """The entries of GET /v1/models, each of which has an id and a kind."""
-    return [entry for entry in answer["data"] if entry["id"] and entry["kind"]]
+def decode_models(answer: Any) -> list[dict[str, Any]]:
+    """The models in the answer of GET /v1/models. Raises KeyError or TypeError where one has no id or kind."""
+    return [model for model in answer["data"] if model["id"] and model["kind"]]
 
 
 def model_path(model: str, version: str | None = None) -> str:
@@ -219,7 +225,8 @@ def model_path(model: str, version: str | None = None) -> str:
     return path if version is None else f"{path}/versions/{quote(str(version), safe='')}"
 
 
-def advice(candidates: list[dict[str, Any]]) -> str:
+def candidates_advice(candidates: list[dict[str, Any]]) -> str:
+    """The end of the error about a missing default model: what the caller can name instead."""
     if not candidates:
         return "none is served there"
-    return f"name one with model=: {', '.join(entry['id'] for entry in candidates)}"
+    return f"name one with model=: {', '.join(model['id'] for model in candidates)}"

@@ -1,10 +1,11 @@
-"""The client: predictions, completions, and what the server says about itself.
+"""The client: predictions, completions, chats, and what the server serves.
 
     with Client("http://127.0.0.1:1200") as client:
         client.predict([{"age": 31, "city": "Rome"}])
         client.generate("Once upon a time", max_tokens=20)
 
-All goes through one route, KServe's and TensorFlow Serving's `/v1/models/<model>:predict`.
+`predict` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving; `stream` and
+`chat` use `/v1/completions` and `/v1/chat/completions`, the protocol of OpenAI.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal, overload
 from urllib.parse import urlencode
 
 from .answers import Completion, Predictions
-from .base_client import NEVER, BaseClient, Body, entries, model_path, record
+from .base_client import NO_RETRIES, BaseClient, Body, decode_models, decode_object, model_path
 from .errors import ServerError, TimedOut, TransportError, Unavailable
 from .rows import table
 from .streams import TextStream
@@ -24,20 +25,20 @@ __all__ = ["Client"]
 
 Messages = list[dict[str, Any]]
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two questions whether the server is ready
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two readiness checks
 
 
 class Client(BaseClient):
-    """One server. Threads may share it; processes make their own.
+    """One server. Threads may share a client; each process needs its own.
 
-    url: where the server is, `http://user:password@host` for basic authentication. api_key: where the
-    server asks for one; it is sent as X-API-Key, so a proxy may have a password of its own. timeout: a
+    url: the server's, `http://user:password@host` for basic authentication. api_key: the key, if the
+    server requires one; it is sent as X-API-Key, so a proxy can still use basic authentication. timeout: a
     Timeout, or one number of seconds for both of its parts; it limits each silence of the server,
-    not the whole call. retries: a Retries, which says what is sent again, and when. `session` is the
-    requests.Session underneath, to mount adapters on.
+    not the whole call. retries: a Retries, the rules for sending requests again. `session` is the
+    requests.Session in use, to mount adapters on.
 
-    The `timeout` of a method is the seconds its caller waits in all, tries and pauses together; the server is told
-    what is left of them, and does not begin what would come too late.
+    The `timeout` of a method limits the whole call, all tries and pauses together, in seconds. The server is told
+    how much of it is left, and does not start work that would end too late.
 
     Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
     """
@@ -52,21 +53,21 @@ class Client(BaseClient):
         top_k: int | None = None,
         timeout: float | None = None,
     ) -> Predictions:
-        """Rows -> Predictions, a list with one prediction a row.
+        """Rows -> Predictions, a list with one prediction per row.
 
         rows: a list of dicts or of lists, one dict for one row, a dict of columns, a DataFrame
         (NaN, NaT and NA are missing values), or the bytes of a CSV file with a header line, which the
         server reads by the kinds of the model's columns. model: a name; None is the server's default for
         tables. outputs: names such as ["predict", "predict_proba"]; the list holds the first, `.outputs`
-        all. top_k: only the k most probable labels of a row. Raises InvalidRequest whose `details`
-        name row and column of everything that is wrong; ValueError or TypeError for what JSON cannot hold.
+        all. top_k: only the k most probable labels of a row. Raises InvalidRequest whose `details` name
+        the row and column of every violation; ValueError or TypeError for values that JSON cannot hold.
         """
-        names = [outputs] if isinstance(outputs, str) else outputs
+        output_names = [outputs] if isinstance(outputs, str) else outputs
         if isinstance(rows, bytes):
-            joined = None if names is None else ",".join(names)
-            body = Body(rows, "text/csv", urlencode(given({"outputs": joined, "top_k": top_k})))
+            joined_names = None if output_names is None else ",".join(output_names)
+            body = Body(rows, "text/csv", urlencode(without_none({"outputs": joined_names, "top_k": top_k})))
         else:
-            body = Body.json({**table(rows), **given({"outputs": names, "top_k": top_k})})
+            body = Body.json({**table(rows), **without_none({"outputs": output_names, "top_k": top_k})})
         return self._predict("tabular", model, version, body, Predictions.from_answer, timeout)
 
     def generate(
@@ -86,13 +87,13 @@ class Client(BaseClient):
         """A prompt -> Completion, a str that holds what follows the prompt.
 
         model: a name; None is the server's default for text. max_tokens: tokens generated at most.
-        temperature: 0 takes the likeliest token always. top_k, top_p: sample among the k likeliest
-        tokens, or those that together have this probability. seed: the same seed gives the same
-        text. stop: a string, or a list of them, that ends the text. None is the server's default.
+        temperature: 0 always takes the most probable token. top_k, top_p: sample among the k most probable
+        tokens, or among those that together have this probability. seed: the same seed gives the same
+        text. stop: a string, or a list of strings, that ends the text. None is the server's default.
         """
         if not isinstance(text, str):
             raise TypeError(f"the text is a str, not {type(text).__name__}")
-        parameters = given(
+        parameters = without_none(
             {
                 "max_tokens": max_tokens,
                 "temperature": temperature,
@@ -108,12 +109,13 @@ class Client(BaseClient):
     def stream(
         self, text: str, model: str | None = None, *, timeout: float | None = None, **parameters: Any
     ) -> TextStream:
-        """A prompt -> TextStream, an iterator of the pieces of what follows, as they are written; close it to end.
+        """A prompt -> TextStream, an iterator over the pieces of the text as they are generated; closing it ends them.
 
-        model: a name; None is the server's default for text. parameters: those of `generate`, and all others that
-        the server knows. Raises as `generate`, at once or while it is iterated; what has begun is never sent again.
+        model: a name; None is the server's default for text. parameters: those of `generate`, and all others of
+        the server's OpenAI routes. Raises what `generate` raises, at once or during iteration; a stream that has
+        begun is never retried.
         """
-        return self._stream("/v1/completions", model, {"prompt": text, **given(parameters)}, timeout)
+        return self._stream("/v1/completions", model, {"prompt": text, **without_none(parameters)}, timeout)
 
     @overload
     def chat(
@@ -134,57 +136,62 @@ class Client(BaseClient):
         timeout: float | None = None,
         **parameters: Any,
     ) -> Completion | TextStream:
-        """Messages [{"role": "user", "content": "..."}, ...] -> the answer, a Completion; a TextStream if `stream`.
+        """Messages [{"role": "user", "content": "..."}, ...] -> the answer: a Completion, or a TextStream if `stream`.
 
-        model, parameters: as in `stream`. The model's own chat template makes a prompt of them.
+        model, parameters: as in `stream`. The model's chat template turns the messages into a prompt.
         """
-        call = {"messages": messages, **given(parameters)}
+        payload = {"messages": messages, **without_none(parameters)}
         if stream:
-            return self._stream("/v1/chat/completions", model, call, timeout)
+            return self._stream("/v1/chat/completions", model, payload, timeout)
         deadline = self.retries.until(timeout)
-        body = Body.json({"model": model or self._default("text_generation", deadline), **call})
+        body = Body.json({"model": model or self._default("text_generation", deadline), **payload})
         return self._ask("POST", "/v1/chat/completions", Completion.from_chat, body, deadline)
 
     def models(self) -> list[dict[str, Any]]:
-        """The models that are served: a list of dicts with "id", "kind", "version", "ready", "default" and more."""
-        return self._ask("GET", "/v1/models", entries)
+        """The served models: a list of dicts with "id", "kind", "version", "ready", "default" and more."""
+        return self._ask("GET", "/v1/models", decode_models)
 
     def describe(self, model: str, version: str | None = None) -> dict[str, Any]:
-        """What the server tells of one model, as a dict: kind, versions, columns and outputs, an example, metrics."""
-        return self._ask("GET", model_path(model, version), record)
+        """The description of one model, as a dict: kind, versions, columns and outputs, an example, metrics."""
+        return self._ask("GET", model_path(model, version), decode_object)
 
     def default(self, kind: str) -> str:
-        """The name of the server's default model for "tabular" or "text_generation"; asked for once, then kept.
+        """The name of the server's default model for "tabular" or "text_generation"; asked for once, then cached.
 
-        Raises ModelNotFound naming the candidates where there is none.
+        Raises ModelNotFound, which names the candidates, if there is none.
         """
         return self._default(kind)
 
     def live(self) -> bool:
-        """Whether the server answers at all. Raises InvalidRequest if what answers is not a Daylight server."""
+        """Whether the server answers at all. Raises InvalidRequest if it is not a Daylight server."""
         return self._healthy("/health/live")
 
     def ready(self) -> bool:
-        """Whether every model is loaded. Raises InvalidRequest if what answers is not a Daylight server."""
+        """Whether every model is loaded. Raises InvalidRequest if it is not a Daylight server."""
         return self._healthy("/health/ready")
 
     def wait_until_ready(self, seconds: float = 60) -> None:
-        """Return as soon as the server is ready; raises TimedOut, saying what was the matter, after `seconds`."""
+        """Return as soon as the server is ready; raises TimedOut, with the last error, after `seconds`."""
         deadline = monotonic() + seconds
         pause = FIRST_PAUSE
         while True:
-            left = max(deadline - monotonic(), FIRST_PAUSE)
+            seconds_left = max(deadline - monotonic(), FIRST_PAUSE)
             try:
                 return self._ask(
-                    "GET", "/health/ready", lambda _: None, retries=NEVER, timeout=self.timeout.within(left)
+                    "GET",
+                    "/health/ready",
+                    lambda _: None,
+                    retries=NO_RETRIES,
+                    timeout=self.timeout.within(seconds_left),
                 )
             except (TransportError, Unavailable, ServerError) as error:
-                last = error
+                last_error = error
             if monotonic() + pause > deadline:
-                raise TimedOut(f"{self.url} was not ready within {seconds:g} s: {last}") from last
+                raise TimedOut(f"{self.url} was not ready within {seconds:g} s: {last_error}") from last_error
             sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def given(options: dict[str, Any]) -> dict[str, Any]:
+def without_none(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that the caller gave; the server has defaults for the others."""
     return {name: value for name, value in options.items() if value is not None}

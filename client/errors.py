@@ -1,17 +1,17 @@
-"""Every error the client raises about a server, drawn as a tree.
+"""Every error that the client raises about a server, as a tree.
 
     DaylightError
-    |- TransportError         no answer, or not all of one; predicting changes nothing, so it is safe to send again
+    |- TransportError         no complete answer; a prediction changes nothing, so it is safe to send again
     |   |- ConnectError       no connection: the request was never sent
-    |   |- ConnectionDropped  a kept connection was closed in the moment it was used
+    |   |- ConnectionDropped  the server closed a kept connection at the moment of use
     |   `- TimedOut           the server was silent for longer than the timeout
     |- InvalidRequest         4xx: the request must change; `details` lists every violation
-    |   `- ModelNotFound      no such model or version, or no default to choose
+    |   `- ModelNotFound      no such model or version, or no default model
     |- Unavailable            429, 503: safe to send again, after `retry_after` seconds
     `- ServerError            5xx, a redirect, or an answer that is not Daylight's (a proxy's HTML, broken JSON)
 
 Arguments that can never be sent (an infinity, an object JSON does not know) are ValueError
-or TypeError, as everywhere in Python. This module knows no HTTP library.
+or TypeError, as everywhere in Python. This module imports no HTTP library.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ __all__ = [
     "from_answer",
 ]
 
-SHOWN = 5  # violations in a message; all that the server sent are in `details`
+MAX_SHOWN = 5  # violations in str(); `details` has all that the server sent
 
 
 class DaylightError(Exception):
-    """Anything that went wrong between this client and its server.
+    """The base of all errors that concern a server.
 
-    message: the server's own sentence. status: the HTTP status, code: the server's word for the
-    error, request_id: what to look for in its log; None where the server sent none. details: list of
-    violations, each a dict such as ``{"row", "column", "expected", "got"}`` (rows count from 0), total:
-    how many there were. retry_after: seconds, or None. `str()` says it all in a few lines.
+    message: the server's message. status: the HTTP status; code: the server's error code; request_id: the id
+    in the server's log; each None if the server sent none. details: list of violations, each a dict such as
+    ``{"row", "column", "expected", "got"}`` (rows count from 0); total: the number of all violations.
+    retry_after: seconds, or None. `str()` gives all of this in a few lines.
     """
 
     def __init__(
@@ -71,19 +71,19 @@ class DaylightError(Exception):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        lines = [told(violation) for violation in self.details if "expected" in violation]
+        lines = [violation_line(violation) for violation in self.details if "expected" in violation]
         text = self.message
-        if len(lines) > 1:  # one alone is in the message already
-            more = [f"... and {self.total - SHOWN} more"] if self.total > SHOWN else []
-            text = "\n  ".join([f"{self.total} values are not as expected", *lines[:SHOWN], *more])
-        marks = [str(self.status or ""), self.code or "", f"request {self.request_id}" if self.request_id else ""]
-        known = ", ".join(mark for mark in marks if mark)
+        if len(lines) > 1:  # a single violation is in the message already
+            more = [f"... and {self.total - MAX_SHOWN} more"] if self.total > MAX_SHOWN else []
+            text = "\n  ".join([f"{self.total} values are not as expected", *lines[:MAX_SHOWN], *more])
+        parts = [str(self.status or ""), self.code or "", f"request {self.request_id}" if self.request_id else ""]
+        origin = ", ".join(part for part in parts if part)
         first, *rest = text.split("\n")
-        return "\n".join([f"{first} ({known})" if known else first, *rest])
+        return "\n".join([f"{first} ({origin})" if origin else first, *rest])
 
 
 class TransportError(DaylightError):
-    """No answer came back, or not all of one. Safe to send again."""
+    """No complete answer came back. Safe to send again."""
 
 
 class ConnectError(TransportError):
@@ -99,7 +99,7 @@ class TimedOut(TransportError):
 
 
 class InvalidRequest(DaylightError):
-    """The request cannot be answered as it stands; sending it again will not help."""
+    """The request is refused and must change; sending it again does not help."""
 
 
 class ModelNotFound(InvalidRequest):
@@ -107,33 +107,34 @@ class ModelNotFound(InvalidRequest):
 
 
 class Unavailable(DaylightError):
-    """Not now: too much is waiting, or the models are not ready. Safe to send again after `retry_after` seconds."""
+    """Too many requests wait, or the models are not ready. Safe to send again after `retry_after` seconds."""
 
 
 class ServerError(DaylightError):
-    """The server failed, or what answered is not a Daylight server."""
+    """The server failed, or the answer is not from a Daylight server."""
 
 
 def from_answer(status: int, headers: Mapping[str, str], content: bytes) -> DaylightError:
-    """The error that an answer other than 2xx stands for, whatever its body is: JSON of either form, HTML, nothing.
+    """The error for an answer other than 2xx, whose body may be JSON of either form, HTML or empty.
 
     status: int; headers: a mapping of any case; content: bytes.
     """
-    fault = fault_in(content)
-    code = text_or_none(fault.get("code"))
-    details = fault.get("details")
-    return kind_of(status, code)(
-        text_or_none(fault.get("message")) or f"the server answered {status} and did not say why{excerpt(content)}",
+    error = error_object(content)
+    code = text_or_none(error.get("code"))
+    details = error.get("details")
+    violations = details if isinstance(details, list) else []
+    return error_class(status, code)(
+        text_or_none(error.get("message")) or f"the server answered {status} and did not say why{excerpt(content)}",
         status=status,
         code=code,
-        details=[one for one in details if isinstance(one, dict)] if isinstance(details, list) else (),
-        total=fault["total"] if isinstance(fault.get("total"), int) else None,
-        request_id=text_or_none(fault.get("request_id")) or headers.get("X-Request-ID"),
-        retry_after=seconds(headers.get("Retry-After")),
+        details=[violation for violation in violations if isinstance(violation, dict)],
+        total=error["total"] if isinstance(error.get("total"), int) else None,
+        request_id=text_or_none(error.get("request_id")) or headers.get("X-Request-ID"),
+        retry_after=retry_after_seconds(headers.get("Retry-After")),
     )
 
 
-def kind_of(status: int, code: str | None) -> type[DaylightError]:
+def error_class(status: int, code: str | None) -> type[DaylightError]:
     if status in (429, 503):
         return Unavailable
     if status == 404 and code == "model_not_found":
@@ -141,14 +142,14 @@ def kind_of(status: int, code: str | None) -> type[DaylightError]:
     return InvalidRequest if 400 <= status < 500 else ServerError
 
 
-def fault_in(content: bytes) -> dict[str, Any]:
-    """The error of a body as {"message", "code", ...}; {} where there is none to be read."""
+def error_object(content: bytes) -> dict[str, Any]:
+    """The error in a body as {"message", "code", ...}; {} if there is none."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         return {}
     error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, str):  # on /v1 the error is a string, and the rest stands beside it
+    if isinstance(error, str):  # on /v1 the error is a string, and the other fields are its siblings
         return {**body, "message": error}
     return error if isinstance(error, dict) else {}
 
@@ -158,14 +159,14 @@ def text_or_none(value: Any) -> str | None:
 
 
 def excerpt(content: bytes) -> str:
-    """The beginning of an unexpected body, without its markup, to be put at the end of a message."""
+    """The beginning of an unexpected body without its markup, as the end of a message."""
     text = re.sub(r"<[^>]*>", " ", content[:2000].decode("utf-8", "replace"))
     words = " ".join(text.split())
     return f": {words[:100]!r}" if words else ""
 
 
-def seconds(header: str | None) -> float | None:
-    """Retry-After, which is a number of seconds or a date, as seconds (float); None if it is neither."""
+def retry_after_seconds(header: str | None) -> float | None:
+    """Retry-After, a number of seconds or a date, as seconds (float); None if it is neither."""
     if header is None:
         return None
     try:
@@ -178,7 +179,7 @@ def seconds(header: str | None) -> float | None:
     return max(0.0, number) if math.isfinite(number) else None
 
 
-def told(violation: dict[str, Any]) -> str:
+def violation_line(violation: dict[str, Any]) -> str:
     """A violation as one line."""
-    places = [f"{what} {violation[what]!r}" for what in ("row", "column", "parameter") if what in violation]
+    places = [f"{name} {violation[name]!r}" for name in ("row", "column", "parameter") if name in violation]
     return f"{', '.join(places)}: expected {violation['expected']}, got {violation.get('got')}"

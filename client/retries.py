@@ -1,13 +1,13 @@
-"""Whether a request is sent again, when, and how often: never more than the server can bear.
+"""Retries: whether, when and how often a request is sent again, within a budget.
 
     Client(url, retries=Retries(4, patience=30))      # the default is Retries(2)
     Client(url, retries=Retries(0))                   # never
     client.predict(rows, timeout=2.5)                 # all tries and pauses together
 
-Nothing that the routes of this client do changes the server, so all may be repeated; what an answer says, or its
-absence, tells whether that can help. The pauses follow "exponential backoff with full jitter" (Marc Brooker, AWS
-Architecture Blog, 2015). The budget is a bucket of tokens, as in Finagle's RetryBudget: a server in trouble is not
-sent several times as much as before.
+No route that this client calls changes the server, so every request is safe to repeat. The answer, or the kind of
+failure, decides whether a repetition can help. The pauses follow "exponential backoff with full jitter" (Marc Brooker,
+AWS Architecture Blog, 2015). The budget is a token bucket, as in Finagle's RetryBudget: it keeps retries from
+multiplying the load of a server in trouble.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ __all__ = ["Retries"]
 
 Answer = TypeVar("Answer")
 
-FIRST_PAUSE = 0.1  # seconds; the range of pauses doubles with every try ...
+FIRST_PAUSE = 0.1  # seconds; the upper limit of the random pause, which doubles with every try ...
 LONGEST_PAUSE = 5.0  # ... up to this
-GATEWAY = (502, 504)  # a proxy's words for a worker that died, or for a time that was up
+GATEWAY_STATUSES = (502, 504)  # from a proxy: the worker died, or the proxy's timeout passed
 
 
 class Retries:
     """The rules of one client, shared by its threads.
 
-    times: how often one request is sent again at most. patience: the longest Retry-After, in seconds, that is waited
-    for; a longer one is the caller's to plan for, and raised at once. share, burst: of the requests, this share
-    may be sent again, and `burst` more at once. clock, sleep, random: callables, for tests.
+    times: retries of one request at most. patience: the longest Retry-After, in seconds, that the client waits for;
+    a longer one is raised to the caller at once. share, burst: the budget; retries may be this share of all requests,
+    and `burst` more. clock, sleep, random: callables, for tests.
 
-    Sent again are requests that found no connection, whose connection broke before the answer was whole (once
-    only: a request that kills its worker shall not kill them all), and those answered 429, 502, 503 or 504. A
-    kept connection that the server closed in the moment it was used counts as such a break, and costs neither pause
-    nor budget. A server that was silent for too long (TimedOut) has got its time, and gets no second.
+    A request is retried if there was no connection, if it was answered 429, 502, 503 or 504, or if the connection
+    broke before the answer was complete. The last is retried once only, because a request that kills its worker
+    would otherwise kill several. A kept connection that the server closed at the moment of use counts as such a
+    break, but costs neither pause nor budget. A server that was silent for too long (TimedOut) is not asked again.
     """
 
     def __init__(
@@ -63,51 +63,51 @@ class Retries:
         return f"Retries({self.times}, patience={self.patience:g}, share={self.share:g}, burst={self.burst})"
 
     def until(self, seconds: float | None) -> float | None:
-        """The moment at which a call of so many seconds is over; None where it has no limit. Raises ValueError."""
+        """The deadline, by `clock`, of a call that may take so many seconds; None for None. Raises ValueError."""
         if seconds is None:
             return None
         if not 0 < seconds < math.inf:
             raise ValueError(f"timeout={seconds!r}: expected seconds, more than 0")
         return self.clock() + seconds
 
-    def left(self, ends: float | None) -> float | None:
-        """Seconds until that moment; None without one. Raises TimedOut where it has passed."""
-        if ends is None:
+    def left(self, deadline: float | None) -> float | None:
+        """Seconds until the deadline; None for None. Raises TimedOut if it has passed."""
+        if deadline is None:
             return None
-        left = ends - self.clock()
-        if left <= 0:
+        seconds_left = deadline - self.clock()
+        if seconds_left <= 0:
             raise TimedOut("the time for the whole call was over before the request was sent")
-        return left
+        return seconds_left
 
-    def call(self, send: Callable[[float | None], Answer], ends: float | None = None) -> Answer:
-        """send(seconds left, or None) -> what it returns, of the first try that returns.
+    def call(self, send: Callable[[float | None], Answer], deadline: float | None = None) -> Answer:
+        """The result of the first successful try of `send`, which takes the seconds left, or None.
 
-        Raises the error of the last try: as soon as it is no use to try again, or there is no time or budget for it.
+        Raises the error of the last try, as soon as another one cannot help or there is no time or budget for it.
         """
         self._earn()
-        tries, broken = 0, False
+        tries, broke_before = 0, False
         while True:
             try:
-                return send(self.left(ends))
+                return send(self.left(deadline))
             except ConnectionDropped:
-                if broken:
+                if broke_before:
                     raise
-                broken = True
+                broke_before = True
                 continue
             except (TransportError, Unavailable, ServerError) as error:
-                breaks = type(error) is TransportError
+                connection_broke = type(error) is TransportError
                 pause = self._pause(error, tries)
-                if tries >= self.times or pause is None or (breaks and broken):
+                if tries >= self.times or pause is None or (connection_broke and broke_before):
                     raise
-                if (ends is not None and self.clock() + pause >= ends) or not self._spend():
+                if (deadline is not None and self.clock() + pause >= deadline) or not self._spend():
                     raise
-                tries, broken = tries + 1, broken or breaks
+                tries, broke_before = tries + 1, broke_before or connection_broke
             self.sleep(pause)
 
     def _pause(self, error: DaylightError, tries: int) -> float | None:
-        """Seconds until the next try, or None where there shall be none."""
-        useful = isinstance(error, (ConnectError, Unavailable)) or type(error) is TransportError
-        if not useful and not (isinstance(error, ServerError) and error.status in GATEWAY):
+        """Seconds until the next try; None if the request must not be sent again."""
+        retryable = isinstance(error, (ConnectError, Unavailable)) or type(error) is TransportError
+        if not retryable and not (isinstance(error, ServerError) and error.status in GATEWAY_STATUSES):
             return None
         wait = error.retry_after or 0.0
         if wait > self.patience:

@@ -1,10 +1,10 @@
-"""Tables of any usual form as the JSON the server takes.
+"""Tables in every usual form -> the JSON that the server takes.
 
     table([{"age": 31}])                   # {"instances": [{"age": 31}]}
     table({"age": [31, 44]})               # {"inputs": {"age": [31, 44]}}
     dump(table(frame))                     # bytes; NaN, NaT and NA are null, dates ISO 8601 strings
 
-Neither pandas nor numpy is imported: their objects are known by what they can do.
+Neither pandas nor numpy is imported: their objects are recognized by their attributes.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def table(rows: Any) -> dict[str, Any]:
 def frame_columns(frame: Any) -> dict[str, list[Any]]:
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"the DataFrame has several columns named {', '.join(map(repr, twice))}")
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"the DataFrame has several columns named {', '.join(map(repr, duplicates))}")
     return {str(name): frame[name].to_list() for name in frame.columns}
 
 
@@ -58,42 +58,42 @@ def is_column(value: Any) -> bool:
 
 
 def dump(value: Any) -> bytes:
-    """Values -> JSON, as bytes. Raises ValueError for an infinity and TypeError for what JSON cannot hold."""
+    """Values -> JSON, as bytes. Raises ValueError for an infinity, TypeError for an object of an unknown type."""
     try:
         return encode(value)
-    except (ValueError, TypeError):  # a NaN, or a key JSON does not know; looking for them first would slow all tables
+    except (ValueError, TypeError):  # a NaN, or a key that is no str; searching for them first would slow every table
         pass
     try:
-        return encode(filled(value))
+        return encode(with_nulls(value))
     except (ValueError, RecursionError):
         raise ValueError("the rows hold an infinity, or themselves, neither of which JSON can") from None
 
 
 def encode(value: Any) -> bytes:
-    return json.dumps(value, default=plain, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(value, default=json_value, allow_nan=False, separators=(",", ":")).encode()
 
 
-def filled(value: Any) -> Any:
-    """The same values with None for every NaN, and str for every key."""
+def with_nulls(value: Any) -> Any:
+    """The same values with None for every NaN and with every key as str."""
     if isinstance(value, dict):
-        return {str(key): filled(one) for key, one in value.items()}
+        return {str(key): with_nulls(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [filled(one) for one in value]
+        return [with_nulls(item) for item in value]
     if isinstance(value, float):
         return None if value != value else value
-    return value if value is None or isinstance(value, (str, int)) else filled(plain(value))
+    return value if value is None or isinstance(value, (str, int)) else with_nulls(json_value(value))
 
 
-def plain(value: Any) -> Any:
-    """What json does not know, as something it does. Raises TypeError."""
-    kind = type(value).__name__
-    if kind == "NAType" or (kind in ("NaTType", "datetime64", "Decimal") and value != value):
+def json_value(value: Any) -> Any:
+    """A value that json cannot encode as one that it can. Raises TypeError."""
+    type_name = type(value).__name__
+    if type_name == "NAType" or (type_name in ("NaTType", "datetime64", "Decimal") and value != value):
         return None
-    if kind == "datetime64":  # tolist() would make nanoseconds of it
+    if type_name == "datetime64":  # tolist() would return nanoseconds
         return str(value)
-    if kind == "Decimal":
+    if type_name == "Decimal":
         return float(value)
     for convert in ("isoformat", "to_dict", "tolist"):
         if hasattr(value, convert):
             return getattr(value, convert)()
-    raise TypeError(f"{value!r} is a {kind}; cells are numbers, texts, truth values, dates or None")
+    raise TypeError(f"{value!r} is a {type_name}; cells are numbers, texts, truth values, dates or None")

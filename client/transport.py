@@ -1,7 +1,8 @@
-"""The wire: one pooled session, timeouts, and what requests raises as the client's own errors.
+"""HTTP: a session with pooled connections, timeouts, and the exceptions of requests as the client's errors.
 
-A server closes connections it has kept for a while. urllib3 replaces those it finds closed; the one that closes in
-the very moment it is used is told apart here from one that died of its request. What is sent again: retries.py.
+A server closes idle connections after a while. urllib3 replaces those that it finds closed. A connection that closes
+at the moment of use is distinguished here from one that broke because of its request: retries.py treats them
+differently.
 """
 
 from __future__ import annotations
@@ -20,31 +21,31 @@ from .version import __version__
 
 __all__ = ["Timeout", "session", "transport_error"]
 
-POOL = 32  # connections kept; as many as a ThreadPoolExecutor has threads at most
+POOL_SIZE = 32  # connections kept: the default maximum of threads in a ThreadPoolExecutor
 
 
 class Timeout(NamedTuple):
-    """Seconds to wait: for a connection, and for the server to say something. None waits for ever."""
+    """Seconds to wait: for a connection, and for the next bytes of an answer. None waits forever."""
 
-    connect: float | None = 3.05  # a little over 3, when TCP's first packet is sent again
+    connect: float | None = 3.05  # a little over 3, so that TCP can send its first packet again
     read: float | None = 60.0
 
     def within(self, seconds: float) -> Timeout:
-        """The same, each part shortened to so many seconds."""
+        """A Timeout whose parts are at most so many seconds."""
         return Timeout(*(seconds if limit is None else min(limit, seconds) for limit in self))
 
 
 def session() -> requests.Session:
-    """A requests.Session whose connections are kept, shared by threads, and replaced when the server drops them."""
+    """A requests.Session that keeps connections, shares them among threads and replaces those the server closed."""
     session = requests.Session()
     session.headers.update({"Accept": "application/json", "User-Agent": f"daylight-client/{__version__}"})
     for scheme in POOLS:
-        session.mount(f"{scheme}://", KeptAdapter(pool_connections=1, pool_maxsize=POOL))
+        session.mount(f"{scheme}://", KeptAdapter(pool_connections=1, pool_maxsize=POOL_SIZE))
     return session
 
 
 if TYPE_CHECKING:
-    Base = HTTPConnection  # of which `Kept` is a mixin
+    Base = HTTPConnection  # of which `KeptConnection` is a mixin
 else:
     Base = object
 
@@ -53,8 +54,8 @@ class Dropped(ConnectionResetError):
     """A connection that had answered before was closed without a byte of the next answer."""
 
 
-class Kept(Base):
-    """A connection that tells whether it was dropped while kept, or died of its first request."""
+class KeptConnection(Base):
+    """A connection that raises Dropped if it was closed after it had answered before."""
 
     answered = False
 
@@ -74,18 +75,18 @@ class Kept(Base):
 
 
 class HTTPPool(HTTPConnectionPool):
-    ConnectionCls = type("KeptHTTPConnection", (Kept, HTTPConnectionPool.ConnectionCls), {})
+    ConnectionCls = type("KeptHTTPConnection", (KeptConnection, HTTPConnectionPool.ConnectionCls), {})
 
 
 class HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = type("KeptHTTPSConnection", (Kept, HTTPSConnectionPool.ConnectionCls), {})
+    ConnectionCls = type("KeptHTTPSConnection", (KeptConnection, HTTPSConnectionPool.ConnectionCls), {})
 
 
 POOLS = {"http": HTTPPool, "https": HTTPSPool}
 
 
 class KeptAdapter(HTTPAdapter):
-    """Where one kept connection turns out to be dropped, no other one is tried: they are as old."""
+    """Discards all kept connections as soon as one turns out to be dropped: the others are as old."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -101,23 +102,23 @@ class KeptAdapter(HTTPAdapter):
 
 
 def causes(error: object) -> Iterator[BaseException]:
-    """An exception and what it wraps, the origin last.
+    """An exception and those it wraps, the original one last.
 
-    Not by __context__, which reaches beyond this request into whatever the caller is handling.
+    __context__ is not followed: it may be an exception of another request, which the caller is handling.
     """
     while isinstance(error, BaseException):
         yield error
         wrapped = [error.__cause__, getattr(error, "reason", None), *reversed(error.args)]
-        error = next((one for one in wrapped if isinstance(one, BaseException)), None)
+        error = next((cause for cause in wrapped if isinstance(cause, BaseException)), None)
 
 
 def transport_error(error: requests.RequestException, url: str, timeout: Timeout) -> DaylightError:
-    """A requests.RequestException as the error of this client that says what to do about it."""
+    """The error of this client for a requests.RequestException."""
     chain = list(causes(error))
-    kinds = tuple(type(cause) for cause in chain)
+    types = tuple(type(cause) for cause in chain)
     if isinstance(error, requests.ConnectTimeout):
         return TimedOut(f"no connection to {url} within {timeout.connect:g} s")
-    if isinstance(error, requests.Timeout) or ReadTimeoutError in kinds:  # the latter in the middle of an answer
+    if isinstance(error, requests.Timeout) or ReadTimeoutError in types:  # the latter within an answer
         return TimedOut(f"{url} was silent for {timeout.read:g} s")
     origin = f"{type(chain[-1]).__name__}: {chain[-1]}"
     if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)) or any(
@@ -126,5 +127,5 @@ def transport_error(error: requests.RequestException, url: str, timeout: Timeout
         return ConnectError(f"no connection to {url} ({origin})")
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return ServerError(f"the answer of {url} cannot be decompressed ({origin})")
-    kind = ConnectionDropped if Dropped in kinds else TransportError
-    return kind(f"the connection to {url} broke before the answer was complete ({origin})")
+    error_class = ConnectionDropped if Dropped in types else TransportError
+    return error_class(f"the connection to {url} broke before the answer was complete ({origin})")
