@@ -1,4 +1,4 @@
-"""What the tests of the client share."""
+"""Fixtures of the client's tests."""
 
 import pytest
 
@@ -7,6 +7,6 @@ from tests.support.client_server import GOOD, PREDICT, answering
 
 @pytest.fixture
 def server():
-    """A tiny server whose model `m` predicts well; a test may change `server.routes`."""
+    """A tiny server whose model `m` answers predictions; a test may change `server.routes`."""
     with answering({PREDICT: GOOD}) as server:
         yield server

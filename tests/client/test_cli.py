@@ -20,7 +20,7 @@ USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 
 
 def predict(request):
-    """Says of each row of JSON what it got; `predict_proba` as well, where outputs are asked for."""
+    """For JSON, each row is its own prediction; for CSV, the predictions are fixed."""
     if request.headers["Content-Type"] == "text/csv":
         answer = {"predictions": ["yes", "no"], "model_name": "m", "model_version": "1"}
         return ok(answer | ({"outputs": {"predict": ["yes", "no"]}} if "outputs=" in request.path else {}))
@@ -70,7 +70,7 @@ def file(folder, name, content):
     return path
 
 
-def test_csv_is_sent_as_it_is_with_the_options_in_the_query(run, server, tmp_path):
+def test_csv_is_sent_unchanged_with_its_options_in_the_query(run, server, tmp_path):
     content = "\ufeffage,city\r\n31,Rome\r\n\r\n,x\r\n".encode()
     rows = file(tmp_path, "rows.csv", content)
     assert run("predict", rows) == (0, '"yes"\n"no"\n', "")
@@ -94,13 +94,13 @@ def test_csv_is_sent_as_it_is_with_the_options_in_the_query(run, server, tmp_pat
     ],
     ids=["records", "data", "instances", "inputs", "columns", "to_json"],
 )
-def test_rows_of_json_come_in_every_form(run, tmp_path, content):
+def test_json_file_may_hold_rows_in_every_form(run, tmp_path, content):
     code, out, _ = run("predict", file(tmp_path, "rows.json", content))
     assert code == 0
     assert out == '{"age": 31}\n{"age": null}\n'
 
 
-def test_outputs_make_each_line_an_object_and_warnings_go_to_stderr(run, server, tmp_path):
+def test_outputs_option_prints_objects_and_warnings_go_to_stderr(run, server, tmp_path):
     rows = file(tmp_path, "rows.json", "[[1], [2]]")
     code, out, err = run("predict", rows, "--outputs", "predict,predict_proba", "--top-k", 1, "--model", "m")
     assert code == 0
@@ -119,19 +119,19 @@ def test_outputs_make_each_line_an_object_and_warnings_go_to_stderr(run, server,
     ],
     ids=["object", "string", "plain"],
 )
-def test_generate_reads_the_article_s_file(run, tmp_path, name, content, prompt):
+def test_generate_reads_json_and_text_files(run, tmp_path, name, content, prompt):
     assert run("generate", "--model", "t", "--file", file(tmp_path, name, content)) == (0, f"<{prompt}>\n", "")
 
 
-def test_generate_sends_what_it_is_told(run, server):
-    told = ["--max-tokens", 5, "--temperature", 0, "--seed", 7, "--stop", "a", "--stop", "b", "--model-version", 2]
+def test_generate_sends_its_sampling_options(run, server):
+    options = ["--max-tokens", 5, "--temperature", 0, "--seed", 7, "--stop", "a", "--stop", "b", "--model-version", 2]
     server.routes["POST /v1/models/t/versions/2:predict"] = complete
-    assert run("generate", "Once", "--model", "t", *told)[:2] == (0, "<Once>\n")
+    assert run("generate", "Once", "--model", "t", *options)[:2] == (0, "<Once>\n")
     parameters = json.loads(server.requests[-1].body)["parameters"]
     assert parameters == {"max_tokens": 5, "temperature": 0.0, "seed": 7, "stop": ["a", "b"]}
 
 
-def test_models_marks_the_default(run):
+def test_models_command_marks_the_default(run):
     code, out, _ = run("models")
     assert code == 0
     assert [line.split() for line in out.splitlines()] == [
@@ -141,7 +141,7 @@ def test_models_marks_the_default(run):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("rows.json", b'["\xe9"]', "rows.json is not UTF-8: invalid continuation byte at byte 2"),
         ("rows.json", '[{"a": 1', "rows.json is not JSON: "),
@@ -149,37 +149,37 @@ def test_models_marks_the_default(run):
         ("rows.json", '[{"a": Infinity}]', "infinity"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_code_2(run, tmp_path, name, content, told):
+def test_invalid_json_file_is_exit_code_2(run, tmp_path, name, content, message):
     code, out, err = run("predict", file(tmp_path, name, content))
     assert (code, out) == (2, "")
     assert err.startswith("daylight-client: ")
-    assert told in err
+    assert message in err
 
 
-def test_an_empty_csv_is_refused_by_the_server(run, server, tmp_path):
+def test_empty_csv_is_sent_and_the_refusal_is_exit_code_1(run, server, tmp_path):
     server.routes["POST /v1/models/m:predict"] = Answer(422, b'{"error": "no rows"}')
     assert run("predict", file(tmp_path, "rows.csv", "")) == (1, "", "daylight-client: no rows (422)\n")
 
 
-def test_what_is_wrong_otherwise_is_code_2_as_well(run, tmp_path):
-    for arguments, told in [
+def test_missing_file_and_invalid_prompt_are_exit_code_2(run, tmp_path):
+    for arguments, message in [
         (("predict", tmp_path / "absent.csv"), "No such file"),
         (("generate", "--model", "t", "--file", file(tmp_path, "text.json", "[]")), "neither a string nor"),
     ]:
         code, out, err = run(*arguments)
         assert (code, out) == (2, "")
-        assert told in err
+        assert message in err
 
 
 @pytest.mark.parametrize("arguments", [[], ["predict"], ["generate"], ["generate", "x", "--file", "y"], ["unknown"]])
-def test_wrong_usage_is_code_2(arguments, capsys):
+def test_wrong_usage_is_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
     assert "usage: daylight-client" in capsys.readouterr().err
 
 
-def test_refusals_are_code_1_and_failures_code_3(run, server):
+def test_refusals_are_exit_code_1_and_failures_exit_code_3(run, server):
     server.routes["POST /v1/models/t:predict"] = Answer(422, b'{"error": "too long", "code": "invalid_parameters"}')
     assert run("generate", "x", "--model", "t") == (1, "", "daylight-client: too long (422, invalid_parameters)\n")
     assert run("generate", "x")[0] == 1  # t is not the default
@@ -191,7 +191,7 @@ def test_refusals_are_code_1_and_failures_code_3(run, server):
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:1200", "ftp://host", "http://", "", "http:///v1"])
-def test_a_url_that_is_none_is_refused_at_once(url, capsys):
+def test_invalid_url_is_refused_before_any_request(url, capsys):
     with pytest.raises(ValueError, match="expected http://host:port"):
         Client(url)
     assert main(["models", "--url", url]) == 2
@@ -203,7 +203,7 @@ def process(server, *arguments, **options):
     return subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=60, **options)
 
 
-def test_as_a_process_it_reads_standard_input_of_either_form(server):
+def test_process_reads_csv_and_json_from_standard_input(server):
     for content, lines in [
         (b"age\n31\n9\n", b'"yes"\n"no"\n'),
         (b' [{"age": 31.0}]', b'{"age": 31.0}\n'),
@@ -213,7 +213,7 @@ def test_as_a_process_it_reads_standard_input_of_either_form(server):
         assert (done.returncode, done.stdout, done.stderr) == (0, lines, b"")
 
 
-def test_as_a_process_it_ends_quietly_when_nobody_reads_on(server, tmp_path):
+def test_process_ends_without_an_error_when_its_output_is_closed(server, tmp_path):
     rows = file(tmp_path, "rows.json", json.dumps([{"age": 31}] * 20_000))
     command = [sys.executable, "-m", "client", "predict", rows, "--url", server.url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -223,7 +223,7 @@ def test_as_a_process_it_ends_quietly_when_nobody_reads_on(server, tmp_path):
         assert process.wait(timeout=60) == 0
 
 
-def test_as_a_process_it_says_what_is_wrong_without_a_traceback(server):
+def test_process_reports_errors_without_a_traceback(server):
     server.server_close()
     server.shutdown()
     done = process(server, "models")

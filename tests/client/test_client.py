@@ -1,4 +1,4 @@
-"""The client against a tiny real server: what it sends, and what it makes of good answers."""
+"""The client against a tiny HTTP server: what it sends, and how it decodes valid answers."""
 
 import copy
 import datetime
@@ -30,10 +30,10 @@ def entry(name, kind="tabular", default=False):
 
 
 def listing(*entries):
-    return ok({"object": "list", "models": [one["id"] for one in entries], "data": list(entries)})
+    return ok({"object": "list", "models": [model["id"] for model in entries], "data": list(entries)})
 
 
-# --- what is sent
+# --- requests
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def listing(*entries):
         ([], {"instances": []}),
     ],
 )
-def test_rows_come_in_every_usual_form(server, client, rows, body):
+def test_rows_are_accepted_in_every_usual_form(server, client, rows, body):
     client.predict(rows, "m")
     assert sent(server) == (body or {"instances": [{"a": 1.5, "b": 2, "c": True, "d": "x"}]})
 
 
-def test_a_frame_goes_as_columns_with_null_for_what_is_missing(server, client):
+def test_data_frame_is_sent_as_columns_with_null_for_missing_values(server, client):
     frame = pd.DataFrame(
         {
             "number": [1.5, np.nan],
@@ -90,8 +90,8 @@ def test_a_frame_goes_as_columns_with_null_for_what_is_missing(server, client):
     assert b"NaN" not in server.requests[-1].body
 
 
-def test_cells_of_rows_may_be_what_python_calls_a_value(server, client):
-    zone = datetime.timezone.utc  # noqa: UP017 - as users of 3.9 write it
+def test_cells_may_be_dates_decimals_and_numpy_values(server, client):
+    zone = datetime.timezone.utc  # noqa: UP017 - users of Python 3.9 write it so
     cells = {
         "day": datetime.date(2026, 1, 2),
         "moment": datetime.datetime(2026, 1, 2, tzinfo=zone),
@@ -130,20 +130,20 @@ def test_cells_of_rows_may_be_what_python_calls_a_value(server, client):
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, "several columns named 'a'"),
     ],
 )
-def test_what_json_cannot_hold_is_refused_before_it_is_sent(server, client, rows, error, match):
+def test_values_that_json_cannot_hold_are_refused_before_sending(server, client, rows, error, match):
     with pytest.raises(error, match=match):
         client.predict(rows, "m")
     assert server.requests == []
 
 
-def test_rows_that_hold_themselves_are_refused(client):
+def test_rows_that_contain_themselves_are_refused(client):
     rows = [[1]]
     rows[0].append(rows)
     with pytest.raises(ValueError, match="themselves"):
         client.predict(rows, "m")
 
 
-def test_options_are_sent_only_if_given(server, client):
+def test_predict_sends_only_the_options_that_are_given(server, client):
     server.routes["POST /v1/models/m/versions/3:predict"] = GOOD
     client.predict([[1]], "m", version=3, outputs="predict_proba", top_k=2)
     assert sent(server) == {"instances": [[1]], "outputs": ["predict_proba"], "top_k": 2}
@@ -153,46 +153,51 @@ def test_options_are_sent_only_if_given(server, client):
     assert request.headers["User-Agent"] == f"daylight-client/{package.__version__}"
 
 
-def test_names_are_quoted(server, client):
+def test_model_names_are_quoted_in_urls(server, client):
     server.routes["POST /v1/models/a%2Fb%20c%3F:predict"] = GOOD
     assert client.predict([[1]], "a/b c?") == ["yes"]
 
 
-# --- what comes back
+# --- answers
 
 
-def test_predictions_are_a_list_that_knows_where_it_is_from(server, client):
+def test_predictions_are_a_list_with_model_version_and_warnings(server, client):
     answer = {"predictions": ["yes"], "outputs": {"predict": ["yes"], "predict_proba": [{"yes": 0.9}]}}
     server.routes[PREDICT] = ok({**answer, "model_name": "m", "model_version": "3", "warnings": ["ignored: 'x'"]})
-    found = client.predict([[1]], "m", outputs=["predict", "predict_proba"])
-    assert found == ["yes"]
-    assert isinstance(found, list)
-    assert (found.model, found.version, found.warnings) == ("m", "3", ["ignored: 'x'"])
-    assert found.outputs["predict_proba"] == [{"yes": 0.9}]
-    for twin in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+    predictions = client.predict([[1]], "m", outputs=["predict", "predict_proba"])
+    assert predictions == ["yes"]
+    assert isinstance(predictions, list)
+    assert (predictions.model, predictions.version, predictions.warnings) == ("m", "3", ["ignored: 'x'"])
+    assert predictions.outputs["predict_proba"] == [{"yes": 0.9}]
+    for twin in (copy.deepcopy(predictions), pickle.loads(pickle.dumps(predictions))):
         assert isinstance(twin, Predictions)
-        assert (twin, twin.outputs, twin.version) == (found, found.outputs, "3")
+        assert (twin, twin.outputs, twin.version) == (predictions, predictions.outputs, "3")
 
 
-def test_a_completion_is_a_str_that_knows_how_it_ended(server, client):
+def test_completion_is_a_str_with_finish_reason_and_usage(server, client):
     usage = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
     prediction = {"text": " there was", "finish_reason": "length", "usage": usage}
     server.routes[PREDICT] = ok({"predictions": [prediction], "model_name": "m", "model_version": "1"})
-    found = client.generate("Once", "m", max_tokens=3, temperature=0, stop=["\n"], seed=7)
+    completion = client.generate("Once", "m", max_tokens=3, temperature=0, stop=["\n"], seed=7)
     assert sent(server) == {
         "instances": ["Once"],
         "parameters": {"max_tokens": 3, "temperature": 0, "stop": ["\n"], "seed": 7},
     }
-    assert "Once" + found == "Once there was"
-    assert (found.text, found.finish_reason, found.usage, found.model) == (" there was", "length", usage, "m")
-    twin = pickle.loads(pickle.dumps(found))
+    assert "Once" + completion == "Once there was"
+    assert (completion.text, completion.finish_reason, completion.usage, completion.model) == (
+        " there was",
+        "length",
+        usage,
+        "m",
+    )
+    twin = pickle.loads(pickle.dumps(completion))
     assert isinstance(twin, Completion)
-    assert (twin, twin.usage) == (found, usage)
+    assert (twin, twin.usage) == (completion, usage)
     with pytest.raises(TypeError, match="not list"):
         client.generate(["Once"], "m")
 
 
-def test_models_and_describe_tell_what_the_server_tells(server, client):
+def test_models_and_describe_return_the_server_s_answer(server, client):
     server.routes["GET /v1/models"] = listing(entry("a"), entry("b", default=True))
     server.routes["GET /v1/models/a"] = ok({"name": "a", "columns": []})
     assert [model["id"] for model in client.models()] == ["a", "b"]
@@ -202,13 +207,13 @@ def test_models_and_describe_tell_what_the_server_tells(server, client):
 # --- the server's default model
 
 
-def test_the_default_model_is_asked_for_once(server, client):
+def test_default_model_is_requested_once(server, client):
     server.routes["GET /v1/models"] = listing(entry("m", default=True), entry("t", "text_generation", default=True))
     assert client.predict([[1]]) == client.predict([[2]]) == ["yes"]
     assert [request.path for request in server.requests].count("/v1/models") == 1
 
 
-def test_default_model_is_asked_for_again_after_model_not_found(server, client):
+def test_default_model_is_requested_again_after_model_not_found(server, client):
     server.routes["GET /v1/models"] = [listing(entry("old", default=True)), listing(entry("m", default=True))]
     server.routes["POST /v1/models/old:predict"] = [
         GOOD,
@@ -221,7 +226,7 @@ def test_default_model_is_asked_for_again_after_model_not_found(server, client):
     assert paths.count("/v1/models/old:predict") == 2
 
 
-def test_vanished_default_model_ends_in_model_not_found(server, client):
+def test_default_model_that_does_not_exist_raises_model_not_found(server, client):
     server.routes["GET /v1/models"] = listing(entry("gone", default=True))
     server.routes["POST /v1/models/gone:predict"] = Answer(404, b'{"error": "no", "code": "model_not_found"}')
     with pytest.raises(ModelNotFound):
@@ -229,7 +234,7 @@ def test_vanished_default_model_ends_in_model_not_found(server, client):
     assert len(server.requests) == 2
 
 
-def test_without_a_default_the_candidates_are_named(server, client):
+def test_missing_default_model_names_the_candidates(server, client):
     server.routes["GET /v1/models"] = listing(entry("a"), entry("b"), entry("t", "text_generation"))
     with pytest.raises(ModelNotFound, match=r"no default tabular model; name one with model=: a, b$"):
         client.predict([[1]])
@@ -238,7 +243,7 @@ def test_without_a_default_the_candidates_are_named(server, client):
         client.generate("Once")
 
 
-def test_client_of_a_server_that_loads_raises_unavailable_instead_of_model_not_found(server, client):
+def test_server_that_still_loads_raises_unavailable_instead_of_model_not_found(server, client):
     server.routes["GET /v1/models"] = listing()
     server.routes["GET /health/ready"] = Answer(503, b'{"error": {"message": "not ready"}}')
     with pytest.raises(Unavailable, match="not ready"):
@@ -248,7 +253,7 @@ def test_client_of_a_server_that_loads_raises_unavailable_instead_of_model_not_f
 # --- health
 
 
-def test_ready_and_live_are_yes_or_no(server, client):
+def test_ready_and_live_return_booleans(server, client):
     server.routes |= {"GET /health/live": ok({"status": "live"}), "GET /health/ready": Answer(503, b"{}")}
     assert (client.live(), client.ready()) == (True, False)
     server.routes["GET /health/ready"] = ok({"status": "ready"})
@@ -258,14 +263,14 @@ def test_ready_and_live_are_yes_or_no(server, client):
         client.ready()
 
 
-def test_waiting_ends_as_soon_as_the_server_is_ready(server, client):
+def test_wait_until_ready_returns_as_soon_as_the_server_is_ready(server, client):
     starting = [DROP, Answer(502, b"<h1>Bad Gateway</h1>"), Answer(503, b"{}")]
     server.routes["GET /health/ready"] = [*starting, ok({"status": "ready"})]
     assert client.wait_until_ready(30) is None
     assert len(server.requests) == 4
 
 
-def test_waiting_ends_in_time_and_says_what_was_the_matter(server, client):
+def test_wait_until_ready_raises_timed_out_with_the_last_error(server, client):
     server.routes["GET /health/ready"] = Answer(503, b'{"error": {"message": "not ready: no model"}}')
     with pytest.raises(TimedOut, match=r"not ready within 0.2 s: not ready: no model \(503\)"):
         client.wait_until_ready(0.2)
@@ -274,18 +279,18 @@ def test_waiting_ends_in_time_and_says_what_was_the_matter(server, client):
         client.wait_until_ready(0.2)
 
 
-def test_waiting_for_something_else_than_daylight_ends_at_once(server, client):
+def test_wait_until_ready_for_another_server_fails_at_once(server, client):
     with pytest.raises(InvalidRequest, match="nothing here"):
         client.wait_until_ready(60)
 
 
-def test_the_tiny_server_of_the_install_test_is_understood():
+def test_client_works_with_the_server_of_the_install_test():
     with answering(IRIS) as server, Client(server.url) as client:
         client.wait_until_ready(5)
         assert client.predict({"length": [1.0, 2.0]}) == ["setosa", "setosa"]
 
 
-def test_public_names_exist():
+def test_public_names_exist_and_are_sorted():
     for name in package.__all__:
         assert getattr(package, name)
     assert package.__all__ == sorted(package.__all__)

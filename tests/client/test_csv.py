@@ -1,4 +1,4 @@
-"""CSV, from the client's command line to the server, which alone reads it: a real server, and columns of every kind."""
+"""CSV files through the client's command line, which does not parse them, to a real server with mixed columns."""
 
 import codecs
 import io
@@ -40,7 +40,7 @@ def url(tmp_path_factory):
 
 @pytest.fixture
 def predict(url, tmp_path, capsys):
-    """`daylight-client predict` on a file with this content: (exit code, standard output, standard error)."""
+    """Run `daylight-client predict` on a file with this content: (exit code, standard output, standard error)."""
 
     def predict(content, *options):
         path = tmp_path / "rows.csv"
@@ -50,7 +50,7 @@ def predict(url, tmp_path, capsys):
     return predict
 
 
-def test_a_csv_is_answered_as_the_same_rows_in_json(url, predict):
+def test_csv_gives_the_same_answer_as_a_data_frame(url, predict):
     rows = FRAME[:4].assign(member=["true", "False", "TRUE", "True"]).to_csv(index=False, na_rep="NA")
     with Client(url) as client:
         answer = client.predict(FRAME[:4], outputs=["predict", "predict_proba"])
@@ -119,13 +119,13 @@ def test_csv_on_standard_input_may_begin_with_a_byte_order_mark(url, capsys, mon
         (b"", "the body is empty"),
     ],
 )
-def test_csv_that_the_server_refuses_is_code_1(predict, content, message):
+def test_csv_that_the_server_refuses_is_exit_code_1(predict, content, message):
     code, out, err = predict(content)
     assert (code, out) == (1, "")
     assert message in err
 
 
-def test_every_violation_in_a_csv_is_a_line_with_its_row(predict):
+def test_csv_violations_are_printed_one_per_line_with_their_rows(predict):
     """The quoted line break shows that rows are counted, not lines."""
     code, out, err = predict(HEADER + '31,"Oslo, ""north""\nside",true,1\n32,Oslo,true,x\n33,Oslo,1,1\n')
     assert (code, out) == (1, "")
@@ -138,7 +138,7 @@ def test_every_violation_in_a_csv_is_a_line_with_its_row(predict):
     ]
 
 
-def test_column_that_the_model_does_not_have_is_a_warning(predict):
+def test_csv_column_that_the_model_does_not_have_is_a_warning(predict):
     code, out, err = predict("index," + HEADER + "0,31,Oslo,true,1\n")
     assert (code, out) == (0, '"no"\n')
     assert err == 'daylight-client: column "index" is not a column of this model and was ignored\n'

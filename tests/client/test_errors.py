@@ -1,4 +1,4 @@
-"""The client's errors and its connections: every bad answer a tiny real server can give, and every way to lose it."""
+"""The client's errors and connections, against a tiny HTTP server that answers badly or drops connections."""
 
 import gzip
 import json
@@ -29,14 +29,16 @@ from tests.support.client_server import DROP, GOOD, PREDICT, Answer, ok
 
 @pytest.fixture
 def client(server):
-    """One that sends nothing again, but what a dropped connection lost; see test_client_retries.py for the others."""
+    """A client that repeats a request only after a dropped kept connection; test_retries.py has the others."""
     with Client(server.url, retries=Retries(0)) as client:
         yield client
 
 
 VIOLATIONS = [{"row": row, "column": "age", "expected": "a number", "got": "'x'"} for row in range(8)]
-NESTED = {"error": {"code": "c", "message": "told", "details": [{"field": "x", "message": "y"}], "request_id": "id-1"}}
-FLAT = {"error": "told", "code": "c", "details": [{"field": "x", "message": "y"}], "request_id": "id-1"}
+NESTED = {
+    "error": {"code": "c", "message": "message", "details": [{"field": "x", "message": "y"}], "request_id": "id-1"}
+}
+FLAT = {"error": "message", "code": "c", "details": [{"field": "x", "message": "y"}], "request_id": "id-1"}
 
 
 @pytest.mark.parametrize("body", [NESTED, FLAT], ids=["nested", "flat"])
@@ -54,25 +56,25 @@ FLAT = {"error": "told", "code": "c", "details": [{"field": "x", "message": "y"}
         (504, ServerError),
     ],
 )
-def test_every_status_is_its_error_in_both_forms(server, client, status, kind, body):
+def test_each_status_raises_its_error_class_for_both_body_forms(server, client, status, kind, body):
     server.routes[PREDICT] = Answer(status, json.dumps(body).encode(), {"Retry-After": "7"})
     with pytest.raises(DaylightError) as caught:
         client.predict([[1]], "m")
     error = caught.value
     assert (type(error), error.message, error.status, error.code, error.request_id) == (
         kind,
-        "told",
+        "message",
         status,
         "c",
         "id-1",
     )
     assert (error.details, error.retry_after) == ([{"field": "x", "message": "y"}], 7.0)
-    assert str(error) == f"told ({status}, c, request id-1)"
-    twin = pickle.loads(pickle.dumps(error))  # as a process pool hands it on
+    assert str(error) == f"message ({status}, c, request id-1)"
+    twin = pickle.loads(pickle.dumps(error))  # as a process pool does
     assert (type(twin), str(twin), twin.details) == (kind, str(error), error.details)
 
 
-def test_violations_are_shown_a_few_and_kept_all(server, client):
+def test_message_shows_five_violations_and_details_has_all(server, client):
     body = {"error": "row 0 ... (and 149 more)", "code": "invalid_instances", "details": VIOLATIONS, "total": 150}
     server.routes[PREDICT] = Answer(422, json.dumps(body).encode(), {"X-Request-ID": "id-2"})
     with pytest.raises(InvalidRequest) as caught:
@@ -94,8 +96,10 @@ def test_retry_after_is_seconds_or_a_date(server, client, header, seconds):
     server.routes[PREDICT] = Answer(429, b"{}", {"Retry-After": header} if header else {})
     with pytest.raises(Unavailable) as caught:
         client.predict([[1]], "m")
-    found = caught.value.retry_after
-    assert found is None if seconds is None else found == pytest.approx(seconds, abs=10 if seconds > 50 else 0)
+    retry_after = caught.value.retry_after
+    assert (
+        retry_after is None if seconds is None else retry_after == pytest.approx(seconds, abs=10 if seconds > 50 else 0)
+    )
 
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><hr>nginx</body></html>"
@@ -127,7 +131,7 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body><hr>nginx</body>
         (Answer(200, b'{"pred', length=500, close=True), TransportError, "broke before the answer was complete"),
     ],
 )
-def test_whatever_answers_is_survived(server, client, answer, kind, match):
+def test_invalid_answers_raise_a_daylight_error(server, client, answer, kind, match):
     server.routes[PREDICT] = answer
     with pytest.raises(DaylightError, match=match) as caught:
         client.predict([[1]], "m")
@@ -137,7 +141,7 @@ def test_whatever_answers_is_survived(server, client, answer, kind, match):
 @pytest.mark.parametrize(
     "answer", [{"predictions": []}, {"predictions": ["text"]}, {"predictions": [{"text": 7}]}, {"data": [{}]}, []]
 )
-def test_answers_of_another_shape_are_server_errors(server, client, answer):
+def test_answers_of_an_unexpected_shape_are_server_errors(server, client, answer):
     for route in (PREDICT, "GET /v1/models"):
         server.routes[route] = ok(answer)
     with pytest.raises(ServerError):
@@ -146,12 +150,12 @@ def test_answers_of_another_shape_are_server_errors(server, client, answer):
         client.models()
 
 
-def test_compressed_answers_are_read(server, client):
+def test_compressed_answers_are_decoded(server, client):
     server.routes[PREDICT] = Answer(200, gzip.compress(GOOD.content), {"Content-Encoding": "gzip"})
     assert client.predict([[1]], "m") == ["yes"]
 
 
-def test_nobody_listening_is_a_connect_error():
+def test_refused_connection_is_a_connect_error():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     client = Client(f"http://127.0.0.1:{port}")
@@ -160,20 +164,20 @@ def test_nobody_listening_is_a_connect_error():
     assert client.live() is client.ready() is False
 
 
-def test_a_silent_server_is_timed_out(server):
+def test_silent_server_raises_timed_out(server):
     server.routes[PREDICT] = lambda request: server.over.wait() and GOOD
     with Client(server.url, timeout=Timeout(read=0.1)) as client, pytest.raises(TimedOut, match=r"silent for 0.1 s"):
         client.predict([[1]], "m")
     assert len(server.requests) == 1
 
 
-def test_an_answer_that_stops_halfway_is_timed_out(server):
+def test_answer_that_stops_halfway_raises_timed_out(server):
     server.routes[PREDICT] = Answer(200, b'{"pred', length=500)
     with Client(server.url, timeout=0.1) as client, pytest.raises(TimedOut, match=r"silent for 0.1 s"):
         client.predict([[1]], "m")
 
 
-def test_a_server_that_takes_no_connection_is_timed_out():
+def test_connection_that_is_not_accepted_raises_timed_out():
     """A full backlog: the system keeps the connection waiting, as an unreachable machine does."""
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as taken,
@@ -184,20 +188,20 @@ def test_a_server_that_takes_no_connection_is_timed_out():
         client.predict([[1]], "m")
 
 
-def test_connections_are_kept_and_used_again(server, client):
+def test_connections_are_reused(server, client):
     for _ in range(3):
         client.predict([[1]], "m")
     assert len({request.connection for request in server.requests}) == 1
 
 
-def test_a_kept_connection_that_was_closed_is_replaced(server, client):
-    """The server says nothing and closes, as gunicorn does after its keep-alive seconds."""
+def test_closed_kept_connection_is_replaced(server, client):
+    """The server closes the connection after its answer, as gunicorn does after its keep-alive timeout."""
     server.routes[PREDICT] = [Answer(200, GOOD.content, close=True), GOOD]
     assert client.predict([[1]], "m") == client.predict([[1]], "m") == ["yes"]
     assert len({request.connection for request in server.requests}) == 2
 
 
-def test_kept_connection_dropped_at_use_is_replaced_silently(server, client):
+def test_kept_connection_dropped_at_use_is_replaced_without_an_error(server, client):
     server.routes[PREDICT] = [GOOD, DROP, GOOD]
     assert client.predict([[1]], "m") == client.predict([[2]], "m") == ["yes"]
     first, dropped, again = server.requests
@@ -206,7 +210,7 @@ def test_kept_connection_dropped_at_use_is_replaced_silently(server, client):
 
 
 def test_after_one_dropped_connection_a_new_one_is_opened(server, client):
-    """They are as old: with threads about, the second attempt might otherwise meet the next dropped one."""
+    """The other kept connections are as old: the second attempt could meet another dropped one."""
     together, old = Barrier(2), set()
 
     def answer(request):
@@ -228,7 +232,7 @@ def test_after_one_dropped_connection_a_new_one_is_opened(server, client):
     assert [request.connection in old for request in server.requests[2:]] == [True, False, False, False]
 
 
-def test_a_request_is_sent_again_only_once(server, client):
+def test_request_is_repeated_only_once_after_dropped_connections(server, client):
     server.routes[PREDICT] = [GOOD, DROP]
     client.predict([[1]], "m")
     with pytest.raises(TransportError, match="broke before"):
@@ -236,8 +240,8 @@ def test_a_request_is_sent_again_only_once(server, client):
     assert len(server.requests) == 3
 
 
-def test_a_request_that_kills_its_worker_is_not_sent_again(server, client):
-    """Nobody had used the connection before, so it was not idleness that ended it."""
+def test_request_is_not_repeated_if_a_new_connection_breaks(server, client):
+    """The connection was new, so it broke because of the request and not because it was idle."""
     server.routes[PREDICT] = DROP
     with pytest.raises(TransportError) as caught:
         client.predict([[1]], "m")
@@ -245,8 +249,8 @@ def test_a_request_that_kills_its_worker_is_not_sent_again(server, client):
     assert len(server.requests) == 1
 
 
-def test_error_being_handled_by_the_caller_is_not_its_cause(server, client):
-    """Every exception has for its context what the caller is handling: here, the timeout of another request."""
+def test_exception_that_the_caller_handles_is_not_taken_for_the_cause(server, client):
+    """The exception that the caller handles, here the timeout of another request, is the new one's __context__."""
     server.routes["POST /v1/models/slow:predict"] = lambda request: server.over.wait() and GOOD
     server.routes[PREDICT] = DROP
     try:
@@ -258,7 +262,7 @@ def test_error_being_handled_by_the_caller_is_not_its_cause(server, client):
     assert type(caught.value) is TransportError
 
 
-def test_threads_share_a_client(server, client):
+def test_threads_may_share_a_client(server, client):
     together = Barrier(8)
 
     def answer(request):
@@ -274,7 +278,7 @@ def test_threads_share_a_client(server, client):
     assert len({request.connection for request in server.requests}) == 8
 
 
-def test_an_adapter_may_be_mounted():
+def test_adapter_may_be_mounted_on_the_session():
     class Echo(requests.adapters.BaseAdapter):
         def send(self, request, **kwargs):
             answer = requests.Response()
@@ -290,7 +294,7 @@ def test_an_adapter_may_be_mounted():
         assert client.describe("m") == {"name": "/v1/models/m", "timeout": [5, 5]}
 
 
-def test_the_password_of_a_url_is_sent_and_never_shown(server):
+def test_password_in_the_url_is_sent_and_not_in_repr(server):
     with Client(server.url.replace("//", "//me:s%40cret@") + "/") as client:
         client.predict([[1]], "m")
         assert server.requests[-1].headers["Authorization"] == requests.auth._basic_auth_str("me", "s@cret")

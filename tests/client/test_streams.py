@@ -1,4 +1,4 @@
-"""The client's streams and chats against the running server, and against one that breaks off."""
+"""The client's streams and chats, against the real server and against one that breaks off its streams."""
 
 import io
 import sys
@@ -30,43 +30,43 @@ def client(url):
         yield client
 
 
-def test_a_stream_is_the_text_in_pieces(client):
+def test_stream_pieces_join_to_the_generated_text(client):
     pieces = client.stream("abc", **GREEDY)
-    found = list(pieces)
-    assert len(found) > 1
-    assert "".join(found) == pieces.text == client.generate("abc", **GREEDY)
+    texts = list(pieces)
+    assert len(texts) > 1
+    assert "".join(texts) == pieces.text == client.generate("abc", **GREEDY)
     assert (pieces.finish_reason, pieces.usage["completion_tokens"]) == ("length", 12)
 
 
-def test_a_chat_whole_and_in_pieces(client):
+def test_chat_and_streamed_chat_give_the_same_text(client):
     answer = client.chat(MESSAGES, **GREEDY)
     assert answer == "".join(client.chat(MESSAGES, stream=True, **GREEDY))
     assert (answer.finish_reason, answer.model) == ("length", "tiny")
 
 
-def test_a_stream_may_be_closed_early(client):
+def test_stream_may_be_closed_early(client):
     with client.stream("abc", max_tokens=100) as pieces:
         next(pieces)
     assert list(pieces) == []
     assert client.generate("abc", **GREEDY)
 
 
-def test_what_is_refused_is_refused_before_the_first_piece(client):
+def test_invalid_stream_request_is_refused_before_the_first_piece(client):
     with pytest.raises(InvalidRequest, match="temperature: expected"):
         client.stream("abc", temperature=-1)
     with pytest.raises(ModelNotFound, match="'huge'"):
         client.chat(MESSAGES, "huge")
 
 
-def test_the_command_line_talks(url, capsys, monkeypatch):
+def test_chat_command_answers_each_line(url, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("abc\n\nand\n"))
     assert main(["chat", "--url", url, "--max-tokens", "5", "--temperature", "0"]) == 0
-    told = capsys.readouterr()
-    assert len(told.out.splitlines()) == 2
-    assert told.err.count("5 tokens, ") == 2
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert printed.err.count("5 tokens, ") == 2
 
 
-def test_the_command_line_streams(url, capsys, client):
+def test_generate_command_streams(url, capsys, client):
     assert main(["generate", "abc", "--stream", "--url", url, "--max-tokens", "12", "--temperature", "0"]) == 0
     assert capsys.readouterr().out == client.generate("abc", **GREEDY) + "\n"
 
@@ -79,7 +79,7 @@ def test_command_line_csv_for_a_text_model_is_refused(url, tmp_path, capsys):
 
 @pytest.fixture
 def broken():
-    """Serves whatever events are put into `events`, and then hangs up."""
+    """A client, and the handler class of its server, which sends `events` and closes the connection."""
 
     class Broken(BaseHTTPRequestHandler):
         events = b""
@@ -102,15 +102,15 @@ def broken():
 
 
 @pytest.mark.parametrize(
-    ("events", "told"),
+    ("events", "message"),
     [
         (b'data: {"choices": [{"text": "a"}]}\n\n', "ended in its middle"),
         (b'data: {"error": {"message": "it broke", "code": "prediction_failed"}}\n\n', "it broke"),
         (b"data: nonsense\n\n", "something unexpected"),
     ],
 )
-def test_a_stream_that_breaks_says_so(broken, events, told):
+def test_broken_stream_raises_server_error(broken, events, message):
     client, server = broken
     server.events = events
-    with pytest.raises(ServerError, match=told):
+    with pytest.raises(ServerError, match=message):
         list(client.stream("abc", "m"))
