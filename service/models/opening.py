@@ -1,7 +1,7 @@
 """Open versions of the store as models that have proved themselves: digests checked, loaded, the example replayed.
 
-model = open_version(store, "tumour", None, settings)       # StartupError says why not, whatever the model raised
-opened, broken = open_current(store, open_one)              # ({name: Model}, {name: {"version", "reason"}})
+model = open_version(store, "tumour", None, settings)            # StartupError says why not, whatever the model raised
+opened, broken = open_current(store, open_one, strict=False)     # ({name: Model}, {name: {"version", "reason"}})
 """
 
 from __future__ import annotations

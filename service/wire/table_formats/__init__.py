@@ -1,10 +1,11 @@
 """Whole tables as bodies, besides JSON: CSV, an Arrow stream, Parquet, one array of numpy.
 
-    decode("text/csv", b"age,city\n31,Oslo\n", columns, max_rows=100)   # {"age": [31], "city": ["Oslo"]}
-    encode("text/csv", {"predict": ["yes"]})                            # b"predict\r\nyes\r\n"
+    decode("text/csv", b"age,city\n31,Oslo\n", columns, 100, 2**24)   # {"age": [31], "city": ["Oslo"]}
+    encode("text/csv", {"predict": ["yes"]})                         # b"predict\r\nyes\r\n"
 
-Each form is one module with `decode(body, columns, max_rows, max_bytes)` and `encode(outputs)`. What decode gives
-is what JSON would have given, so one column plan judges all of them. Arrow's library is imported when first needed.
+Each form is one module with a `decode` and an `encode` that take the same arguments without the media type. What
+decode gives is what JSON would have given, so one column plan checks all of them. Arrow's library is imported when
+it is first needed.
 """
 
 from importlib import import_module
