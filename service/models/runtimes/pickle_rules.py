@@ -92,22 +92,41 @@ def constructor_refusal(name: str) -> str | None:
 
 def state_refusal(name: str, state: Any) -> str | None:
     """Why an object of the class `name` may not be given this state; None where it may."""
-    if within(name, [DISTRIBUTION]):
-        if type(state) is not dict:
-            return f"{name} is given a state that is no dict"
-        template = state.get(TEMPLATE)
-        if template is not None and not (type(template) is str and SOURCE.fullmatch(template)):
-            return f"{name}.{TEMPLATE} is source text that scipy would execute"
-    if not isinstance(state, dict):
+    rule = next((rule for covers, rule in STATE_RULES if covers(name)), None)
+    if rule is None:
         return None
-    if READS_FILES.fullmatch(name) and state.get("input") not in (None, "content"):
-        return f"{name}.input = {state['input']!r:.40} reads the files that its callers name"
-    if within(name, BY_NAME):
-        for attribute, value in state.items():
-            for text in texts(value):
-                if METHOD_NAMES.fullmatch(text):
-                    return f"{name}.{attribute} = {text!r} is called as a method of a frame"
+    if type(state) is not dict:  # pairs, or a dict of another kind: an object may take them as its state, too
+        return f"{name} is given a state that is no dict"
+    return rule(name, state)
+
+
+def source_refusal(name: str, state: dict[str, Any]) -> str | None:
+    template = state.get(TEMPLATE)
+    if template is None or (type(template) is str and SOURCE.fullmatch(template)):
+        return None
+    return f"{name}.{TEMPLATE} is source text that scipy would execute"
+
+
+def input_refusal(name: str, state: dict[str, Any]) -> str | None:
+    if state.get("input") in (None, "content"):
+        return None
+    return f"{name}.input = {state['input']!r:.40} reads the files that its callers name"
+
+
+def method_refusal(name: str, state: dict[str, Any]) -> str | None:
+    for attribute, value in state.items():
+        for text in texts(value):
+            if METHOD_NAMES.fullmatch(text):
+                return f"{name}.{attribute} = {text!r} is called as a method of a frame"
     return None
+
+
+# Which classes have a rule for their state, and the rule.
+STATE_RULES = (
+    (lambda name: within(name, [DISTRIBUTION]), source_refusal),
+    (READS_FILES.fullmatch, input_refusal),
+    (lambda name: within(name, BY_NAME), method_refusal),
+)
 
 
 def object_refusal(opened: Any, trusted: Collection[str] = ()) -> str | None:

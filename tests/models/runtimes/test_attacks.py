@@ -240,6 +240,19 @@ def test_source_text_in_a_distribution_is_refused(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "pairs"),
+    [
+        (f"{TEXT}:CountVectorizer", [("input", "filename")]),
+        ("feature_engine.creation.math_features:MathFeatures", [("func", ["to_clipboard"])]),
+    ],
+)
+def test_a_state_that_hides_from_its_rule_is_refused(path, pairs):
+    """`__dict__.update` takes a list of pairs, and a rule that looks into dicts alone did not see it."""
+    reasons = contents(io.BytesIO(dumps(New(path, pairs)))).refused()
+    assert "is given a state that is no dict" in str(reasons)
+
+
 @pytest.mark.parametrize("name", ["xgboost.core:Booster", "lightgbm.basic:Booster"])
 def test_a_booster_is_not_made_from_the_name_of_a_file(name):
     (reason,) = refused(dumps(Call(Name(name), ((), "model.bin")))).values()
