@@ -85,13 +85,14 @@ def running_servers(store: Path | str, name: str, run_folder: str = "") -> list[
 
 
 def announced(path: Path, store: str, name: str) -> RunningServer | None:
-    """The server that has written this file, if it runs and serves the model."""
-    master = int(path.parent.name.partition("-")[2])
+    """The server that has written this file, if it runs and serves the model; None for a file that no server wrote."""
     try:
+        master = int(path.parent.name.partition("-")[2])
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        served: str = told["store"]
+        models: Sequence[str] = told["models"]
+    except (OSError, ValueError, LookupError, TypeError):
         return None
-    models: Sequence[str] = told["models"]
-    if told["store"] != store or (models and name not in models) or not alive(master):
+    if served != store or (models and name not in models) or not alive(master):
         return None
     return RunningServer(master, WorkerRegistry(path.parent.parent, master=master))

@@ -1,0 +1,33 @@
+"""The running servers of this machine, found by their run folders."""
+
+import os
+
+import pytest
+
+from service.server.lifecycle.running_servers import announce, running_servers
+from service.server.lifecycle.worker_registry import WorkerRegistry
+from service.settings import Settings
+
+
+def found(folder, store):
+    """The master's process ids of the servers that an operator's run folder holds."""
+    return [
+        server.pid for server in running_servers(store, "m", str(folder)) if server.registry.folder.parent == folder
+    ]
+
+
+def test_a_server_is_found_by_its_store_and_its_models(tmp_path):
+    for models in ((), ("m", "n"), ("n",)):
+        announce(WorkerRegistry(tmp_path, master=os.getpid()), Settings(store=tmp_path / "store", models=models))
+        assert found(tmp_path, tmp_path / "store") == ([] if models == ("n",) else [os.getpid()])
+    assert found(tmp_path, tmp_path / "another") == []
+
+
+@pytest.mark.parametrize("folder", ["workers-x", f"workers-{os.getpid()}"])
+@pytest.mark.parametrize("content", ["", "[]", "7", "{}", '{"store": 1}'])
+def test_a_file_that_no_server_wrote_is_passed_over(tmp_path, folder, content):
+    """The folder of run folders is anybody's to write to; a promotion ended with a traceback."""
+    path = tmp_path / folder / "server"
+    path.parent.mkdir()
+    path.write_text(content)
+    assert found(tmp_path, tmp_path / "store") == []
