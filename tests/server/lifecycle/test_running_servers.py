@@ -23,11 +23,11 @@ def test_a_server_is_found_by_its_store_and_its_models(tmp_path):
     assert found(tmp_path, tmp_path / "another") == []
 
 
-@pytest.mark.parametrize("folder", ["workers-x", f"workers-{os.getpid()}"])
+@pytest.mark.parametrize("master", ["x", str(os.getpid())], ids=["no number", "a process"])
 @pytest.mark.parametrize("content", ["", "[]", "7", "{}", '{"store": 1}'])
-def test_a_file_that_no_server_wrote_is_passed_over(tmp_path, folder, content):
+def test_a_file_that_no_server_wrote_is_passed_over(tmp_path, master, content):
     """The folder of run folders is anybody's to write to; a promotion ended with a traceback."""
-    path = tmp_path / folder / "server"
+    path = tmp_path / f"workers-{master}" / "server"
     path.parent.mkdir()
     path.write_text(content)
     assert found(tmp_path, tmp_path / "store") == []
