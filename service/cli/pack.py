@@ -137,7 +137,7 @@ def runtime_sentence(runtime: dict[str, Any]) -> str:
     """What executes a model, what was proven of it, and what one row costs."""
     times = ", ".join(f"{name} {each:.0f}" for name, each in runtime.get("microseconds", {}).items())
     timed = f" (microseconds a row: {times})" if times else ""
-    if "reason" in runtime:  # it was not compiled
+    if runtime.get("reason"):  # it was not compiled
         return f"{runtime['name']}: {runtime['reason']}{timed}"
     if "perplexity" in runtime:
         perplexity = runtime["perplexity"]
