@@ -29,14 +29,16 @@
 
 Where each can be raised on the way of a request:
 
-    bytes -> access -> body -> decode -> find -> admit -> run -> encode
-             |         |       |         |       |        |      `- NotAcceptable
-             |         |       |         |       |        `- InvalidInstances, InvalidParameters, PredictionFailed
-             |         |       |         |       `- Overloaded, DeadlineExceeded
-             |         |       |         `- ModelNotFound, ModelNotReady
-             |         |       `- RequestError, InvalidParameters
-             |         `- UnsupportedMediaType, PayloadTooLarge
+    bytes -> access -> find -> body -> decode -> admit -> run -> encode
+             |         |       |       |         |        |      `- NotAcceptable
+             |         |       |       |         |        `- InvalidInstances, InvalidParameters, PredictionFailed
+             |         |       |       |         `- Overloaded, DeadlineExceeded
+             |         |       |       `- RequestError, InvalidParameters
+             |         |       `- NotAcceptable, UnsupportedMediaType, PayloadTooLarge
+             |         `- ModelNotFound, ModelNotReady
              `- Unauthorized, Forbidden, RateLimited
+
+A body that names its model is decoded before the model is found.
 
 This module knows no web framework. An error carries its own outcome (status, code, retry_after), so no other module
 decides it again.

@@ -2,7 +2,7 @@
 
     app.wsgi_app = Middleware(app.wsgi_app, services, settings)
 
-It makes the request's context, checks access, sets the deadline, and writes the access log and the metrics when the
+It makes the request's context, sets the deadline, checks access, and writes the access log and the metrics when the
 answer has been sent. The fast path is here as well: Flask's dispatch costs several times what a compiled model does,
 so the predict routes are answered by their handlers directly; all other requests go on to Flask.
 """

@@ -1,4 +1,4 @@
-"""Access policy: which callers may use a route. Every request is checked before anything else is done with it.
+"""Access policy: which callers may use a route. Every request is checked before a handler or a view sees it.
 
     policy = policy_of(settings)
     policy.check(context, Scope.PREDICT, environ)       # raises Unauthorized, Forbidden or RateLimited
