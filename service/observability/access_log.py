@@ -20,8 +20,6 @@ __all__ = ["configure", "line"]
 PACKAGE = __name__.partition(".")[0]  # `service` in the checkout, `daylight` once installed
 log = logging.getLogger(f"{PACKAGE}.requests")
 FORMAT = "%(asctime)s %(process)d %(levelname)s %(message)s"
-LINE = "%s %s %s %.1fms model=%s id=%s"
-LINE_WITH_KEY = LINE + " key=%s"
 
 
 class Stderr(logging.StreamHandler):
@@ -64,12 +62,10 @@ def line(method: str, path: str, status: int, context: RequestContext) -> None:
     milliseconds = (time.perf_counter() - context.began) * 1000
     # Escaped: a URL must not write log lines of its own, nor colors into a terminal.
     shown = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
-    form = LINE
-    values: tuple[str | int | float, ...] = (method, shown, status, milliseconds, context.model, context.id)
-    if context.key:
-        form, values = LINE_WITH_KEY, (*values, context.key)
+    key = f" key={context.key}" if context.key else ""
+    text = f"{method} {shown} {status} {milliseconds:.1f}ms model={context.model} id={context.id}{key}"
     handlers = log.parent.handlers if log.parent else []
     if len(handlers) == 1 and type(handlers[0]) is Stderr:
-        handlers[0].write(form % values)
+        handlers[0].write(text)
     else:
-        log.info(form, *values)
+        log.info("%s", text)

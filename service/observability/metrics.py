@@ -18,7 +18,6 @@ import logging
 import os
 import re
 import shutil
-import struct
 import tempfile
 import threading
 import weakref
@@ -57,7 +56,6 @@ METRICS = {
     "daylight_requests_in_flight": ("gauge_livesum", "Requests being answered"),
     "daylight_refused_models": ("gauge", "1 where the model's current version cannot be served"),
 }
-PAIR = struct.Struct("dd")  # a value and its timestamp, which only one type of gauge uses
 SMALLEST = 2**14  # bytes of a file at first; it doubles
 LARGEST_ENTRY = 32  # bytes of an entry besides its key
 FILE = re.compile(r"(counter|histogram|gauge_livesum)_(\d+)\.db")
@@ -70,7 +68,7 @@ class Meter:
         self.folder = os.path.join(folder, "metrics") if folder else tempfile.mkdtemp(prefix="daylight-metrics-")
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         self._lock = threading.Lock()
-        self._files: dict[str, MmapedDict] = {}  # by type
+        self._files: dict[str, CounterFile] = {}  # by type
         weakref.finalize(self, close_files, self._files, None if folder else self.folder)
         self._requests: dict[tuple, Value] = {}  # (route, method, status, model) -> its counter
         self._latencies: dict[str, tuple] = {}  # model -> (buckets, sum, [(stage, seconds)])
@@ -167,7 +165,7 @@ class Refused(Collector):
         yield family
 
 
-def close_files(files: dict[str, MmapedDict], folder: str | None) -> None:
+def close_files(files: dict[str, CounterFile], folder: str | None) -> None:
     """Close the files of a Meter; remove its folder, if it has one of its own."""
     for file in files.values():
         file.close()
@@ -192,11 +190,17 @@ class CounterFile(MmapedDict):
                     os.unlink(path)  # an empty file cannot be read
                 raise
         super().__init__(path)
+        self.numbers = memoryview(self._m).cast("d")
 
     def _init_value(self, key: str) -> None:
         if self._used + len(key.encode()) + LARGEST_ENTRY > self._capacity:
             os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
         super()._init_value(key)
+        self.numbers = memoryview(self._m).cast("d")  # of a new mapping, where the file has grown
+
+    def close(self) -> None:
+        self.numbers.release()  # or the mapping could not be closed
+        super().close()
 
 
 class Value:
@@ -204,15 +208,14 @@ class Value:
 
     __slots__ = ("file", "place", "value")
 
-    def __init__(self, file: MmapedDict, key: str) -> None:
+    def __init__(self, file: CounterFile, key: str) -> None:
         self.file = file
         self.value = file.read_value(key)[0]
-        start = file._positions[key]
-        self.place = slice(start, start + PAIR.size)
+        self.place = file._positions[key] // file.numbers.itemsize
 
     def add(self, amount: float) -> None:
         self.value += amount
-        self.file._m[self.place] = PAIR.pack(self.value, 0.0)  # as write_value, in half of the time
+        self.file.numbers[self.place] = self.value  # as write_value, in a third of the time
 
     def set(self, value: float) -> None:
         self.value = value

@@ -36,6 +36,7 @@ __all__ = ["Hooks"]
 CANNOT_BOOT, CANNOT_IMPORT = 190, 191
 LOOK = 0.5  # seconds between two looks of a worker at its master
 LAST_SECONDS = 2.0  # for running requests once the master is gone
+YOUNG_OBJECTS = 20_000  # between two garbage collections; Python's 700 are those of three requests
 
 
 class Hooks:
@@ -148,6 +149,7 @@ class Hooks:
         for one that replaces a killed worker while the others answer well. Only the first worker (age 1) ends the
         server: gunicorn 27 fails on a second boot error while it stops.
         """
+        gc.set_threshold(YOUNG_OBJECTS)
         gc.enable()
         services = worker.wsgi.extensions[EXTENSION]
         predictor, rollout = services.predictor, services.rollout

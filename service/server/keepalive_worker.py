@@ -36,6 +36,8 @@ LINGER = 1.0  # seconds that a stopping worker keeps idle connections: a request
 GOODBYE = 2.0  # seconds that a closed connection is still read: for unread bytes the kernel would drop the answer
 PATIENCE = 0.001  # seconds before accepting, for each connection that this worker has, ...
 MOST_PATIENCE = 0.020  # ... up to this many
+CHECKED: set[str] = set()  # names of headers that gunicorn passes on as they are; the application has few
+SPECIAL = ("content-length", "upgrade")  # headers that gunicorn itself takes note of
 
 
 class OneSend(wsgi.Response):
@@ -44,6 +46,17 @@ class OneSend(wsgi.Response):
     held = b""
     headers_sent = False
     second, date = 0, ""  # the time as HTTP writes it, formatted once a second
+
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """gunicorn's checks; of a name that has passed them once, only the value is checked again."""
+        for name, value in headers:
+            if name in CHECKED and value.isascii() and value.isprintable():
+                self.headers.append((name, value.strip()))
+                continue
+            before = len(self.headers)
+            super().process_headers([(name, value)])
+            if len(self.headers) > before and name.lower() not in SPECIAL:
+                CHECKED.add(name)
 
     def default_headers(self) -> list[str]:
         now = int(time())
@@ -57,7 +70,7 @@ class OneSend(wsgi.Response):
 
     def send_headers(self) -> None:
         if not self.headers_sent:
-            lines = [*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers), "\r\n"]
+            lines = [*self.default_headers(), *[f"{name}: {value}\r\n" for name, value in self.headers], "\r\n"]
             self.held = "".join(lines).encode("latin-1")
             self.headers_sent = True
 

@@ -141,8 +141,7 @@ class Sent:
         self.closed = False
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self.pieces
-        self.close()
+        return iter(self.pieces)
 
     def close(self) -> None:
         """The answer has ended: it was sent, or the connection broke. Only the first call counts."""

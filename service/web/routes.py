@@ -159,6 +159,7 @@ SCOPED = [
 DIALECTS = [(re.compile(route.pattern, re.DOTALL), route.dialect) for route in ROUTES if route.dialect is not None]
 
 
+@lru_cache(maxsize=256)
 def fast_route(path: str) -> tuple[Route, tuple[str, ...]] | None:
     """(the route of a POST to this path, its arguments), where the fast path may answer it; else None."""
     match = FAST_PATTERN.fullmatch(path)

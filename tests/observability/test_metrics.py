@@ -91,6 +91,7 @@ def test_tokens_are_counted(tmp_path):
     client = create_app(Settings(store=tmp_path)).test_client()
     answer = client.post("/v1/models/tiny:predict", json={"instances": ["ab", "ba"], "parameters": {"max_tokens": 3}})
     used = [one["usage"] for one in answer.json["predictions"]]
+    answer.close()  # as a server does when the answer has been sent
     found = scraped(client)
     assert total(found, "daylight_tokens_total", of="prompt") == sum(one["prompt_tokens"] for one in used)
     assert total(found, "daylight_tokens_total", of="completion") == sum(one["completion_tokens"] for one in used)

@@ -57,9 +57,7 @@ class WithoutKeys:
         """Raises Forbidden for a foreign Host, or unless the caller may change what is served, where the route does."""
         if not self.any_host and scope is not Scope.OPEN:
             self.check_host(environ.get("HTTP_HOST"))
-        # A browser names the page that a POST comes from: no page may change what this server serves.
-        from_page = "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITES
-        if scope is Scope.ADMIN and (not self.trusts_peers or from_page):
+        if scope is Scope.ADMIN and (not self.trusts_peers or from_page(environ)):
             raise Forbidden("this needs a key of scope admin, and the server has no keys (DAYLIGHT_KEYS_FILE)")
 
     def check_host(self, host: str | None) -> None:
@@ -70,24 +68,28 @@ class WithoutKeys:
         """
         if host is None:  # HTTP/1.0; no browser
             return
-        name = name_of(host)
-        if name not in self.hosts and not is_own(name):
+        if not is_own(host) and name_of(host) not in self.hosts:
             raise Forbidden(
-                f"the server is asked as {name!r:.100}, which is no name of this machine's own; "
+                f"the server is asked as {name_of(host)!r:.100}, which is no name of this machine's own; "
                 "behind a proxy, name it in DAYLIGHT_HOSTS, or give the server keys (DAYLIGHT_KEYS_FILE)"
             )
 
 
-@lru_cache(maxsize=64)
 def name_of(host: str) -> str:
     """The name or the address of a Host header, without its port."""
     return host_of(host if host.rpartition(":")[2].isdigit() else f"{host}:80").lower()
 
 
 @lru_cache(maxsize=64)
-def is_own(name: str) -> bool:
-    """Whether a name always stands for the loopback."""
+def is_own(host: str) -> bool:
+    """Whether the name in a Host header always stands for the loopback."""
+    name = name_of(host)
     return is_loopback(name) or name.endswith(".localhost")
+
+
+def from_page(environ: dict[str, Any]) -> bool:
+    """Whether a page of another site sent the request: no page may change what this server serves."""
+    return "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITES
 
 
 class WithKeys:
