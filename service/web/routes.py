@@ -69,9 +69,16 @@ class Route:
         return len(SEGMENT.findall(self.path))
 
     @cached_property
-    def pattern(self) -> str:
-        """A regular expression without groups that matches the paths of this route."""
-        return expression(self.path, CONVERTERS)
+    def paths(self) -> re.Pattern[str]:
+        """Matches the paths of this route."""
+        return re.compile(expression(self.path, CONVERTERS), re.DOTALL)
+
+    @cached_property
+    def guarded_paths(self) -> re.Pattern[str]:
+        """Matches the paths that the route's scope is for: of an admin route all that begin as it does."""
+        if self.scope is not Scope.ADMIN:
+            return self.paths
+        return re.compile(re.escape(self.path[: self.path.index("<")]) + ".*", re.DOTALL)
 
 
 @cache
@@ -140,23 +147,15 @@ ROUTES = (
 )
 
 
-def below(route: Route) -> str:
-    """An expression for all paths that begin as an admin route does: a path beside the table is guarded as well."""
-    return re.escape(route.path[: route.path.index("<")]) + ".*"
-
-
 FAST = [route for route in ROUTES if route.fast]
 # One pattern for all of them: a group around each route, and in it one around each of its segments.
 FAST_PATTERN = re.compile(
     "|".join(f"({expression(route.path, dict.fromkeys(CONVERTERS, FAST_SEGMENT), '({})')})" for route in FAST)
 )
 FAST_GROUPS = {1 + sum(1 + earlier.segments for earlier in FAST[:place]): route for place, route in enumerate(FAST)}
-SCOPED = [
-    (re.compile(below(route) if route.scope is Scope.ADMIN else route.pattern, re.DOTALL), route.scope)
-    for route in ROUTES
-    if route.scope is not Scope.PREDICT
-]
-DIALECTS = [(re.compile(route.pattern, re.DOTALL), route.dialect) for route in ROUTES if route.dialect is not None]
+# The patterns of single routes are compiled when they are first needed: all of them take 8 ms of a worker's start.
+SCOPED = [route for route in ROUTES if route.scope is not Scope.PREDICT]
+WITH_DIALECT = [route for route in ROUTES if route.dialect is not None]
 
 
 @lru_cache(maxsize=256)
@@ -173,10 +172,10 @@ def fast_route(path: str) -> tuple[Route, tuple[str, ...]] | None:
 @lru_cache(maxsize=256)
 def scope_of(path: str) -> Scope:
     """Who may use a path, whatever the method; a path without a route is PREDICT's, too."""
-    return next((scope for pattern, scope in SCOPED if pattern.fullmatch(path)), Scope.PREDICT)
+    return next((route.scope for route in SCOPED if route.guarded_paths.fullmatch(path)), Scope.PREDICT)
 
 
 @lru_cache(maxsize=256)
 def dialect_of(path: str) -> Any:
     """The dialect in whose form the errors of this path are, whatever the method."""
-    return error_dialect(next((dialect for pattern, dialect in DIALECTS if pattern.fullmatch(path)), None), path)
+    return error_dialect(next((route.dialect for route in WITH_DIALECT if route.paths.fullmatch(path)), None), path)
