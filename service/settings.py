@@ -151,7 +151,7 @@ class Settings:
     allow_version_mismatch: bool = setting(
         False, "Serve models packed with another major or minor version of scikit-learn.", parse=yes_or_no
     )
-    # Parsing JSON needs up to 36 bytes of memory for each byte of the body, in every thread at once.
+    # Parsing needs up to 18 bytes of memory for each byte of JSON, and 30 for one of CSV, in every thread at once.
     max_body_bytes: int = setting(16 * 2**20, "Largest request body, in bytes; beyond it 413.", parse=at_least(1))
     max_rows: int = setting(100_000, "Most rows in one request; beyond it 413.", parse=at_least(1))
     request_timeout: float = setting(

@@ -6,8 +6,7 @@ from flask import Blueprint, Response, request
 
 from ..errors import ModelNotReady, RequestError
 from ..web.handlers import read_request
-from ..wire import v2
-from ..wire.json_body import parse
+from ..wire import Request, v2
 from .context import answer, context, model_of, predictor
 from .health import check_ready
 from .views import predict_views, view
@@ -48,7 +47,7 @@ def model_ready(name: str, version: str | None = None) -> Response:
 
 @view(blueprint)
 def index() -> Response:
-    ready_only = asks_for_ready_models(read_request(request.environ, context(), predictor().settings).content)
+    ready_only = asks_for_ready_models(read_request(request.environ, context(), predictor().settings))
     entries = predictor().catalogue()
     served = {entry["name"] for entry in entries}
     others = {name: why_not_served(name) for name in predictor().store.models() if name not in served}
@@ -60,9 +59,9 @@ def why_not_served(name: str) -> str:
     return "version {version} is refused: {reason}".format(**refused) if refused else "it is not loaded"
 
 
-def asks_for_ready_models(body: bytes) -> bool:
+def asks_for_ready_models(asked: Request) -> bool:
     """Whether the body, which may be empty, asks for models that are ready alone. Raises RequestError."""
-    value = parse(body) if body.strip() else {}
+    value = asked.json if asked.content.strip() else {}
     if not isinstance(value, dict) or value.keys() - {"ready"} or not isinstance(value.get("ready", False), bool):
         raise RequestError('the request is not of the V2 form: expected {} or {"ready": true}')
     return value.get("ready", False)

@@ -44,9 +44,9 @@ class Request:
 
     @property
     def json(self) -> Any:
-        """The body's JSON value, parsed once. Raises RequestError."""
+        """The body's JSON value, parsed once. Raises RequestError or PayloadTooLarge."""
         if self._value is UNREAD:
-            self._value = parse(self.content)
+            self._value = parse(self.content, self.max_rows)
         return self._value
 
 

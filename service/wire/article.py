@@ -10,6 +10,7 @@ under "data".
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +18,8 @@ from ..capabilities import GENERATE_TEXT, PREDICT_TABLE, Capability, TableCall, 
 from ..errors import RequestError
 from .adapter import Adapter, Decoded, Encoded, Request
 from .json_body import dump
+from .json_limits import check_keys
+from .table_formats.parts import check_rows
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "TEMPERATURE", "capability_of", "error_body", "from_query"]
 
@@ -38,23 +41,28 @@ def from_query(query: str) -> Decoded | None:
 
 
 def decode_table(request: Request, _model: Any) -> Decoded:
-    """Any form of table -> a TableCall. Raises RequestError."""
+    """Any form of table -> a TableCall. Raises RequestError or PayloadTooLarge."""
     value = request.json
     if isinstance(value, dict) and value.keys() == {"data"}:
         value = value["data"]
-    return Decoded(TableCall(table(value)))
+    return Decoded(TableCall(table(value, request.max_rows)))
 
 
-def table(value: Any) -> Any:
-    """Any form of table -> a list of rows or an object of columns."""
+def table(value: Any, max_rows: int) -> Any:
+    """Any form of table -> a list of rows or an object of columns. Raises RequestError or PayloadTooLarge."""
     if isinstance(value, list):
         return value
     if not isinstance(value, dict) or not value:
         raise RequestError('send a table (a list of records, or an object of columns) or {"text": "..."}')
     columns = value.values()
     if all(isinstance(column, dict) for column in columns):
-        index = dict.fromkeys(key for column in columns for key in column)
-        return [{name: column[key] for name, column in value.items() if key in column} for key in index]
+        index = dict.fromkeys(chain.from_iterable(columns))
+        check_rows(len(index), max_rows)
+        rows: dict[str, dict[str, Any]] = {key: {} for key in index}
+        for name, column in value.items():
+            for key, cell in column.items():
+                rows[key][name] = cell
+        return list(rows.values())
     if any(isinstance(column, list) for column in columns):
         return value
     return [value]
@@ -67,6 +75,7 @@ def encode_table(_model: Any, _request: Request, _decoded: Decoded, answer: Any)
 def decode_text(request: Request, _model: Any) -> Decoded:
     """{"text": "...", sampling parameters} -> a TextCall."""
     value = request.json
+    check_keys(value)
     return Decoded(text_call(value["text"], {key: item for key, item in value.items() if key != "text"}))
 
 

@@ -1,7 +1,7 @@
 """JSON bodies: bytes -> plain values, and back.
 
-parse(b'{"a": 1}')      # {"a": 1}; RequestError says where the JSON is broken
-dump({"a": 1})          # b'{"a":1}'
+parse(b'{"a": 1}', 100)     # {"a": 1}; RequestError says where the JSON is broken
+dump({"a": 1})              # b'{"a":1}'
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from ..errors import RequestError, UnsupportedMediaType
+from .json_limits import check_containers
 
 __all__ = ["JSON", "check_media_type", "dump", "parse"]
 
@@ -44,10 +45,14 @@ def check_media_type(content_type: str | None, others: tuple[str, ...] = ()) -> 
     return media_type
 
 
-def parse(body: bytes) -> Any:
-    """Bytes -> the JSON value. Raises RequestError that says where the JSON is broken."""
+def parse(body: bytes, max_rows: int) -> Any:
+    """Bytes -> the JSON value. max_rows: as many lists and objects, and SPARE more, are made at most.
+
+    Raises RequestError that says where the JSON is broken, or PayloadTooLarge before anything is made.
+    """
     if not body.strip():
         raise RequestError("the body is empty; send JSON")
+    check_containers(body, max_rows)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

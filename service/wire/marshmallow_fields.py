@@ -8,9 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import ValidationError, fields
 
-__all__ = ["Truth", "Whole", "flat"]
+__all__ = ["ShortList", "Truth", "Whole", "flat"]
+
+
+class ShortList(fields.List):
+    """A list of at most `most` elements; a longer one is refused before any element is looked at."""
+
+    def __init__(self, inner: Any, *, most: int, **options: Any) -> None:
+        super().__init__(inner, **options)
+        self.most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self.most:
+            raise ValidationError(f"at most {self.most} are taken, got {len(value)}")
+        return super()._deserialize(value, attr, data, **options)
 
 
 class Truth(fields.Boolean):

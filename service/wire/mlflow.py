@@ -15,8 +15,9 @@ from ..errors import RequestError
 from . import table_formats
 from .adapter import Adapter, Decoded, Encoded, Request
 from .json_body import JSON, dump
+from .json_limits import check_keys
 from .output_options import from_values
-from .table_formats.parts import check_names, fault, refuse
+from .table_formats.parts import check_names, check_rows, fault, refuse
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "VERSION", "error_body"]
 
@@ -34,13 +35,14 @@ CODES = {
 }
 
 
-def envelope(value: Any) -> tuple[Any, dict[str, Any], list[str]]:
+def envelope(value: Any, max_rows: int) -> tuple[Any, dict[str, Any], list[str]]:
     """A body's JSON value -> (rows or an object of columns, params, a sentence for each key without a meaning).
 
-    Raises RequestError or InvalidInstances.
+    Raises RequestError, InvalidInstances or PayloadTooLarge.
     """
     if not isinstance(value, dict):
         raise RequestError(f"send an object with one of {', '.join(FORMS)}")
+    check_keys(value)
     forms = [form for form in FORMS if form in value]
     if len(forms) != 1:
         raise RequestError(f"exactly one of {', '.join(FORMS)} is expected, got {', '.join(forms) or 'none of them'}")
@@ -48,8 +50,9 @@ def envelope(value: Any) -> tuple[Any, dict[str, Any], list[str]]:
     params = value.get("params")
     if not isinstance(params, dict | None):
         raise RequestError("params: expected an object")
+    check_keys(params or {})
     ignored = [f"key {key[:80]!r} means nothing here and was ignored" for key in value if key not in (form, "params")]
-    instances = split(value[form]) if form == "dataframe_split" else value[form]
+    instances = split(value[form], max_rows) if form == "dataframe_split" else value[form]
     if form == "dataframe_records" and not isinstance(instances, list):
         raise RequestError("dataframe_records: expected a list of objects")
     return instances, params or {}, ignored[:10]
@@ -59,17 +62,17 @@ def decode_table(request: Request, model: Any) -> Decoded:
     """JSON in one of FORMS, or CSV -> a TableCall. Raises RequestError kinds."""
     if request.media_type != JSON:
         return Decoded(TableCall(table_formats.read(request, model)), note=[])
-    instances, params, ignored = envelope(request.json)
+    instances, params, ignored = envelope(request.json, request.max_rows)
     return Decoded(TableCall(instances, *from_values(params)), note=ignored)
 
 
 def decode_text(request: Request, _model: Any) -> Decoded:
     """JSON in one of FORMS, of texts -> a TextCall. Raises RequestError kinds."""
-    instances, params, ignored = envelope(request.json)
-    return Decoded(TextCall(prompts(instances), params), note=ignored)
+    instances, params, ignored = envelope(request.json, request.max_rows)
+    return Decoded(TextCall(prompts(instances, request.max_rows), params), note=ignored)
 
 
-def split(value: Any) -> Any:
+def split(value: Any, max_rows: int) -> Any:
     """{"columns", "data", "index"}, as `DataFrame.to_dict(orient="split")` gives it -> an object of columns.
 
     Without `columns` the rows are in the order the model was fitted on. `index` says nothing about the rows.
@@ -77,6 +80,7 @@ def split(value: Any) -> Any:
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
         raise RequestError("dataframe_split: expected an object with a list of rows as data")
     rows, columns = value["data"], value.get("columns")
+    check_rows(len(rows), max_rows)
     if columns is None or not rows:
         return rows
     if not isinstance(columns, list) or not all(isinstance(name, str | int | float) for name in columns):
@@ -90,7 +94,7 @@ def split(value: Any) -> Any:
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def prompts(instances: Any) -> list[str]:
+def prompts(instances: Any, max_rows: int) -> list[str]:
     """The texts of a call for a text model: one text, a list of them, or a table of one column."""
     if isinstance(instances, str):
         return [instances]
@@ -99,6 +103,7 @@ def prompts(instances: Any) -> list[str]:
         instances = [instances] if isinstance(instances, str) else instances
     if not isinstance(instances, list) or not instances:
         raise RequestError("send texts: a list of strings, or a table of one column")
+    check_rows(len(instances), max_rows)
     texts = [text_of(instance) for instance in instances]
     refuse([fault("a text", "none", row=row) for row, text in enumerate(texts) if text is None])
     return [text for text in texts if text is not None]

@@ -19,11 +19,13 @@ from ...capabilities import TextCall
 from ...errors import RequestError
 from ...generation.limits import PARAMETERS
 from ..adapter import Decoded, Request
-from ..marshmallow_fields import Truth, Whole, flat
+from ..json_limits import check_keys
+from ..marshmallow_fields import ShortList, Truth, Whole, flat
 
 __all__ = ["MOST_LOGPROBS", "MOST_TOP_LOGPROBS", "SAME", "Options", "decode_chat", "decode_completion"]
 
 MOST_CHOICES = 128
+MOST_MESSAGES = 10_000  # more than any context holds, and a fifth of a second to check
 MOST_LOGPROBS, MOST_TOP_LOGPROBS = 5, 20  # OpenAI's own
 # Fields that mean nothing for the text.
 IDLE = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
@@ -136,7 +138,7 @@ class CompletionEnvelope(Envelope):
 
 
 class ChatEnvelope(Envelope):
-    messages = fields.List(fields.Nested(Message), required=True, validate=validate.Length(min=1))
+    messages = ShortList(fields.Nested(Message), most=MOST_MESSAGES, required=True, validate=validate.Length(min=1))
     logprobs = Truth(allow_none=True)
     top_logprobs = Whole(allow_none=True, validate=validate.Range(min=0, max=MOST_TOP_LOGPROBS))
 
@@ -197,6 +199,7 @@ def load(schema: Schema, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A body's JSON value -> (the envelope, {sampling parameter: JSON value}). Raises RequestError."""
     if not isinstance(value, dict):
         raise RequestError("expected an object")
+    check_keys(value)
     parameters = {name: each for name, each in value.items() if name in PARAMETERS and each is not None}
     faults = list(unserved(value))
     known = IDLE | NEUTRAL.keys() | PARAMETERS.keys()

@@ -3,7 +3,8 @@
     decode(b"age,city\n31,Oslo\n", columns, 100, 2**24)       # {"age": [31], "city": ["Oslo"]}
     encode({"predict": ["yes"]})                              # b"predict\r\nyes\r\n"
 
-Cells are all text; the column's kind says what they mean. A field may have 131,072 characters.
+Cells are all text; the column's kind says what they mean. A field may have 131,072 characters, and a header the
+model's columns and MOST_OTHERS more.
 """
 
 import csv
@@ -11,11 +12,14 @@ import io
 import json
 from typing import Any
 
-from ...errors import RequestError
+from ...errors import MAX_VIOLATIONS, PayloadTooLarge, RequestError
 from .csv_cells import cells_of
 from .parts import check_names, check_rows, fault, flat, no_rows, refuse
 
 __all__ = ["decode", "encode"]
+
+MOST_OTHERS = 10_000  # columns that are none of the model's
+MOST_BLANK = 100_000  # lines without a row
 
 
 def decode(body, columns, max_rows, max_bytes):
@@ -24,20 +28,25 @@ def decode(body, columns, max_rows, max_bytes):
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequestError(f"the body is not CSV in UTF-8: byte {error.start} is no text") from None
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = next_line(lines)
+    lines = filled(csv.reader(io.StringIO(text, newline=""), strict=True))
+    header = next(lines, None)
     rows: list[list[str]] = []
     faults: list[dict[str, Any]] = []
     if header is None:
         raise RequestError("the body is empty; send CSV with a header line")
+    width, wrong = len(header), 0
+    if width > len(columns) + MOST_OTHERS:
+        raise PayloadTooLarge(f"{width} columns; at most {len(columns) + MOST_OTHERS} are taken")
     check_names(header)
-    width = len(header)
-    while (row := next_line(lines)) is not None:
-        if len(row) != width:
-            faults.append(fault(f"{width} values, as many as the header", f"{len(row)} values", row=len(rows)))
-        rows.append(row)
-        check_rows(len(rows), max_rows)
-    refuse(faults)
+    for number, row in enumerate(lines):
+        check_rows(number + 1, max_rows)
+        if len(row) == width:
+            rows.append(row)
+            continue
+        wrong += 1
+        if wrong <= MAX_VIOLATIONS:
+            faults.append(fault(f"{width} values, as many as the header", f"{len(row)} values", row=number))
+    refuse(faults, wrong)
     if not rows:
         no_rows("a header alone")
     known = {column.name: column for column in columns}
@@ -45,10 +54,15 @@ def decode(body, columns, max_rows, max_bytes):
     return {name: cells_of(values, known[name]) if name in known else () for name, values in cells}
 
 
-def next_line(lines):
-    """The next line that is not blank, as a list of str; None at the end."""
+def filled(lines):
+    """Yield the lines of a csv.reader that are not blank, each a list of str. Raises RequestError, PayloadTooLarge."""
+    blank = 0
     try:
-        return next((line for line in lines if line), None)
+        for line in lines:
+            if line:
+                yield line
+            elif (blank := blank + 1) > MOST_BLANK:
+                raise PayloadTooLarge(f"more than {MOST_BLANK} blank lines, the most taken")
     except csv.Error as error:
         raise RequestError(f"the body is not CSV: line {lines.line_num}: {error}") from None
 

@@ -18,10 +18,11 @@ def fault(expected, got, *, row=None, column=None):
     return {key: value for key, value in place.items() if value is not None} | {"expected": expected, "got": got}
 
 
-def refuse(faults):
-    """Raise InvalidInstances if there are any faults."""
+def refuse(faults, total=None):
+    """Raise InvalidInstances if there are any faults. total: how many there are, where not all were kept."""
     if faults:
-        first, more = faults[0], len(faults) - 1
+        total = len(faults) if total is None else total
+        first, more = faults[0], total - 1
         place = ", ".join(
             f'{what} "{first[what]}"' if what == "column" else f"{what} {first[what]}"
             for what in ("row", "column")
@@ -29,7 +30,7 @@ def refuse(faults):
         )
         others = f" (and {more} more)" if more else ""
         message = f"{place + ': ' if place else ''}expected {first['expected']}, got {first['got']}{others}"
-        raise InvalidInstances(message, details=faults, total=len(faults))
+        raise InvalidInstances(message, details=faults, total=total)
 
 
 def no_rows(form):

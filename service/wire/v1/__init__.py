@@ -20,9 +20,11 @@ from ...capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
 from ...errors import NotAcceptable, RequestError
 from .. import table_formats
 from ..adapter import Adapter, Decoded, Encoded, Request
-from ..json_body import JSON, dump, parse
-from ..marshmallow_fields import Whole, flat
+from ..json_body import JSON, dump
+from ..json_limits import MOST_KEYS, check_keys
+from ..marshmallow_fields import ShortList, Whole, flat
 from ..output_options import from_query
+from ..table_formats.parts import check_rows
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "describe", "error_body", "list_models"]
 
@@ -30,6 +32,7 @@ NAME = "v1"
 PREFIX = "/v1/"
 TABLES = tuple(table_formats.FORMS)
 ANSWERS = (JSON, *TABLES)
+TOLD = 5  # faults in the sentence of an error; `details` has more
 CONTENT_TYPES = {table_formats.CSV: f"{table_formats.CSV}; charset=utf-8"}  # without it many readers take Latin-1
 
 
@@ -38,7 +41,7 @@ class TableEnvelope(Schema):
 
     instances = fields.Raw(metadata={"description": "rows: objects by column name, or lists in the fitted order"})
     inputs = fields.Raw(metadata={"description": "the same rows as an object of columns"})
-    outputs = fields.List(fields.String(), validate=validate.Length(min=1))
+    outputs = ShortList(fields.String(), most=MOST_KEYS, validate=validate.Length(min=1))
     top_k = Whole(validate=validate.Range(min=1))
     signature_name = fields.String(validate=validate.Equal("serving_default"))
 
@@ -72,16 +75,15 @@ TABLE, TEXT = TableEnvelope(), TextEnvelope()
 def decode_table(request: Request, model: Any) -> Decoded:
     """JSON, or one of the table formats with its options in the query -> a TableCall. Raises RequestError kinds."""
     if request.media_type == JSON:
-        call = table_call(request.content)
+        call = table_call(request.json)
     else:
         outputs, top_k = from_query(request.query)
         call = TableCall(table_formats.read(request, model), outputs, top_k)
     return Decoded(call)
 
 
-def table_call(body: bytes) -> TableCall:
-    """Bytes of JSON -> a TableCall. Raises RequestError."""
-    value = parse(body)
+def table_call(value: Any) -> TableCall:
+    """A body's JSON value -> a TableCall. Raises RequestError."""
     # Most envelopes have this one key, which is right whatever the rows are: the schema costs more than the rows do.
     if type(value) is dict and len(value) == 1 and type(value.get("instances")) is list:
         return TableCall(value["instances"])
@@ -90,19 +92,28 @@ def table_call(body: bytes) -> TableCall:
 
 
 def decode_text(request: Request, _model: Any) -> Decoded:
-    """Bytes of JSON -> a TextCall. Raises RequestError."""
-    envelope = load(TEXT, request.json)
+    """Bytes of JSON -> a TextCall. Raises RequestError or PayloadTooLarge."""
+    value = request.json
+    if isinstance(value, dict):
+        instances, parameters = value.get("instances"), value.get("parameters")
+        check_rows(len(instances) if isinstance(instances, list) else 0, request.max_rows)
+        check_keys(parameters if isinstance(parameters, dict) else {})
+    envelope = load(TEXT, value)
     return Decoded(TextCall(envelope["instances"], envelope["parameters"]))
 
 
 def load(schema: Schema, value: Any) -> dict[str, Any]:
     """The envelope as the schema reads it. Raises RequestError that names every fault."""
+    if isinstance(value, dict):
+        check_keys(value)
     try:
         return schema.load(value)
     except ValidationError as error:
         details = [{"field": where, "message": what} for where, what in flat(error.normalized_messages())]
-        sentences = "; ".join(f"{fault['field']}: {fault['message']}" for fault in details)
-        raise RequestError(f"the request is not of the V1 form: {sentences}", details=details) from None
+        sentences = "; ".join(f"{fault['field']}: {fault['message']}" for fault in details[:TOLD])
+        sentences += f" (and {len(details) - TOLD} more)" if len(details) > TOLD else ""
+        message = f"the request is not of the V1 form: {sentences}"
+        raise RequestError(message, details=details, total=len(details)) from None
 
 
 def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:

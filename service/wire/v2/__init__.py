@@ -20,7 +20,8 @@ from ...errors import InvalidParameters
 from ..adapter import Adapter, Decoded, Encoded, Request
 from .answer import TEXT_OUTPUTS, encode
 from .metadata import index, metadata, server
-from .request import FIRST, LENGTH, RequestedOutput, decode
+from .outputs import RequestedOutput
+from .request import FIRST, LENGTH, decode
 
 __all__ = ["ADAPTERS", "LENGTH", "NAME", "OCTETS", "PREFIX", "error_body", "index", "metadata", "server"]
 
@@ -30,8 +31,8 @@ OCTETS = "application/octet-stream"  # how answers with raw tensors are announce
 
 
 def decode_table(request: Request, model: Any) -> Decoded:
-    """Tensors -> a TableCall. Raises RequestError."""
-    call = decode(request.content, request.json_length)
+    """Tensors -> a TableCall. Raises RequestError or PayloadTooLarge."""
+    call = decode(request.content, request.json_length, request.max_rows, len(model.plan.columns))
     names = [model.primary if output.name == FIRST else output.name for output in call.outputs]
     return Decoded(TableCall(call.instances(), names or None), note=call, timeout=call.timeout)
 
@@ -47,8 +48,8 @@ def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) ->
 
 
 def decode_text(request: Request, _model: Any) -> Decoded:
-    """One tensor of texts -> a TextCall. Raises RequestError, or InvalidParameters for an unknown output."""
-    call = decode(request.content, request.json_length)
+    """One tensor of texts -> a TextCall. Raises as `decode_table`, or InvalidParameters for an unknown output."""
+    call = decode(request.content, request.json_length, request.max_rows)
     texts = call.texts()
     unknown = [output.name for output in call.outputs if output.name not in TEXT_OUTPUTS]
     if unknown:

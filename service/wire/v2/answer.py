@@ -13,7 +13,8 @@ import numpy as np
 import orjson
 
 from ..json_body import dump
-from .request import FIRST, Call, RequestedOutput, refuse
+from .outputs import RequestedOutput
+from .request import FIRST, Call, refuse
 from .tensors import Tensor, write
 
 __all__ = ["TEXT_OUTPUTS", "encode"]

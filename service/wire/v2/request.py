@@ -1,6 +1,7 @@
 """A request of V2: the envelope, its tensors, the outputs that it asks for; every fault at once.
 
-call = decode(b'{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}]}')
+body = b'{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}]}'
+call = decode(body, None, max_rows=100, columns=2)
 call.instances()        # array([[1., 2.]])
 """
 
@@ -11,11 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import RequestError
+from ...errors import MAX_VIOLATIONS, PayloadTooLarge, RequestError
 from ..json_body import parse
+from ..json_limits import check_containers, check_keys
+from .limits import Limits, check_count
+from .outputs import Fault, RequestedOutput, parameters_of, read_outputs
 from .tensors import DATATYPES, read_binary, read_json
 
-__all__ = ["FIRST", "LENGTH", "Call", "RequestedOutput", "decode", "refuse"]
+__all__ = ["FIRST", "LENGTH", "Call", "decode", "refuse"]
 
 LENGTH = "Inference-Header-Content-Length"
 FIRST = "output-0"  # KServe's name for the only output of a model
@@ -33,8 +37,6 @@ RESERVED = {
 }
 LONGEST = 86_400_000_000  # microseconds: a day
 
-Fault = tuple[str, str]  # (field, sentence)
-
 
 class Input(NamedTuple):
     """`cells`: ndarray of the shape, or a list (of lists) of plain values."""
@@ -43,17 +45,6 @@ class Input(NamedTuple):
     cells: Any
     shape: tuple[int, ...]
     datatype: str
-
-
-class RequestedOutput(NamedTuple):
-    """An output that the request names.
-
-    binary: whether it is answered as raw bytes. classes: how many of the best of each row, as texts; 0: the tensor.
-    """
-
-    name: str
-    binary: bool
-    classes: int = 0
 
 
 class Call(NamedTuple):
@@ -106,28 +97,32 @@ def column(cells: Any) -> list[Any]:
     return [cell for row in cells for cell in row] if cells and type(cells[0]) is list else cells
 
 
-def decode(body: bytes, json_length: str | None = None) -> Call:
-    """Bytes -> Call. json_length: the value of Inference-Header-Content-Length, None without the header.
+def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1) -> Call:
+    """Bytes -> Call.
 
-    Raises RequestError, whose details name every field that is wrong.
+    json_length: the value of Inference-Header-Content-Length, None without the header. max_rows: most rows of a tensor.
+    columns: those of the model; 1 for texts. Raises RequestError, whose details name every field that is wrong, or
+    PayloadTooLarge.
     """
     raw = memoryview(b"")
     if json_length is not None:
         if not (json_length.isdecimal() and json_length.isascii() and int(json_length) <= len(body)):
             raise RequestError(f"{LENGTH}: expected the bytes of JSON in the body of {len(body)} bytes")
         body, raw = body[: int(json_length)], memoryview(body)[int(json_length) :]
-    value = parse(body)
+    value = parse(body, max_rows)
     if type(value) is not dict:
         raise RequestError("the request is not of the V2 form: expected an object")
+    check_keys(value)
     parameters = value.get("parameters")
     parameters = {} if parameters is None else parameters
     faults = [(key[:80], f"is no key of a request; there are {', '.join(KEYS)}") for key in value if key not in KEYS]
     if type(parameters) is not dict:
         refuse([*faults, ("parameters", "expected an object")])
+    check_keys(parameters)
     identity = value.get("id")
     if identity is not None and type(identity) is not str:
         faults.append(("id", "expected a text"))
-    inputs = read_inputs(value.get("inputs"), raw, faults)
+    inputs = read_inputs(value.get("inputs"), raw, Limits(max_rows, columns), faults)
     outputs = read_outputs(value.get("outputs"), parameters.get("binary_data_output") is True, faults)
     timeout = read_parameters(parameters, faults)
     refuse(faults)
@@ -147,7 +142,7 @@ def refuse(faults: list[Fault]) -> None:
     if faults:
         sentences = "; ".join(f"{where}: {what}" for where, what in faults[:5])
         sentences += f" (and {len(faults) - 5} more)" if len(faults) > 5 else ""
-        details = [{"field": where, "message": what} for where, what in faults]
+        details = [{"field": where, "message": what} for where, what in faults[:MAX_VIOLATIONS]]
         raise RequestError(f"the request is not of the V2 form: {sentences}", details=details, total=len(faults))
 
 
@@ -169,11 +164,12 @@ def read_parameters(parameters: dict[str, Any], faults: list[Fault]) -> float | 
     return timeout / 1e6
 
 
-def read_inputs(entries: Any, raw: memoryview, faults: list[Fault]) -> tuple[Input, ...]:
+def read_inputs(entries: Any, raw: memoryview, limits: Limits, faults: list[Fault]) -> tuple[Input, ...]:
     """The tensors of a request; those with a binary_data_size follow each other in `raw`. Faults are appended."""
     if type(entries) is not list or not entries:
         faults.append(("inputs", "expected a list of tensors, at least one"))
         return ()
+    check_count(entries)
     inputs, used = [], 0
     for place, entry in enumerate(entries):
         where = f"inputs[{place}]"
@@ -187,7 +183,7 @@ def read_inputs(entries: Any, raw: memoryview, faults: list[Fault]) -> tuple[Inp
                 faults.append((where, f"binary_data_size is {size!r:.40}, and {len(raw) - used} bytes are left"))
                 return ()  # the beginning of the next tensors is unknown
             own, used = raw[used : used + size], used + size
-        tensor = read_input(where, entry, own, faults)
+        tensor = read_input(where, entry, own, limits, faults)
         if tensor is not None:
             inputs.append(tensor)
     if used < len(raw):
@@ -195,17 +191,25 @@ def read_inputs(entries: Any, raw: memoryview, faults: list[Fault]) -> tuple[Inp
     return tuple(inputs)
 
 
-def read_input(where: str, entry: dict[str, Any], raw: memoryview | None, faults: list[Fault]) -> Input | None:
-    """One tensor; None where it is wrong, its faults appended. raw: its bytes, None where it has `data`."""
+def read_input(
+    where: str, entry: dict[str, Any], raw: memoryview | None, limits: Limits, faults: list[Fault]
+) -> Input | None:
+    """One tensor; None where it is wrong, its faults appended. raw: its bytes, None where it has `data`.
+
+    Raises PayloadTooLarge.
+    """
     wrong = [*wrong_members(where, entry), *wrong_data(where, entry, raw)]
     faults += wrong
     if wrong:
         return None
     name, datatype, shape = entry["name"], entry["datatype"], entry["shape"]
+    limits.check(shape)
     try:
         cells = read_json(datatype, shape, entry["data"]) if raw is None else read_binary(datatype, shape, raw)
         if content_type(entry) == JSON_CELLS:
-            cells, shape = parsed_cells(cells), shape[:1]
+            cells, shape = parsed_cells(cells, limits.rows), shape[:1]
+    except PayloadTooLarge:
+        raise
     except RequestError as error:
         faults.append((where, error.message))
         return None
@@ -243,46 +247,17 @@ def is_shape(shape: Any) -> bool:
     return type(shape) is list and len(shape) in (1, 2) and all(type(size) is int and size >= 0 for size in shape)
 
 
-def parsed_cells(cells: Any) -> list[Any]:
+def parsed_cells(cells: Any, max_rows: int) -> list[Any]:
     """Cells of BYTES that are JSON texts, as MLServer writes columns of mixed types -> the values."""
+    bodies = [None if cell is None else cell.encode() for cell in column(cells)]
+    check_containers(b",".join(filter(None, bodies)), max_rows)
     values = []
-    for place, cell in enumerate(column(cells)):
+    for place, body in enumerate(bodies):
         try:
-            values.append(None if cell is None else parse(cell.encode()))
+            values.append(None if body is None else parse(body, max_rows))
         except RequestError:
             raise RequestError(f"element {place} is not JSON, as content_type says") from None
     return values
-
-
-def read_outputs(entries: Any, binary: bool, faults: list[Fault]) -> tuple[RequestedOutput, ...]:
-    """The outputs that a request names, each once. binary: of those that do not say. Faults are appended."""
-    if entries is None:
-        return ()
-    if type(entries) is not list:
-        faults.append(("outputs", "expected a list of objects"))
-        return ()
-    outputs: dict[str, RequestedOutput] = {}
-    for place, entry in enumerate(entries):
-        if type(entry) is not dict or type(entry.get("name")) is not str:
-            faults.append((f"outputs[{place}]", "expected an object with a name"))
-            continue
-        if type(entry.get("parameters")) not in (dict, type(None)):
-            faults.append((f"outputs[{place}].parameters", "expected an object"))
-        parameters = parameters_of(entry)
-        raw, classes = parameters.get("binary_data", binary), parameters.get("classification", 0)
-        if type(raw) is not bool:
-            faults.append((f"outputs[{place}].parameters.binary_data", "expected true or false"))
-        if type(classes) is not int or classes < 0:
-            faults.append((f"outputs[{place}].parameters.classification", "expected how many classes"))
-        if "shared_memory_region" in parameters:
-            faults.append((f"outputs[{place}]", "shared memory is not written here"))
-        outputs.setdefault(entry["name"], RequestedOutput(entry["name"], raw, classes))
-    return tuple(outputs.values())
-
-
-def parameters_of(entry: dict[str, Any]) -> dict[str, Any]:
-    parameters = entry.get("parameters")
-    return parameters if type(parameters) is dict else {}
 
 
 def content_type(entry: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from ...errors import RequestError
+from ...errors import MAX_VIOLATIONS, RequestError
 
 __all__ = ["DATATYPES", "Tensor", "read_binary", "read_json", "write"]
 
@@ -62,6 +62,9 @@ class Mismatch(str):
     """A cell that is not of its tensor's datatype. It is a valid cell of no column, so the plan names its place."""
 
 
+UNNAMED = Mismatch("another type")
+
+
 def read_json(datatype: str, shape: Shape, data: Any) -> Any:
     """`data`, flat or nested -> ndarray of the shape, null being NaN; or a list of cells, or of rows, as JSON has them.
 
@@ -73,7 +76,7 @@ def read_json(datatype: str, shape: Shape, data: Any) -> Any:
         return elements  # an array of one column would only become the same list again
     cells = numbers(datatype, elements)
     if cells is None:
-        cells = [converted(datatype, cell) if fits(datatype, cell) else mismatch(datatype, cell) for cell in elements]
+        cells = judged(datatype, elements)
     return shaped(cells, shape)
 
 
@@ -134,6 +137,19 @@ def numbers(datatype: str, elements: list[Any]) -> Any:
 def rounded(value: Any, dtype: np.dtype) -> Any:
     with np.errstate(over="ignore"):  # a finite value that becomes infinite is refused by its column
         return value.astype(dtype)
+
+
+def judged(datatype: str, elements: list[Any]) -> list[Any]:
+    """Each cell of the datatype, or a Mismatch; an answer names no more of them than MAX_VIOLATIONS."""
+    cells: list[Any] = []
+    left = MAX_VIOLATIONS
+    for cell in elements:
+        if fits(datatype, cell):
+            cells.append(converted(datatype, cell))
+        else:
+            cells.append(mismatch(datatype, cell) if left > 0 else UNNAMED)
+            left -= 1
+    return cells
 
 
 def converted(datatype: str, cell: Any) -> Any:

@@ -8,6 +8,7 @@ from service.capabilities import TableCall
 from service.errors import InvalidInstances, RequestError
 from service.models.tables.column import Column, shown
 from service.models.tables.plan import ColumnPlan
+from service.wire import Request
 from service.wire.json_body import dump, parse
 from service.wire.v1 import table_call
 
@@ -96,7 +97,7 @@ def test_a_column_named_by_a_number_is_that_number_again_in_the_frame():
 
 def test_deeply_nested_value_is_refused_at_its_cell():
     """The parser takes a thousand levels, the printer of the violation raised RecursionError: a 500."""
-    deep = parse(b"[" * 1000 + b"]" * 1000)
+    deep = parse(b"[" * 1000 + b"]" * 1000, 100)
     assert shown(deep) == "something nested too deeply to show"
     assert refused(plan(Column("a", "number", "float64")), deep)[0]["column"] == "a"
 
@@ -113,18 +114,18 @@ def test_lone_surrogate_is_refused_beside_a_bare_nan():
     """Only the lenient parser, taken where a body holds NaN, let it in; no answer could repeat it: a 500."""
     for body in (b'["\\ud800"]', b'["\\ud800", NaN]'):
         with pytest.raises(RequestError, match="not JSON"):
-            parse(body)
-    assert dump(parse(b'["\\ud83d\\ude00", NaN]')) == '["😀",null]'.encode()
+            parse(body, 100)
+    assert dump(parse(b'["\\ud83d\\ude00", NaN]', 100)) == '["😀",null]'.encode()
 
 
 def test_a_number_beyond_every_float_reaches_its_cell():
     """It was refused as broken JSON at some character, and no cell was named."""
-    assert parse(b"[1, 1e400]") == [1, float("inf")]
-    assert parse(b"[" + b"9" * 400 + b"]") == [int("9" * 400)]
+    assert parse(b"[1, 1e400]", 100) == [1, float("inf")]
+    assert parse(b"[" + b"9" * 400 + b"]", 100) == [int("9" * 400)]
 
 
 @pytest.mark.parametrize("body", [b'{"instances": null}', b'{"instances": [1], "more": 1}', b"{}", b"[]"])
 def test_fast_envelope_check_accepts_nothing_that_the_schema_refuses(body):
     with pytest.raises(RequestError, match="V1 form"):
-        table_call(body)
-    assert table_call(b'{"instances": [1]}') == TableCall([1])
+        table_call(Request(body).json)
+    assert table_call(Request(b'{"instances": [1]}').json) == TableCall([1])

@@ -1,0 +1,50 @@
+"""What a JSON body may hold: a few bytes of it can ask for much memory.
+
+    check_containers(b"[[], []]", 10)       # nothing: three lists
+    check_keys({"instances": []})           # nothing: one key
+
+`[],` is three bytes of a body and 64 of memory, and millions of them keep a thread busy for seconds. A table needs one
+list or object for each row, so a body with many more of them than rows are taken is no table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import PayloadTooLarge, RequestError
+
+__all__ = ["MOST_KEYS", "SPARE", "check_containers", "check_keys"]
+
+# Lists and objects besides the rows: V2 has up to four for each column, a chat two for each message.
+SPARE = 100_000
+MOST_KEYS = 1_000  # of an envelope, or of parameters: the dialects know some fifty
+OTHERS = bytes(set(range(256)) - set(b'"[{'))
+
+
+def check_containers(body: bytes, max_rows: int) -> None:
+    """Raise PayloadTooLarge where a JSON text opens more lists and objects than `max_rows` + SPARE.
+
+    Brackets within strings do not count, and nothing is parsed.
+    """
+    most = max_rows + SPARE
+    if len(body) > most and body.count(b"[") + body.count(b"{") > most and opened(body, most) > most:
+        raise PayloadTooLarge(
+            f"the JSON holds more than {most} lists and objects: {max_rows} rows are taken, and {SPARE} besides"
+        )
+
+
+def opened(body: bytes, most: int) -> int:
+    """How many lists and objects a JSON text opens, or a number beyond `most`."""
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Quotes and brackets are left, and no two quotes in a row: these are an empty string, or the end of one and the
+    # beginning of the next, and without them the same brackets are within strings.
+    marks = body.translate(None, OTHERS).replace(b'""', b"")
+    # So there is a bracket between any two strings, and more pieces than this mean more brackets than `most`.
+    return sum(map(len, marks.split(b'"', 2 * most + 2)[::2]))
+
+
+def check_keys(value: dict[str, Any]) -> None:
+    """Raise RequestError where an object of named members has more of them than any request needs."""
+    if len(value) > MOST_KEYS:
+        raise RequestError(f"an object of {len(value)} keys; at most {MOST_KEYS} are taken beside the rows")
