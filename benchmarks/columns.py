@@ -40,7 +40,7 @@ MIXED = ColumnPlan(
 
 
 def checked(plan, body):
-    return lambda: plan.read(table_call(parse(body, MOST_ROWS))[0]).values
+    return lambda: plan.read(table_call(parse(body, MOST_ROWS)).instances).values
 
 
 def unchecked_objects(body):

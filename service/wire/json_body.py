@@ -14,6 +14,7 @@ import orjson
 
 from ..errors import RequestError, UnsupportedMediaType
 from .json_limits import check_containers
+from .utf8 import text
 
 __all__ = ["JSON", "check_media_type", "dump", "parse"]
 
@@ -60,10 +61,17 @@ def parse(body: bytes, max_rows: int) -> Any:
 
 
 def parse_lenient(body: bytes, error: ValueError) -> Any:
-    """Accept bare NaN and Infinity, and numbers beyond every float: some clients write them.
+    """Accept a byte order mark, bare NaN and Infinity, and numbers beyond every float: some clients write them.
 
-    They are refused later, where their cell can be named. Raises RequestError for all other broken JSON.
+    The numbers are refused later, where their cell can be named. Raises RequestError for all other broken JSON, and
+    for bytes that are not UTF-8.
     """
+    marked, body = body, text(body).encode()
+    if len(body) < len(marked):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as fault:
+            error = fault
     if b"NaN" in body or b"Infinity" in body or "infinity" in str(error):
         try:
             value = json.loads(body)

@@ -114,7 +114,7 @@ def test_csv_on_standard_input_may_begin_with_a_byte_order_mark(url, capsys, mon
         (HEADER + "31,Oslo,true,1,9\n", "row 0: expected 4 values, as many as the header, got 5 values"),
         ("age,age,city,member,visits\n", 'column "age": expected one column of this name, got 2'),
         (HEADER + '31,"Oslo', "the body is not CSV: line 2: unexpected end of data"),
-        (HEADER.encode() + b"31,\xe9,true,1\n", "the body is not CSV in UTF-8: byte 26 is no text"),
+        (HEADER.encode() + b"31,\xe9,true,1\n", "the body is not UTF-8: byte 0xe9 at offset 26"),
         (HEADER, "got a header alone"),
         (b"", "the body is empty"),
     ],

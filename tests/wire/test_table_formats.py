@@ -164,7 +164,7 @@ def test_a_cell_of_csv_becomes_a_value_of_its_kind_or_stays_as_it_is(kind, cell,
 BAD_CSV = [
     (b"", 400, "the body is empty"),
     (b"a,b\n", 422, "got a header alone"),
-    (b"a\n\xff", 400, "byte 2 is no text"),
+    (b"a\n\xff", 400, "the body is not UTF-8: byte 0xff at offset 2"),
     (b"a,b,a\n1,2,3", 422, 'column "a": expected one column of this name, got 2'),
     (b"a,b\n1,2\n1\n1,2,3\n", 422, "row 1: expected 2 values, as many as the header, got 1 values (and 1 more)"),
     (b'a\n"1', 400, "line 2: unexpected end of data"),

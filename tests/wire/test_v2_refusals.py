@@ -83,7 +83,14 @@ FAULTS = [
     (raw([tensor()], [X.tobytes()[:-8]]), "12 elements of FP64 are 96 bytes, got 88"),
     (raw([tensor()], [X.tobytes()]) | {"headers": {HEADER: "9999"}}, "expected the bytes of JSON"),
     (raw([tensor()], [X.tobytes()]) | {"headers": {HEADER: "-1"}}, "expected the bytes of JSON"),
-    (raw([tensor()], [X.tobytes()]) | {"headers": {}}, "not JSON"),
+    (
+        raw([tensor()], [X.tobytes()]) | {"headers": {}},
+        f"not UTF-8: byte 0xf6 at offset 126; where raw tensors follow the JSON, send {HEADER}",
+    ),
+    (
+        raw([tensor()], [bytes(96)]) | {"headers": {}},
+        f"line 1 column 105 (char 104); where raw tensors follow the JSON, send {HEADER}",
+    ),
     (call(tensor(binary_data_size=96)), "0 bytes are left"),
     (raw([tensor(shape=[1], datatype="BYTES")], [b"\xff\xff\xff\xff"]), "are not 1 elements of BYTES"),
     (raw([tensor(shape=[1], datatype="BYTES")], [framed(b"\xff")]), "element 0 is not UTF-8"),

@@ -13,6 +13,7 @@ import json
 from typing import Any
 
 from ...errors import MAX_VIOLATIONS, PayloadTooLarge, RequestError
+from ..utf8 import text
 from .csv_cells import cells_of
 from .parts import check_names, check_rows, fault, flat, no_rows, refuse
 
@@ -24,11 +25,7 @@ MOST_BLANK = 100_000  # lines without a row
 
 def decode(body, columns, max_rows, max_bytes):
     """Bytes -> an object of columns. Raises RequestError, InvalidInstances, PayloadTooLarge."""
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RequestError(f"the body is not CSV in UTF-8: byte {error.start} is no text") from None
-    lines = filled(csv.reader(io.StringIO(text, newline=""), strict=True))
+    lines = filled(csv.reader(io.StringIO(text(body), newline=""), strict=True))
     header = next(lines, None)
     rows: list[list[str]] = []
     faults: list[dict[str, Any]] = []

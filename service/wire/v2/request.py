@@ -109,7 +109,14 @@ def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1
         if not (json_length.isdecimal() and json_length.isascii() and int(json_length) <= len(body)):
             raise RequestError(f"{LENGTH}: expected the bytes of JSON in the body of {len(body)} bytes")
         body, raw = body[: int(json_length)], memoryview(body)[int(json_length) :]
-    value = parse(body, max_rows)
+    try:
+        value = parse(body, max_rows)
+    except PayloadTooLarge:
+        raise
+    except RequestError as error:
+        if json_length is None and b"binary_data_size" in body:
+            raise RequestError(f"{error.message}; where raw tensors follow the JSON, send {LENGTH}") from None
+        raise
     if type(value) is not dict:
         raise RequestError("the request is not of the V2 form: expected an object")
     check_keys(value)
