@@ -106,9 +106,9 @@ $(DEMO) &: | $(VENV)/.installed
 
 # Where this cannot install them, the tests that need them are skipped, each naming the command.
 system-tools:
-	@command -v nginx >/dev/null && command -v chromium >/dev/null || \
+	@command -v nginx >/dev/null && command -v chromium >/dev/null && command -v bwrap >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    export DEBIAN_FRONTEND=noninteractive; \
-	    apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx chromium </dev/null >/dev/null \
-	    || echo "nginx and chromium could not be installed; the tests that need them will be skipped"; \
+	    apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx chromium bubblewrap </dev/null >/dev/null \
+	    || echo "nginx, chromium and bubblewrap could not be installed; the tests that need them will be skipped"; \
 	fi

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -18,14 +19,29 @@ from typing import Any
 
 from .errors import BadSetting
 
-__all__ = ["PREFIX", "Settings", "cores", "variable"]
+__all__ = ["PREFIX", "Settings", "cores", "library_environment", "variable"]
 
 PREFIX = "DAYLIGHT_"
+# Variables of Python and of the numerical libraries, none of which holds a secret.
+OF_LIBRARIES = re.compile(
+    r"PATH|LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH|\w+_NUM_THREADS|LOKY_MAX_CPU_COUNT|TOKENIZERS_PARALLELISM"
+    r"|PYTHON(?:HASHSEED|IOENCODING|UTF8|WARNINGS)"
+)
 
 
 def cores() -> int:
     """How many processors this process may use (its affinity, not what the machine has)."""
     return len(os.sched_getaffinity(0))
+
+
+def most_memory() -> int:
+    """Three quarters of the machine's memory, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+
+
+def library_environment() -> dict[str, str]:
+    """What the environment says to Python and to the numerical libraries; nothing of Daylight's, and no secret."""
+    return {name: value for name, value in os.environ.items() if OF_LIBRARIES.fullmatch(name)}
 
 
 def setting(
@@ -147,6 +163,14 @@ class Settings:
     )
     promote: str = setting(
         "auto", "Whether packing makes its version current at once: `auto`, or `manual`.", parse=auto_or_manual
+    )
+    sandbox_bytes: int = setting(
+        most_memory,
+        "Memory that packing a file in the sandbox may take, in bytes; twice as much as files.",
+        parse=at_least(2**20),
+    )
+    sandbox_seconds: float = setting(
+        3600.0, "Seconds that packing a file in the sandbox may take; then it is ended.", parse=seconds
     )
     allow_version_mismatch: bool = setting(
         False, "Serve models packed with another major or minor version of scikit-learn.", parse=yes_or_no

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..store.versions import Store, StoredVersion
+from .boxing import pack_in_sandbox, uses_sandbox
 from .following import followers
 from .options import errors_as_sentences, message_option, sample_options, settings, store_option
+from .pack_any import pack_any
 from .promotion import check_callers, make_current
 
-__all__ = ["pack", "pack_any", "print_version"]
+__all__ = ["pack", "print_version"]
 
-WEIGHTS = (".pt", ".pth", ".bin", ".safetensors")
 CATEGORIES = 6  # of a column that are printed
 
 
@@ -39,16 +39,31 @@ CATEGORIES = 6  # of a column that are printed
     "--promote/--no-promote", "promoted", default=None, help="Make it the current version (default: DAYLIGHT_PROMOTE)."
 )
 @click.option("--breaking", "may_break", is_flag=True, help="Even where callers of the current version would break.")
+@click.option(
+    "--sandbox/--no-sandbox",
+    default=None,
+    help="Open it in a process without network, other files, and unbounded memory (default: where it may run code).",
+)
 @message_option
 @store_option
 def pack(
-    file: Path, store: Path | None, *, promoted: bool | None, may_break: bool, message: str, **options: Any
+    file: Path,
+    store: Path | None,
+    *,
+    promoted: bool | None,
+    may_break: bool,
+    sandbox: bool | None,
+    message: str,
+    **options: Any,
 ) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a folder with a text-generation
     checkpoint, or mymodel.py:Class."""
     configured = settings()
     root = store or configured.store
-    version = pack_any(file, root, promote=False, why=message, **options)
+    if uses_sandbox(file, sandbox):
+        version = pack_in_sandbox(file, root, configured, why=message, **options)
+    else:
+        version = pack_any(file, root, promote=False, why=message, **options)
     print_version(version)
     name, number = version.manifest.model, version.manifest.version
     if not (configured.promote == "auto" if promoted is None else promoted):
@@ -58,51 +73,6 @@ def pack(
     with errors_as_sentences():
         check_callers(opened, name, number, may_break=may_break)
         make_current(opened, name, number, configured, message, followers(opened, name, configured))
-
-
-def pack_any(
-    file: Path,
-    store: Path,
-    *,
-    name: str | None = None,
-    data: Path | None = None,
-    target: Sequence[str] = (),
-    version: str | None = None,
-    trust: Sequence[str] = (),
-    code: Sequence[Path] = (),
-    files: Path | None = None,
-    runtime: str = "auto",
-    precision: str = "float32",
-    promote: bool = True,
-    why: str = "",
-) -> StoredVersion:
-    """Pack by what FILE is; every error is one sentence on stderr."""
-    common: dict[str, Any] = {"name": name, "version": version, "store": store, "promote": promote, "why": why}
-    with errors_as_sentences():
-        if file.is_dir():
-            from ..packing.checkpoint import pack_checkpoint
-
-            return pack_checkpoint(file, precision=precision, **common | {"name": name or file.resolve().name})
-        if ".py:" in file.name:
-            from ..packing.python_class import pack_class
-
-            return pack_class(file, files=files, code=code, **common)
-        if file.suffix == ".py":
-            raise ValueError(f"{file} is a Python file; name the class in it: {file}:Class")
-        if file.suffix in WEIGHTS:
-            raise ValueError(weights_alone(file))
-        from ..packing import pack_file
-
-        return pack_file(file, data=data, target=target, trust=trust, code=code, runtime=runtime, **common)
-
-
-def weights_alone(file: Path) -> str:
-    """Why a file of torch weights cannot be packed by itself. Raises ValueError where it holds more than weights."""
-    from ..packing.checkpoint import read_state_dict
-
-    if file.suffix != ".safetensors":
-        read_state_dict(file)
-    return f"{file} holds weights alone; pack the folder that holds them with their config.json and tokenizer"
 
 
 def print_version(version: StoredVersion) -> None:

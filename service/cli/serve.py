@@ -14,7 +14,8 @@ import click
 
 from ..settings import PREFIX
 from .options import sample_options
-from .pack import pack_any, print_version
+from .pack import print_version
+from .pack_any import pack_any
 
 __all__ = ["serve"]
 

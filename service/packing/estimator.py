@@ -83,7 +83,10 @@ def pack_file(
     code: Iterable[Path | str] = (),
     runtime: str = "auto",
 ) -> StoredVersion:
-    """Pack a `.pkl`, `.joblib` or `.skops` file, its bytes unchanged. data: a CSV or Parquet file of sample rows.
+    """Pack a `.pkl`, `.joblib` or `.skops` file, its bytes unchanged; it is opened in this process, without the
+    sandbox of the command line.
+
+    data: a CSV or Parquet file of sample rows.
 
     target: the columns of `data` that are not inputs. trust: dotted names that a pickle may import besides the known
     packages. code: Python files that it needs. name (default: the file's), store, version, promote, why, metrics,

@@ -1,0 +1,92 @@
+"""Pack whatever a FILE is: an estimator, a checkpoint, a Python class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..store.versions import StoredVersion
+from .options import errors_as_sentences
+
+__all__ = ["default_name", "is_class", "kind_of", "may_run_code", "pack_any"]
+
+PICKLED_WEIGHTS = (".pt", ".pth", ".bin")
+WEIGHTS = (*PICKLED_WEIGHTS, ".safetensors")
+
+
+def is_class(file: Path) -> bool:
+    """Whether it is the name of a class in a Python file: mymodel.py:Class."""
+    return ".py:" in file.name
+
+
+def default_name(file: Path) -> str:
+    """The name of a model that is given none."""
+    if file.is_dir():
+        return file.resolve().name
+    return Path(file.name.rpartition(":")[0] if is_class(file) else file).stem
+
+
+def kind_of(file: Path) -> str:
+    """The kind of model that packing makes of it."""
+    if file.is_dir():
+        return "text_generation"
+    return "python" if is_class(file) else "tabular"
+
+
+def may_run_code(file: Path) -> bool:
+    """Whether opening it may run code that it holds. Weights as safetensors, and what is not there, hold none."""
+    if file.is_dir():
+        return any(path.suffix in PICKLED_WEIGHTS for path in file.iterdir())
+    return is_class(file) or (file.exists() and file.suffix not in (".py", ".safetensors"))
+
+
+def pack_any(
+    file: Path,
+    store: Path,
+    *,
+    name: str | None = None,
+    data: Path | None = None,
+    target: Sequence[str] = (),
+    version: str | None = None,
+    trust: Sequence[str] = (),
+    code: Sequence[Path] = (),
+    files: Path | None = None,
+    runtime: str = "auto",
+    precision: str = "float32",
+    promote: bool = True,
+    why: str = "",
+) -> StoredVersion:
+    """Pack by what FILE is; every error is one sentence on stderr."""
+    common: dict[str, Any] = {
+        "name": name or default_name(file),
+        "version": version,
+        "store": store,
+        "promote": promote,
+        "why": why,
+    }
+    with errors_as_sentences():
+        if file.is_dir():
+            from ..packing.checkpoint import pack_checkpoint
+
+            return pack_checkpoint(file, precision=precision, **common)
+        if is_class(file):
+            from ..packing.python_class import pack_class
+
+            return pack_class(file, files=files, code=code, **common)
+        if file.suffix == ".py":
+            raise ValueError(f"{file} is a Python file; name the class in it: {file}:Class")
+        if file.suffix in WEIGHTS:
+            raise ValueError(weights_alone(file))
+        from ..packing import pack_file
+
+        return pack_file(file, data=data, target=target, trust=trust, code=code, runtime=runtime, **common)
+
+
+def weights_alone(file: Path) -> str:
+    """Why a file of torch weights cannot be packed by itself. Raises ValueError where it holds more than weights."""
+    from ..packing.checkpoint import read_state_dict
+
+    if file.suffix != ".safetensors":
+        read_state_dict(file)
+    return f"{file} holds weights alone; pack the folder that holds them with their config.json and tokenizer"
