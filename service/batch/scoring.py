@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from ..errors import InvalidInstances
 from ..wire.table_formats.csv_cells import cells_of
+from ..wire.table_formats.formulas import inert
 from ..wire.table_formats.parts import flat
 
 __all__ = ["CHUNK_ROWS", "Tally", "score"]
@@ -50,18 +51,21 @@ def score(
     *,
     rejects: str | Path,
     outputs: list[str] | None = None,
+    escape_formulas: bool = False,
     progress: Progress | None = None,
 ) -> Tally:
     """Score every row of `source` (a path, or "-") into `target`.
 
-    model: one that predicts tables. progress: called with the bytes (CSV) or rows (Parquet) read since its last call.
+    model: one that predicts tables. escape_formulas: whether texts of CSV, those of the input too, are made inert for
+    spreadsheet programs (wire.table_formats.formulas). progress: called with the bytes (CSV) or rows (Parquet) read
+    since its last call.
     Raises InvalidInstances where no row can be scored: a column is missing from the whole file.
     """
     tally, first_row = Tally(), 0
     columns = {column.name: column for column in model.plan.columns}
     with ExitStack() as stack:
-        scored = stack.enter_context(writer(target))
-        rejected = stack.enter_context(writer(rejects))
+        scored = stack.enter_context(writer(target, escape_formulas))
+        rejected = stack.enter_context(writer(rejects, escape_formulas))
         for frame, cells in read(source, columns, progress):
             places, answers, reasons = split(model, cells, len(frame), outputs)
             if places:
@@ -137,13 +141,13 @@ def plain(cell: Any) -> Any:
 
 
 @contextmanager
-def writer(target: str | Path) -> Iterator[Csv | Parquet]:
+def writer(target: str | Path, escape_formulas: bool) -> Iterator[Csv | Parquet]:
     """Give what appends frames to `target`; the file appears at the end, if there was a frame and no error."""
     if str(target) == STANDARD:
-        yield Csv(sys.stdout)
+        yield Csv(sys.stdout, escape_formulas)
         return
     draft = Path(f"{target}.part")
-    sink = Parquet(draft) if str(target).endswith(".parquet") else Csv(draft)
+    sink = Parquet(draft) if str(target).endswith(".parquet") else Csv(draft, escape_formulas)
     try:
         yield sink
         sink.close()
@@ -153,14 +157,27 @@ def writer(target: str | Path) -> Iterator[Csv | Parquet]:
         draft.unlink(missing_ok=True)
 
 
+def escaped(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy of the frame whose texts, and names of columns, no spreadsheet program computes."""
+    frame = frame.copy()
+    for place, dtype in enumerate(frame.dtypes):
+        if dtype.kind == "O":
+            frame.isetitem(place, [inert(cell) for cell in frame.iloc[:, place]])
+    frame.columns = list(map(inert, frame.columns))
+    return frame
+
+
 class Csv:
     """Appends frames as CSV; the header comes with the first."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, escape_formulas: bool) -> None:
         self.file = file
+        self.escape_formulas = escape_formulas
         self.header = True
 
     def __call__(self, frame: pd.DataFrame) -> None:
+        if self.escape_formulas:
+            frame = escaped(frame)
         frame.to_csv(self.file, mode="w" if self.header else "a", header=self.header, index=False)
         self.header = False
 

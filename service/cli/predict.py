@@ -21,6 +21,9 @@ __all__ = ["predict"]
 @click.option("--rejects", help="Where the rows that cannot be scored go (default: beside --out).")
 @click.option("--outputs", help="What to compute, separated by commas (default: the prediction).")
 @click.option("--version", help="The version to score with (default: the current one).")
+@click.option(
+    "--escape-formulas", is_flag=True, help="Put ' before texts of CSV that a spreadsheet would take for formulas."
+)
 @store_option
 def predict(
     name: str,
@@ -29,6 +32,7 @@ def predict(
     rejects: str | None,
     outputs: str | None,
     version: str | None,
+    escape_formulas: bool,
     store: Path | None,
 ) -> None:
     """Score the file IN (.csv, .parquet, or - for CSV on stdin) with the model NAME, as the service would."""
@@ -44,7 +48,15 @@ def predict(
         model.warm_up()
         with click.progressbar(length=length_of(source), label=f"scoring with {name}", file=sys.stderr) as bar:
             names = outputs.split(",") if outputs else None
-            tally = score(model, source, out, rejects=rejects, outputs=names, progress=bar.update)
+            tally = score(
+                model,
+                source,
+                out,
+                rejects=rejects,
+                outputs=names,
+                escape_formulas=escape_formulas,
+                progress=bar.update,
+            )
     rejected = f"; {tally.rejected} rejected, with the reasons in {rejects}" if tally.rejected else ""
     click.echo(f"{tally.scored} rows scored{rejected}", err=True)
 

@@ -103,6 +103,19 @@ def test_standard_input_to_standard_output(store, table, estimator):
     assert [line.split(",")[-1] for line in result.stdout.splitlines()] == ["predict", *estimator.predict(frame)]
 
 
+def test_formulas_of_the_input_are_escaped_where_that_is_asked_for(store, tmp_path):
+    frame = pd.DataFrame({"zip": ["007", "123", "123"], "age": ["31", "-5", "@old"], "=note": ["=1+1", "-1.5", "x"]})
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    for options, notes, wrong in ([], ["=1+1", "-1.5"], "@old"), (["--escape-formulas"], ["'=1+1", "-1.5"], "'@old"):
+        result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv", *options)
+        assert result.exit_code == 0, result.output
+        scored = pd.read_csv(tmp_path / "out.csv", dtype=str)
+        assert scored["zip"].tolist() == ["007", "123"]
+        assert scored["age"].tolist() == ["31", "-5"]
+        assert scored["'=note" if options else "=note"].tolist() == notes
+        assert pd.read_csv(tmp_path / "out.rejects.csv")["age"].tolist() == [wrong]
+
+
 def test_a_file_without_a_column_is_refused_and_leaves_nothing(store, table, tmp_path):
     table[0].drop(columns="age").to_csv(tmp_path / "in.csv", index=False)
     result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv")

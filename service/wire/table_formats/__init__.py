@@ -10,12 +10,13 @@ it is first needed.
 
 from importlib import import_module
 
-__all__ = ["ARROW", "CSV", "FORMS", "NPY", "PARQUET", "decode", "encode", "read"]
+__all__ = ["ANSWERS", "ARROW", "CSV", "ESCAPED_CSV", "FORMS", "NPY", "PARQUET", "decode", "encode", "read"]
 
 CSV = "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
 NPY = "application/x-npy"
+ESCAPED_CSV = f"{CSV}; formulas=escaped"
 
 FORMS = {
     CSV: ".csv",
@@ -23,6 +24,7 @@ FORMS = {
     PARQUET: ".parquet",
     NPY: ".npy",
 }
+ANSWERS = FORMS | {ESCAPED_CSV: ".escaped_csv"}
 
 
 def decode(media_type, body, columns, max_rows, max_bytes):
@@ -41,5 +43,5 @@ def read(request, model):
 
 
 def encode(media_type, outputs):
-    """{output: one plain value a row} -> bytes in one of FORMS; None where the form cannot hold them."""
-    return import_module(FORMS[media_type], __package__).encode(outputs)
+    """{output: one plain value a row} -> bytes in one of ANSWERS; None where the form cannot hold them."""
+    return import_module(ANSWERS[media_type], __package__).encode(outputs)

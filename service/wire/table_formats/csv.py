@@ -17,7 +17,7 @@ from ..utf8 import text
 from .csv_cells import cells_of
 from .parts import check_names, check_rows, fault, flat, no_rows, refuse
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "write"]
 
 MOST_OTHERS = 10_000  # columns that are none of the model's
 MOST_BLANK = 100_000  # lines without a row
@@ -67,10 +67,15 @@ def filled(lines):
 def encode(outputs):
     """A header, then a line a row; None and NaN are empty fields, true and false are written so."""
     columns = flat(outputs)
+    return write(columns, columns.values())
+
+
+def write(names, columns):
+    """The names of columns, and the cells of each -> bytes of CSV."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    writer.writerow(columns)
-    writer.writerows(zip(*(map(field, cells) for cells in columns.values()), strict=True))
+    writer.writerow(names)
+    writer.writerows(zip(*(map(field, cells) for cells in columns), strict=True))
     return file.getvalue().encode()
 
 

@@ -31,9 +31,12 @@ __all__ = ["ADAPTERS", "NAME", "PREFIX", "describe", "error_body", "list_models"
 NAME = "v1"
 PREFIX = "/v1/"
 TABLES = tuple(table_formats.FORMS)
-ANSWERS = (JSON, *TABLES)
+ANSWERS = (JSON, *table_formats.ANSWERS)
 TOLD = 5  # faults in the sentence of an error; `details` has more
-CONTENT_TYPES = {table_formats.CSV: f"{table_formats.CSV}; charset=utf-8"}  # without it many readers take Latin-1
+CONTENT_TYPES = {  # without a charset many readers take Latin-1
+    table_formats.CSV: f"{table_formats.CSV}; charset=utf-8",
+    table_formats.ESCAPED_CSV: f"{table_formats.ESCAPED_CSV}; charset=utf-8",
+}
 
 
 class TableEnvelope(Schema):

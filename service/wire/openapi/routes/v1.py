@@ -2,7 +2,7 @@
 
 from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
 from ...adapter import by_capability
-from ...table_formats import FORMS
+from ...table_formats import ANSWERS, FORMS
 from ...v1.json_schema import request_schema
 from ..parts import PREDICTS, REFUSED, TIMED, Operation, json, ref
 
@@ -105,7 +105,7 @@ def table(place, entry):
     columns = {key: [row[key] for row in example["instances"]] for key in example["instances"][0]}
     return Operation(
         f"Predict with {name}",
-        json(answer, reply) | dict.fromkeys(FORMS, BYTES),
+        json(answer, reply) | dict.fromkeys(ANSWERS, BYTES),
         description="Rows as `instances`, or columns as `inputs`; `outputs` chooses the methods that answer.",
         body=json(body, rows=call, columns={"inputs": columns}) | dict.fromkeys(FORMS, BYTES),
         errors=PREDICTS,
