@@ -56,8 +56,11 @@ def change(name: str, *, load: bool) -> Response:
     if rollout is None:
         raise Unavailable("models are loaded and unloaded by the server's workers, and this process is none")
     context().model = name
-    rollout.ask(name, load=load)
-    rollout.registry.note_asked(name, "load" if load else "unload", context().key)
+    try:
+        rollout.ask(name, load=load)
+        rollout.registry.note_asked(name, "load" if load else "unload", context().key)
+    except OSError as error:
+        raise Unavailable(f"the workers cannot be told, since their run folder cannot be written: {error}") from error
     # A worker of one thread answers no other request while it waits.
     entry = rollout.wait(name, PATIENCE if request.environ["wsgi.multithread"] else 0)
     if entry.refused:

@@ -72,7 +72,7 @@ def promote(
 @with_urls
 @store_option
 def rollback(name: str, *, message: str, urls: Sequence[str], key_file: Path | None, store: Path | None) -> None:
-    """Go back to the version of NAME that was current before; waits for running servers."""
+    """Go back to the version of NAME that was current before; waits for running servers. What one refuses is undone."""
     configured = settings()
     opened = Store.of(configured, store or configured.store)
     with errors_as_sentences():
@@ -80,7 +80,11 @@ def rollback(name: str, *, message: str, urls: Sequence[str], key_file: Path | N
         before = current(opened, name)
         version = opened.rollback(name, message)
         failed = wait(opened, name, version, waiting, configured)
-        click.echo(f"{name} went from {told(before)} to version {version}")
+        if failed and before is not None:
+            opened.promote(name, before, f"version {version} was refused: {failed[0]}")
+            click.echo(f"{name} is at version {before} again", err=True)
+        elif not failed:
+            click.echo(f"{name} went from {told(before)} to version {version}")
     sys.exit(1 if failed else 0)
 
 

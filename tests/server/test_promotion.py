@@ -85,6 +85,19 @@ def test_a_version_that_the_server_refuses_is_not_left_current(store, run):
         assert "version 4 was refused" in last.why
 
 
+def test_a_rollback_that_the_server_refuses_is_undone(store, run):
+    with live_server(store.root) as server:
+        add(store.root, 4.0, runtime="sklearn", promote=False)
+        store.promote("m", "4")
+        store.promote("m", "2")
+        eventually(lambda: version(server) == "2", what="version 2")
+        found = run("rollback", "m")
+        assert found.exit_code == 1
+        assert "m version 4 is not compiled" in found.stderr
+        assert found.stderr.splitlines()[-1] == "m is at version 2 again"
+        assert (store.current("m"), version(server)) == ("2", "2")
+
+
 def test_a_server_elsewhere_is_asked_by_its_url(store, run, tmp_path):
     keys = tmp_path / "keys.json"
     key = CliRunner().invoke(

@@ -3,7 +3,8 @@
     servers = running_servers("artifacts", "tumour")
     servers[0].taken("tumour", "2")             # False, then True, or servers[0].refusal(...) says why not
 
-A server announces itself in its part of the run folder; only its own user, and root, can read that.
+A server announces itself in its part of the run folder; only its own user, and root, can read that. Anybody may make
+folders beside it, so what counts is what this user, root, or the owner of the store has written.
 """
 
 from __future__ import annotations
@@ -80,8 +81,16 @@ def running_servers(store: Path | str, name: str, run_folder: str = "") -> list[
         server
         for folder in folders
         for path in sorted(folder.glob(f"workers-*/{ANNOUNCED}"))
-        if (server := announced(path, os.path.realpath(store), name)) is not None
+        if believed(path, store) and (server := announced(path, os.path.realpath(store), name)) is not None
     ]
+
+
+def believed(path: Path, store: Path | str) -> bool:
+    """Whether somebody wrote this file who may change the store as well."""
+    try:
+        return path.stat().st_uid in (os.getuid(), 0, os.stat(store).st_uid)
+    except OSError:
+        return False
 
 
 def announced(path: Path, store: str, name: str) -> RunningServer | None:
