@@ -15,7 +15,8 @@ from uuid import uuid4
 from gunicorn import util
 
 from ..errors import RequestError, ServiceError, error_body
-from ..wire.json_body import dump
+from ..web.context import SECURITY_HEADERS
+from ..wire.json_body import JSON, dump
 
 __all__ = ["answer_in_json"]
 
@@ -43,12 +44,12 @@ def write_error(sock: socket.socket, status: int, reason: str, message: str) -> 
     log.warning("%d %s id=%s", status, text, request_id)
     error = RequestError(text) if status < 500 or status == HTTPStatus.NOT_IMPLEMENTED else ServiceError(reason)
     body = dump(error_body(error, request_id))
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\n"
-        "Connection: close\r\n"
-        "Content-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        f"X-Request-ID: {request_id}\r\n"
-        "X-Content-Type-Options: nosniff\r\n\r\n"
-    )
-    util.write_nonblock(sock, head.encode() + body)
+    headers = [
+        ("Connection", "close"),
+        ("Content-Type", JSON),
+        ("Content-Length", len(body)),
+        ("X-Request-ID", request_id),
+        *SECURITY_HEADERS,
+    ]
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers), "", ""]
+    util.write_nonblock(sock, "\r\n".join(lines).encode() + body)

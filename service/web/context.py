@@ -13,13 +13,13 @@ import os
 import re
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import perf_counter
 from typing import Any
 
 from ..errors import RequestError
 
-__all__ = ["ENVIRON", "LONGEST", "RequestContext"]
+__all__ = ["ENVIRON", "LONGEST", "SECURITY_HEADERS", "RequestContext"]
 
 ENVIRON = "daylight.context"
 SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -27,7 +27,16 @@ SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 LONGEST = 86_400  # seconds; a larger X-Request-Timeout is refused with 400
 
 
-NO_SNIFFING = ("X-Content-Type-Options", "nosniff")  # a browser takes an answer for what it says it is
+# What browsers are to make of an answer, as OWASP's cheat sheet for REST services has it: it is what its type says,
+# runs nothing, stands in no frame, is embedded by no other site, names this server to none, and is not kept.
+SECURITY_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
 
 
 class RequestContext:
@@ -111,9 +120,15 @@ class RequestContext:
         if answer.tokens is not None:
             self.tokens = answer.tokens
 
-    def headers(self) -> list[tuple[str, str]]:
-        """The headers that every answer has; Server-Timing, in milliseconds, only where something was predicted."""
-        headers = [("X-Request-ID", self.id), NO_SNIFFING, *self.more]
+    def headers(self, present: Collection[str] = ()) -> list[tuple[str, str]]:
+        """The headers that every answer has; Server-Timing, in milliseconds, only where something was predicted.
+
+        present: names, in lower case, of headers that the answer has already; a security header among them stands.
+        """
+        security = (
+            [pair for pair in SECURITY_HEADERS if pair[0].lower() not in present] if present else SECURITY_HEADERS
+        )
+        headers = [("X-Request-ID", self.id), *security, *self.more]
         if self.seconds:
             stages = [f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.seconds.items()]
             headers.append(("Server-Timing", ", ".join(stages)))

@@ -108,7 +108,8 @@ class Middleware:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             sent.status = int(status[:3])
-            return start_response(status, [*headers, *context.headers()], exc_info)
+            present = {name.lower() for name, _ in headers}
+            return start_response(status, [*headers, *context.headers(present)], exc_info)
 
         sent.pieces = self.flask(environ, start)
         return sent

@@ -17,6 +17,7 @@ from service.errors import BadSetting
 from service.settings import Settings
 from service.web.access import api_keys
 from service.web.access.exposure import check_exposure, is_loopback
+from service.web.context import SECURITY_HEADERS
 from tests.support.ways import OnlyFastPath, OnlyFlask, WholeClient, rewired
 
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -409,8 +410,19 @@ def test_a_page_of_another_site_changes_nothing(tabular_store, site, status):
     assert answer.status_code == status
 
 
-def test_every_answer_says_that_its_type_is_not_to_be_guessed(tabular_store):
+@pytest.mark.parametrize("path", ["/", "/docs", "/v1/models", "/nothing", "/health/live", "/metrics", V1])
+def test_every_answer_has_every_security_header_once(tabular_store, path):
     client = create_app(Settings(store=tabular_store)).test_client()
-    for path in ("/", "/docs", "/v1/models", "/nothing", "/health/live", "/metrics"):
-        assert client.get(path).headers.getlist("X-Content-Type-Options") == ["nosniff"]
-    assert client.post(V1, json=TABLE).headers.getlist("X-Content-Type-Options") == ["nosniff"]
+    page = {"Accept": "text/html"}
+    for answer in (client.get(path), client.get(path, headers=page), client.post(path, json=TABLE)):
+        for name, value in SECURITY_HEADERS:
+            (found,) = answer.headers.getlist(name)
+            assert found == value or name in ("Content-Security-Policy", "Cache-Control")
+
+
+def test_a_page_says_itself_what_it_loads_and_how_long_it_is_kept(tabular_store):
+    client = create_app(Settings(store=tabular_store)).test_client()
+    headers = client.get("/", headers={"Accept": "text/html"}).headers
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-cache"
+    assert client.post(V1, json=TABLE).headers["Cache-Control"] == "no-store"
