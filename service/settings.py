@@ -114,7 +114,7 @@ class Settings:
     )
     worker_class: str = setting(
         "",
-        "gunicorn's worker class; empty: one thread where every model is compiled and quick, else `gthread`.",
+        "gunicorn's worker class; empty: one thread where every model is compiled and quick, else `gthread`, threads.",
         bare=True,
     )
     max_requests: int = setting(
@@ -189,7 +189,9 @@ class Settings:
         10.0, "Seconds that a request may expect to wait for a model; beyond it 429.", parse=seconds
     )
     # Each connection costs a worker memory and a place in its poll; one worker must not take them all.
-    max_connections: int = setting(200, "Connections of a worker; further ones wait for it.", parse=at_least(1))
+    max_connections: int = setting(
+        200, "Connections of a worker; further ones take the place of idle ones, or wait.", parse=at_least(1)
+    )
     # Browsers send about twenty, proxies add ten; each costs time before the caller is known.
     max_headers: int = setting(64, "Headers of a request; beyond it 431.", parse=at_least(8))
     max_header_bytes: int = setting(8190, "Bytes of one header; beyond it 431.", parse=at_least(256))

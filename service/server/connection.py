@@ -6,11 +6,8 @@ This module decides only *when* gunicorn's own parser runs; what a request is, a
 from __future__ import annotations
 
 import contextlib
-import re
-import selectors
 import socket
 from collections import deque
-from enum import Enum
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any
@@ -18,12 +15,17 @@ from typing import Any
 from gunicorn.http import get_parser
 from gunicorn.http.unreader import Unreader
 
+from .chunked_body import ChunkedBody, Progress
+from .request_rules import check_framing, check_lines
+
 __all__ = ["Connection", "FixedConfig", "trusts_forwarded"]
 
 RECEIVED = 8192  # bytes of one read while the end of the request is not known, as in gunicorn
 MOST_RECEIVED = 2**18  # bytes of one read while a large body is known to come
 HEAD = 2**16  # bytes of a request's head: far more than any honest client sends
-SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+HEAD_SECONDS = 20.0  # from a head's first byte to its last
+BODY_SECONDS = 20.0  # without a byte of a body; a body as a whole gets these and those that BODY_PACE gives it
+BODY_PACE = 500  # bytes a second
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -71,6 +73,8 @@ class Connection:
 
     out: what the socket has not taken yet. last: no further request is answered. begun: whether an answer has begun.
     closed: whether it is closed for writing. broken: whether the client has gone. deadline: when it is dropped.
+    answering: whether a thread answers its request; the connection is then that thread's alone. waits_for: the event
+    that the worker waits for; 0: none.
     """
 
     def __init__(self, sock: socket.socket, address: Any, server: Any, cfg: Any, limit: int, quiet: float) -> None:
@@ -90,9 +94,10 @@ class Connection:
         self.missing = 0  # bytes of that body; at least 1 while its end is not known
         self.complete = True  # whether all of that body is taken
         self.chunks: ChunkedBody | None = None
+        self.received, self.began_at = 0, 0.0  # bytes of that body, and when its head was read
         self.out: bytes | memoryview = b""
-        self.begun = self.last = self.closed = self.broken = False
-        self.waits_for = selectors.EVENT_READ
+        self.begun = self.last = self.closed = self.broken = self.answering = False
+        self.waits_for = 0
 
     def fileno(self) -> int:
         return self.sock.fileno()
@@ -100,7 +105,12 @@ class Connection:
     @property
     def idle(self) -> bool:
         """Whether it is between two requests."""
-        return not (self.head or self.request or self.out)
+        return not (self.answering or self.head or self.request or self.out or self.last)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a part of a request has arrived, and the rest has not."""
+        return bool(self.head or self.request) and not (self.answering or self.out or self.last)
 
     def receive(self) -> bytes:
         """One read; b"" at the end. Raises OSError."""
@@ -108,18 +118,31 @@ class Connection:
         if self.last:
             return data
         if self.request is None:
+            if not self.head:
+                self.deadline = min(self.deadline, monotonic() + HEAD_SECONDS)
             self.head += data
         else:
             self.arrived.pieces.append(data)
             self.follow(data)
-            self.deadline = monotonic() + self.quiet  # a body may take long, as long as bytes arrive
+            self.received += len(data)
+            self.wait_for_body()
         return data
+
+    def wait_for_body(self) -> None:
+        """Set the deadline of a body that is still arriving."""
+        paced = self.began_at + self.received / BODY_PACE
+        self.deadline = min(monotonic(), paced) + min(BODY_SECONDS, self.quiet)
+
+    def wait_for_request(self) -> None:
+        """Set the deadline of a connection whose last request has been answered."""
+        self.deadline = monotonic() + (min(HEAD_SECONDS, self.quiet) if self.head else self.quiet)
 
     def whole(self) -> bool:
         """Whether a request has arrived as far as it is needed. Raises what gunicorn's parser raises."""
         if self.request is None:
             end = self.head.find(b"\r\n\r\n", self.searched)
             if end < 0 and len(self.head) <= HEAD:
+                check_lines(self.head)
                 self.searched = max(0, len(self.head) - 3)
                 return False
             self.begin(bytes(self.head), end + 4)
@@ -133,11 +156,15 @@ class Connection:
         self.arrived.pieces.append(data)
         request = next(self.parser)
         headers = dict(request.headers)
+        check_framing(request, headers)
         self.chunks = ChunkedBody(self.limit) if "TRANSFER-ENCODING" in headers else None
         self.missing = int(headers.get("CONTENT-LENGTH", 0))
         self.complete = True
         self.request = request
         self.follow(data[end:])
+        if self.missing > 0:
+            self.received, self.began_at = len(data) - end, monotonic()
+            self.wait_for_body()
         if request._expected_100_continue:
             request._expected_100_continue = False  # gunicorn would answer it later, when the body has arrived
             if self.missing > 0:
@@ -193,55 +220,3 @@ class Connection:
         self.closed = True
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
-
-
-class Progress(Enum):
-    """How far a chunked body has arrived. UNPARSABLE: broken, or too large; the parser is to refuse it."""
-
-    NEED_MORE = "need more"
-    COMPLETE = "complete"
-    UNPARSABLE = "unparsable"
-
-
-class ChunkedBody:
-    """Follows a chunked body to its end, without keeping it."""
-
-    def __init__(self, limit: int) -> None:
-        """limit: bytes of the body."""
-        self.limit = limit
-        self.unread = bytearray()  # from the next line on
-        self.skip = 0  # bytes of a chunk, and its CRLF, that are still to come
-        self.size = self.on_the_wire = 0
-        self.in_trailers = False
-
-    def follow(self, data: bytes) -> Progress:
-        self.on_the_wire += len(data)
-        if self.on_the_wire > 2 * self.limit + HEAD:  # a chunk of one byte takes six on the wire; few are honest
-            return Progress.UNPARSABLE
-        self.unread += data
-        while not self.in_trailers:
-            skipped = min(self.skip, len(self.unread))
-            del self.unread[:skipped]
-            self.skip -= skipped
-            end = self.unread.find(b"\r\n")
-            if self.skip or end < 0:
-                return Progress.UNPARSABLE if len(self.unread) > RECEIVED else Progress.NEED_MORE
-            if not self.begin_chunk(end):
-                return Progress.UNPARSABLE
-        if b"\r\n\r\n" in self.unread:
-            return Progress.COMPLETE
-        return Progress.UNPARSABLE if len(self.unread) > HEAD else Progress.NEED_MORE
-
-    def begin_chunk(self, end: int) -> bool:
-        """Read the line of a chunk's size, which ends at `end`; False where it has none, or exceeds the limit."""
-        digits = SIZE.match(self.unread)
-        if not digits:
-            return False
-        size = int(digits[0], 16)
-        self.size += size
-        if self.size > self.limit:
-            return False
-        del self.unread[: end + (0 if size == 0 else 2)]
-        self.in_trailers = size == 0
-        self.skip = size + 2
-        return True

@@ -242,7 +242,7 @@ def end_with_master(worker: Any, run_folder: str) -> None:
 def end_hanging_worker(worker: Any, admission: Any) -> None:
     """Let the worker end itself when a table prediction takes longer than gunicorn's `timeout`.
 
-    A thread cannot be ended, and gthread's heartbeat goes on beside it. The worker's other requests are lost with it;
+    A thread cannot be ended, and the worker's heartbeat goes on beside it. Its other requests are lost with the worker;
     nginx and the client send them again.
     """
     heartbeat = worker.notify

@@ -4,8 +4,11 @@
 
 A request is collected without blocking until it is whole, so slow clients cost a buffer and no thread. Only then it is
 answered, and bytes that the socket does not take at once are sent while other connections are served. A slow model
-would block the one thread: worker_class.py chooses this class only for stores without one. In return a request that
-hangs stops the heartbeat, and the master replaces the worker after `timeout`.
+would block the one thread: worker_class.py chooses this class only for stores without one, and threaded_worker.py for
+the others. In return a request that hangs stops the heartbeat, and the master replaces the worker after `timeout`.
+
+Connections are bounded. Where there are no more, the one that has been idle longest makes room for a new one; where
+none is idle, new ones wait.
 
 Not offered: TLS and HTTP/2 (nginx's work), the pre_request and post_request hooks, endless streams.
 """
@@ -13,21 +16,24 @@ Not offered: TLS and HTTP/2 (nginx's work), the pre_request and post_request hoo
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import resource
 import selectors
 import socket
 from collections.abc import Callable
 from datetime import datetime
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http import wsgi
 from gunicorn.http.errors import ConfigurationProblem, LimitRequestHeaders, NoMoreData
-from gunicorn.util import http_date
 from gunicorn.workers.sync import SyncWorker
 
 from ..settings import Settings
 from .connection import Connection, FixedConfig, trusts_forwarded
+from .one_send import OneSend
 
 __all__ = ["KeepAliveWorker"]
 
@@ -36,62 +42,16 @@ LINGER = 1.0  # seconds that a stopping worker keeps idle connections: a request
 GOODBYE = 2.0  # seconds that a closed connection is still read: for unread bytes the kernel would drop the answer
 PATIENCE = 0.001  # seconds before accepting, for each connection that this worker has, ...
 MOST_PATIENCE = 0.020  # ... up to this many
-CHECKED: set[str] = set()  # names of headers that gunicorn passes on as they are; the application has few
-SPECIAL = ("content-length", "upgrade")  # headers that gunicorn itself takes note of
-
-
-class OneSend(wsgi.Response):
-    """gunicorn's response, with the head and the first piece of the body in one send."""
-
-    held = b""
-    headers_sent = False
-    second, date = 0, ""  # the time as HTTP writes it, formatted once a second
-
-    def process_headers(self, headers: list[tuple[str, str]]) -> None:
-        """gunicorn's checks; of a name that has passed them once, only the value is checked again."""
-        for name, value in headers:
-            if name in CHECKED and value.isascii() and value.isprintable():
-                self.headers.append((name, value.strip()))
-                continue
-            before = len(self.headers)
-            super().process_headers([(name, value)])
-            if len(self.headers) > before and name.lower() not in SPECIAL:
-                CHECKED.add(name)
-
-    def default_headers(self) -> list[str]:
-        now = int(time())
-        if now != OneSend.second:
-            OneSend.date, OneSend.second = http_date(now), now
-        major, minor = self.req.version
-        connection = "close" if self.should_close() else "keep-alive"
-        encoding = ["Transfer-Encoding: chunked\r\n"] if self.chunked else []
-        first = f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
-        return [first, f"Date: {self.date}\r\nConnection: {connection}\r\n", *encoding]
-
-    def send_headers(self) -> None:
-        if not self.headers_sent:
-            lines = [*self.default_headers(), *[f"{name}: {value}\r\n" for name, value in self.headers], "\r\n"]
-            self.held = "".join(lines).encode("latin-1")
-            self.headers_sent = True
-
-    def _emit_body(self, data: bytes) -> None:
-        framed = b"%X\r\n%b\r\n" % (len(data), data) if self.chunked else data
-        self.sock.sendall(self.held + framed)
-        self.held = b""
-
-    def close(self) -> None:
-        self.send_headers()
-        rest = self.held + (b"0\r\n\r\n" if self.chunked else b"")
-        if rest:
-            self.sock.sendall(rest)
-        self.held = b""
-
-    def can_sendfile(self) -> bool:
-        return False  # it would block on a client that does not read
+CROWDED = 0.1  # seconds before accepting is tried again, where there was no room for one more connection
+IDLE = 1.0  # seconds after which an idle connection may make room for another
+OTHER_FILES = 40  # that a worker has open besides its connections
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class KeepAliveWorker(SyncWorker):
     """One thread over all listeners and connections of a worker process."""
+
+    multithread = False  # whether requests are answered beside each other
 
     def run(self) -> None:
         if self.cfg.is_ssl:
@@ -99,6 +59,8 @@ class KeepAliveWorker(SyncWorker):
         self.limit = Settings.from_environ().max_body_bytes
         self.configs = {trusted: FixedConfig(self.cfg, trusted) for trusted in (True, False)}
         self.quiet = self.cfg.keepalive or self.timeout or TICK  # seconds without a byte
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.most = max(1, min(self.cfg.worker_connections, files - OTHER_FILES))
         self.connections: dict[int, Connection] = {}  # by file number
         self.listening = False
         self.accept_at = 0.0  # when to accept from a readable listener; 0: none is readable
@@ -127,7 +89,7 @@ class KeepAliveWorker(SyncWorker):
         self.notify()
         self.next_tick = now + TICK
         for connection in [each for each in self.connections.values() if each.deadline < now]:
-            self.drop(connection)
+            self.expire(connection)
         if not self.is_parent_alive():
             self.alive = False
 
@@ -145,7 +107,7 @@ class KeepAliveWorker(SyncWorker):
         ends = monotonic() + self.cfg.graceful_timeout
         for connection in self.connections.values():
             if connection.idle:
-                connection.deadline = min(connection.deadline, monotonic() + LINGER)
+                self.rest(connection)
         while self.connections and monotonic() < ends:
             self.turn()
 
@@ -170,14 +132,31 @@ class KeepAliveWorker(SyncWorker):
 
     def accept_one(self) -> None:
         self.accept_at = 0.0
-        for listener in self.sockets:
-            with contextlib.suppress(BlockingIOError, ConnectionAbortedError, InterruptedError):
+        room = len(self.connections) < self.most or self.shed()
+        for listener in self.sockets if room else ():
+            try:
                 sock, address = listener.accept()
-                cfg = self.configs[trusts_forwarded(self.cfg, address)]
-                connection = Connection(sock, address, listener.getsockname(), cfg, self.limit, self.quiet)
-                self.connections[sock.fileno()] = connection
-                self.poller.register(sock, selectors.EVENT_READ, connection_event(self.receive, connection))
-        self.listen(self.alive and len(self.connections) < self.cfg.worker_connections)
+            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                continue
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                room = self.shed()
+                continue
+            cfg = self.configs[trusts_forwarded(self.cfg, address)]
+            connection = Connection(sock, address, listener.getsockname(), cfg, self.limit, self.quiet)
+            self.connections[sock.fileno()] = connection
+            self.wait_for(connection, selectors.EVENT_READ, self.receive)
+        self.accept_at = 0.0 if room else monotonic() + CROWDED
+        self.listen(self.alive and room)
+
+    def shed(self) -> bool:
+        """Close the connection that has been idle longest; False where none has been for long enough."""
+        latest = monotonic() + self.quiet - IDLE
+        idle = [each for each in self.connections.values() if each.idle and each.deadline < latest]
+        if idle:
+            self.drop(min(idle, key=lambda each: each.deadline))
+        return bool(idle)
 
     # One connection: receive until a request is whole, answer it, send the rest, and begin again.
 
@@ -197,7 +176,8 @@ class KeepAliveWorker(SyncWorker):
         """Answer every whole request that has arrived, as long as the client takes the answers."""
         try:
             while not connection.out and not connection.last and connection.whole():
-                self.answer(connection)
+                if not self.take(connection):
+                    return
         except StopIteration:
             connection.last = True
         except NoMoreData:
@@ -206,12 +186,26 @@ class KeepAliveWorker(SyncWorker):
             self.refuse(connection, error)
         self.settle(connection)
 
+    def take(self, connection: Connection) -> bool:
+        """Answer a whole request; False where a thread does that later."""
+        self.answer(connection)
+        self.rest(connection)
+        return True
+
+    def rest(self, connection: Connection) -> None:
+        """The connection may wait for its next request; in a stopping worker not for long."""
+        connection.wait_for_request()
+        if not self.alive and connection.idle:
+            connection.deadline = min(connection.deadline, monotonic() + LINGER)
+
     def answer(self, connection: Connection) -> None:
         request, complete = connection.take()
         try:
             response, environ = wsgi.create(
                 request, connection, connection.address, connection.server, connection.cfg, response_class=OneSend
             )
+            environ["wsgi.multithread"] = self.multithread
+            environ["gunicorn.socket"] = connection.sock  # to see whether the client has gone
             self.respond(connection, request, response, environ, complete)
         except BaseException as error:  # SystemExit, too: it ends a worker whose master has run out of patience
             self.refuse(connection, error, request)
@@ -231,6 +225,8 @@ class KeepAliveWorker(SyncWorker):
         try:
             for piece in pieces:
                 response.write(piece)
+                if connection.broken:  # nobody reads the rest
+                    break
             response.close()
         finally:
             if began:
@@ -238,7 +234,6 @@ class KeepAliveWorker(SyncWorker):
             if hasattr(pieces, "close"):
                 pieces.close()
         connection.last = response.should_close() or not connection.rewind()
-        connection.deadline = monotonic() + self.quiet
 
     def refuse(self, connection: Connection, error: BaseException, request: Any = None) -> None:
         """Answer bytes that are not HTTP, or an application that raised, as gunicorn does; then close."""
@@ -247,6 +242,16 @@ class KeepAliveWorker(SyncWorker):
         else:
             self.log.error("Error in the middle of an answer", exc_info=error)
         connection.last = True
+
+    def expire(self, connection: Connection) -> None:
+        """The deadline has passed. A client of which half a request has arrived is told why it is closed."""
+        if not connection.incomplete:
+            self.drop(connection)
+            return
+        what = "body" if connection.request else "head"
+        util.write_error(connection.sock, 408, "Request Timeout", f"the request's {what} did not arrive in time")
+        connection.last = True
+        self.settle(connection)
 
     def settle(self, connection: Connection) -> None:
         """Wait for what the connection needs next: room to write, the client's end, or a request."""
@@ -268,15 +273,14 @@ class KeepAliveWorker(SyncWorker):
 
     def wait_for(self, connection: Connection, event: int, then: Callable[[Connection], None]) -> None:
         if connection.waits_for != event:
+            change = self.poller.modify if connection.waits_for else self.poller.register
+            change(connection.sock, event, connection_event(then, connection))
             connection.waits_for = event
-            self.poller.modify(connection.sock, event, connection_event(then, connection))
 
     def drop(self, connection: Connection) -> None:
         del self.connections[connection.fileno()]
         self.poller.unregister(connection.sock)
         connection.sock.close()
-        if not self.accept_at:
-            self.listen(self.alive and len(self.connections) < self.cfg.worker_connections)
 
 
 def connection_event(then: Callable[[Connection], None], connection: Connection) -> Callable[[Any], None]:

@@ -1,6 +1,6 @@
 """Which gunicorn worker class a server gets, from the manifests of its store alone.
 
-    choose(settings)    # ("gthread", "smollm2 version 1 is of kind text_generation")
+    choose(settings)    # (THREADED, "smollm2 version 1 is of kind text_generation")
 
 It imports neither gunicorn nor a model: gunicorn's master asks it.
 """
@@ -12,9 +12,10 @@ from ..models import QUICK, slowness
 from ..settings import Settings
 from ..store.versions import Store
 
-__all__ = ["KEEP_ALIVE", "choose"]
+__all__ = ["KEEP_ALIVE", "THREADED", "choose"]
 
 KEEP_ALIVE = f"{__package__}.keepalive_worker.KeepAliveWorker"
+THREADED = f"{__package__}.threaded_worker.ThreadedWorker"
 
 
 def choose(settings: Settings) -> tuple[str, str]:
@@ -24,12 +25,12 @@ def choose(settings: Settings) -> tuple[str, str]:
     was compiled and measured to be quick.
     """
     if settings.worker_class:
-        return settings.worker_class, "WORKER_CLASS says so"
+        return {"gthread": THREADED}.get(settings.worker_class, settings.worker_class), "WORKER_CLASS says so"
     try:
         store = Store.of(settings)
         versions = [(name, version) for name in store.models() for version in store.versions(name)]
     except (StartupError, OSError, ValueError):
-        return "gthread", "the store cannot be read"
+        return THREADED, "the store cannot be read"
     readable = False
     for name, version in versions:
         try:
@@ -37,8 +38,8 @@ def choose(settings: Settings) -> tuple[str, str]:
         except (StartupError, ValueError):  # a broken one decides nothing for the others
             continue
         if reason:
-            return "gthread", reason
+            return THREADED, reason
         readable = True
     if not readable:
-        return "gthread", "the store is empty"
+        return THREADED, "the store is empty"
     return KEEP_ALIVE, f"every model is compiled and takes less than {QUICK} microseconds a call"

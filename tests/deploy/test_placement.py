@@ -52,7 +52,7 @@ def test_a_store_without_any_says_so(tmp_path):
 
 def test_the_worker_is_chosen_for_what_is_served_alone(both):
     with live_server(both, env={"DAYLIGHT_MODELS": "tiny"}) as texts:
-        assert "worker class gthread" in texts.log
+        assert "threaded_worker.ThreadedWorker" in texts.log
     with live_server(both, env={"DAYLIGHT_MODELS": "table"}) as tables:
         assert "worker class service.server.keepalive_worker.KeepAliveWorker" in tables.log
 

@@ -1,7 +1,8 @@
-"""A bare WSGI application that shows what a worker class does with requests, for tests/test_worker.py."""
+"""A bare WSGI application that shows what a worker class does with requests, for tests/server."""
 
 import os
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 
 __all__ = ["app"]
@@ -30,6 +31,12 @@ class App:
 
     def echo(self, environ, start_response):
         return self.plain(start_response, environ["wsgi.input"].read())
+
+    def unheeding(self, environ, start_response):
+        """Answers well to a body that cannot be read."""
+        with suppress(Exception):
+            environ["wsgi.input"].read()
+        return self.plain(start_response, b"unheeding")
 
     def unread(self, _, start_response):
         return self.plain(start_response, b"unread", "413 CONTENT TOO LARGE")
