@@ -9,6 +9,7 @@ what they use.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "pack", "pack_file"]
 
 __version__ = "0.1.0"
+
+# ONNX Runtime 1.32 reports its sessions to Microsoft, and keeps a device id in ~/.cache, unless it finds this while it is
+# imported; its function that turns this off comes too late.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:
