@@ -22,7 +22,7 @@ from .watch import Watch
 
 __all__ = ["Box", "Outcome"]
 
-LOOKS_EVERY = 0.1  # seconds; a process takes about a gigabyte in that time
+LOOKS_EVERY = 0.1  # seconds; a look takes some milliseconds
 CHUNK = 2**16
 Writer = Callable[[bytes], None]
 
