@@ -20,8 +20,8 @@ __all__ = ["__version__", "pack", "pack_file"]
 
 __version__ = "0.1.0"
 
-# ONNX Runtime 1.32 reports its sessions to Microsoft, and keeps a device id in ~/.cache, unless it finds this while it is
-# imported; its function that turns this off comes too late.
+# ONNX Runtime 1.32 reports its sessions to Microsoft, and keeps a device id in ~/.cache, unless it finds this while it
+# is imported; its function that turns this off comes too late.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
