@@ -175,7 +175,8 @@ class Settings:
     allow_version_mismatch: bool = setting(
         False, "Serve models packed with another major or minor version of scikit-learn.", parse=yes_or_no
     )
-    # Parsing needs up to 18 bytes of memory for each byte of JSON, and 30 for one of CSV, in every thread at once.
+    # Parsing needs up to 18 bytes of memory for each byte of JSON, 30 for one of CSV, and 36 to find keys that come
+    # twice, in every thread at once.
     max_body_bytes: int = setting(16 * 2**20, "Largest request body, in bytes; beyond it 413.", parse=at_least(1))
     max_rows: int = setting(100_000, "Most rows in one request; beyond it 413.", parse=at_least(1))
     request_timeout: float = setting(

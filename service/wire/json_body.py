@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from ..errors import RequestError, UnsupportedMediaType
+from .duplicate_keys import check_duplicates
 from .json_limits import check_containers
 from .utf8 import text
 
@@ -49,15 +50,18 @@ def check_media_type(content_type: str | None, others: tuple[str, ...] = ()) -> 
 def parse(body: bytes, max_rows: int) -> Any:
     """Bytes -> the JSON value. max_rows: as many lists and objects, and SPARE more, are made at most.
 
-    Raises RequestError that says where the JSON is broken, or PayloadTooLarge before anything is made.
+    Raises RequestError that says where the JSON is broken or which key comes twice, or PayloadTooLarge before anything
+    is made.
     """
     if not body.strip():
         raise RequestError("the body is empty; send JSON")
     check_containers(body, max_rows)
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        return parse_lenient(body, error)
+        value = parse_lenient(body, error)
+    check_duplicates(body, value)
+    return value
 
 
 def parse_lenient(body: bytes, error: ValueError) -> Any:

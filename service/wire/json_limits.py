@@ -13,12 +13,12 @@ from typing import Any
 
 from ..errors import PayloadTooLarge, RequestError
 
-__all__ = ["MOST_KEYS", "SPARE", "check_containers", "check_keys"]
+__all__ = ["MOST_KEYS", "SPARE", "check_containers", "check_keys", "outside_strings"]
 
 # Lists and objects besides the rows: V2 has up to four for each column, a chat two for each message.
 SPARE = 100_000
 MOST_KEYS = 1_000  # of an envelope, or of parameters: the dialects know some fifty
-OTHERS = bytes(set(range(256)) - set(b'"[{'))
+ALL = frozenset(range(256))
 
 
 def check_containers(body: bytes, max_rows: int) -> None:
@@ -27,21 +27,24 @@ def check_containers(body: bytes, max_rows: int) -> None:
     Brackets within strings do not count, and nothing is parsed.
     """
     most = max_rows + SPARE
-    if len(body) > most and body.count(b"[") + body.count(b"{") > most and opened(body, most) > most:
+    if len(body) > most and body.count(b"[") + body.count(b"{") > most and outside_strings(body, b"[{", most) > most:
         raise PayloadTooLarge(
             f"the JSON holds more than {most} lists and objects: {max_rows} rows are taken, and {SPARE} besides"
         )
 
 
-def opened(body: bytes, most: int) -> int:
-    """How many lists and objects a JSON text opens, or a number beyond `most`."""
+def outside_strings(body: bytes, marks: bytes, most: int | None = None) -> int:
+    """How many of these characters stand outside the strings of a JSON text.
+
+    marks: ASCII characters, not the quote and the backslash. most: what is beyond it need not be counted to its end.
+    """
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Quotes and brackets are left, and no two quotes in a row: these are an empty string, or the end of one and the
-    # beginning of the next, and without them the same brackets are within strings.
-    marks = body.translate(None, OTHERS).replace(b'""', b"")
-    # So there is a bracket between any two strings, and more pieces than this mean more brackets than `most`.
-    return sum(map(len, marks.split(b'"', 2 * most + 2)[::2]))
+    # Quotes and marks are left, and no two quotes in a row: these are an empty string, or the end of one and the
+    # beginning of the next, and without them the same marks are within strings.
+    left = body.translate(None, bytes(ALL - set(marks + b'"'))).replace(b'""', b"")
+    # So there is a mark between any two strings, and more pieces than this mean more marks than `most`.
+    return sum(map(len, left.split(b'"', -1 if most is None else 2 * most + 2)[::2]))
 
 
 def check_keys(value: dict[str, Any]) -> None:
