@@ -13,15 +13,17 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from .errors import BadSetting
 
-__all__ = ["PREFIX", "Settings", "cores", "library_environment", "variable"]
+__all__ = ["CGROUP", "PREFIX", "Settings", "cores", "library_environment", "variable"]
 
 PREFIX = "DAYLIGHT_"
+CGROUP = Path("/sys/fs/cgroup")  # of a container, its own
 # Variables of Python and of the numerical libraries, none of which holds a secret.
 OF_LIBRARIES = re.compile(
     r"PATH|LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH|\w+_NUM_THREADS|LOKY_MAX_CPU_COUNT|TOKENIZERS_PARALLELISM"
@@ -29,14 +31,21 @@ OF_LIBRARIES = re.compile(
 )
 
 
-def cores() -> int:
-    """How many processors this process may use (its affinity, not what the machine has)."""
-    return len(os.sched_getaffinity(0))
+def cores(group: Path = CGROUP) -> int:
+    """How many processors this process may use: its affinity, and its container's quota; not what the machine has."""
+    count = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):  # "max", or no cgroup of version 2
+        quota, period = map(int, (group / "cpu.max").read_text().split())
+        count = min(count, max(1, -(-quota // period)))
+    return count
 
 
-def most_memory() -> int:
-    """Three quarters of the machine's memory, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+def most_memory(group: Path = CGROUP) -> int:
+    """Three quarters of the memory of the machine, or of the container, in bytes."""
+    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):
+        most = min(most, int((group / "memory.max").read_text()))
+    return most * 3 // 4
 
 
 def library_environment() -> dict[str, str]:
@@ -105,10 +114,16 @@ class Settings:
     host: str = setting("127.0.0.1", "Address the server listens on.", bare=True)
     port: int = setting(1200, "Port the server listens on.", parse=at_least(0), bare=True)
     bind: str = setting("", "Listens here instead: `unix:/path/of.sock`, or `[address]:port`.", bare=True)
-    workers: int = setting(cores, "Worker processes; each loads every model.", parse=at_least(1), bare=True)
+    workers: int = setting(
+        cores,
+        "Worker processes; each loads every model. Where texts are generated, 1 unless it is set.",
+        parse=at_least(1),
+        bare=True,
+    )
     threads: int = setting(
         8,
-        "Threads of a worker: requests it holds at once. Generations take at most this many less 2.",
+        "Threads of a worker: requests it holds at once. Generations take at most this many less 2; where texts are "
+        "generated, a thread for each completion that may run or wait unless it is set.",
         parse=at_least(1),
         bare=True,
     )
@@ -253,6 +268,12 @@ class Settings:
         if faults:
             raise BadSetting("; ".join(faults))
         return cls(**values)
+
+    @classmethod
+    def given(cls, environ: Mapping[str, str] | None = None) -> set[str]:
+        """The fields that the environment sets; the others have their defaults."""
+        environ = os.environ if environ is None else environ
+        return {each.name for each in fields(cls) if variable(each) in environ}
 
     @classmethod
     def read(cls, name: str, environ: Mapping[str, str] | None = None) -> Any:

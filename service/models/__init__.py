@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..store.versions import StoredVersion
     from .base import Model
 
-__all__ = ["KINDS", "QUICK", "check_kind", "check_stored", "load", "slowness"]
+__all__ = ["KINDS", "QUICK", "check_kind", "check_stored", "load", "shared_weights", "slowness"]
 
 KINDS = {
     "python": f"{__name__}.python_model:PythonModel",
@@ -52,6 +52,13 @@ def load(version: StoredVersion, settings: Settings) -> Model:
     Keys.of(settings).check(version.manifest)
     check_kind(version)
     return resolve_name(KINDS[version.manifest.kind]).load(version, settings)
+
+
+def shared_weights(version: StoredVersion) -> str | None:
+    """Why one worker should serve a version for all callers, in a sentence; None where each worker may as well."""
+    if version.manifest.kind != "text_generation":
+        return None
+    return f"{version} writes the texts of all callers together, and its weights lie in memory once a worker"
 
 
 def slowness(version: StoredVersion) -> str | None:

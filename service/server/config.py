@@ -16,6 +16,7 @@ from ..errors import StartupError
 from ..settings import PREFIX, Settings
 from .hooks import Hooks
 from .lifecycle.running_servers import memory_folder
+from .sizing import sized
 from .worker_class import choose
 
 __all__ = ["gunicorn_settings"]
@@ -28,7 +29,7 @@ SWITCH_INTERVAL = 0.0002  # seconds
 def gunicorn_settings() -> dict[str, Any]:
     """{name of a gunicorn setting: value} from Daylight's settings. Ends the process where those are wrong."""
     try:
-        settings = Settings.from_environ()
+        settings, size = sized(Settings.from_environ(), Settings.given())
     except StartupError as error:
         sys.exit(f"daylight refuses to start: {error}")  # a sentence, where an exception would be a traceback
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -36,6 +37,10 @@ def gunicorn_settings() -> dict[str, Any]:
     # The master's process id stays the same after SIGHUP, and so does the folder.
     run_folder = settings.run_folder or f"{memory}/daylight-{os.getuid()}-{os.getpid()}"
     worker_class, reason = choose(settings)
+    chosen = (
+        f"worker class {worker_class}: {reason}",
+        f"{settings.workers} workers of {settings.threads} threads: {size}",
+    )
     return {
         "bind": settings.bind or f"{settings.host}:{settings.port}",
         "umask": 0o007,  # of a unix socket: its peers are trusted, so only gunicorn's user and group may connect
@@ -60,11 +65,15 @@ def gunicorn_settings() -> dict[str, Any]:
         "secure_scheme_headers": {"X-FORWARDED-PROTO": "https"},  # the one such header that nginx.conf overwrites
         "forwarder_headers": "",  # no proxy may rename SCRIPT_NAME or PATH_INFO
         "control_socket_disable": True,  # gunicorn's control socket has no authentication
-        **Hooks(settings, run_folder, worker_class, reason).by_name(),
+        **Hooks(settings, run_folder, worker_class, chosen).by_name(),
     }
 
 
 def environment(settings: Settings, run_folder: str) -> list[str]:
-    """The workers' environment: BLAS, OpenMP and torch would each start a thread for each core in every worker."""
+    """The workers' environment: how many they are, and what BLAS, OpenMP and torch may use.
+
+    These libraries would each start a thread for each core in every worker.
+    """
     threads = [f"{library}_NUM_THREADS={settings.compute_threads}" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
-    return [*threads, f"{PREFIX}RUN_FOLDER={run_folder}"]
+    size = [f"WORKERS={settings.workers}", f"THREADS={settings.threads}"]
+    return [*threads, *size, f"{PREFIX}RUN_FOLDER={run_folder}"]

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -40,11 +40,15 @@ YOUNG_OBJECTS = 20_000  # between two garbage collections; Python's 700 are thos
 
 
 class Hooks:
-    """The hooks of one configuration. run_folder: what the workers of this server share while it runs."""
+    """The hooks of one configuration.
 
-    def __init__(self, settings: Settings, run_folder: str, worker_class: str, reason: str) -> None:
+    run_folder: what the workers of this server share while it runs. chosen: lines for the log that say what was chosen
+    for the models, and why.
+    """
+
+    def __init__(self, settings: Settings, run_folder: str, worker_class: str, chosen: Sequence[str]) -> None:
         self.settings, self.run_folder = settings, run_folder
-        self.worker_class, self.reason = worker_class, reason
+        self.worker_class, self.chosen = worker_class, chosen
 
     def by_name(self) -> dict[str, Callable[..., None]]:
         """{gunicorn's name of the hook: the method}."""
@@ -70,7 +74,8 @@ class Hooks:
         try:
             check_exposure(self.settings, server.cfg.address)
             check_store(self.settings)
-            server.log.info("worker class %s: %s", self.worker_class, self.reason)
+            for line in self.chosen:
+                server.log.info("%s", line)
         except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
             server.log.error("daylight refuses to start: %s", error)
             sys.exit(CANNOT_BOOT)

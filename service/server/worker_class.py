@@ -7,12 +7,15 @@ It imports neither gunicorn nor a model: gunicorn's master asks it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 from ..errors import StartupError
 from ..models import QUICK, slowness
 from ..settings import Settings
-from ..store.versions import Store
+from ..store.versions import Store, StoredVersion
 
-__all__ = ["KEEP_ALIVE", "THREADED", "choose"]
+__all__ = ["KEEP_ALIVE", "THREADED", "choose", "readable_versions"]
 
 KEEP_ALIVE = f"{__package__}.keepalive_worker.KeepAliveWorker"
 THREADED = f"{__package__}.threaded_worker.ThreadedWorker"
@@ -26,20 +29,22 @@ def choose(settings: Settings) -> tuple[str, str]:
     """
     if settings.worker_class:
         return {"gthread": THREADED}.get(settings.worker_class, settings.worker_class), "WORKER_CLASS says so"
+    versions = list(readable_versions(settings))
+    for version in versions:
+        if reason := slowness(version):
+            return THREADED, reason
+    if not versions:
+        return THREADED, "the store is empty, or cannot be read"
+    return KEEP_ALIVE, f"every model is compiled and takes less than {QUICK} microseconds a call"
+
+
+def readable_versions(settings: Settings) -> Iterator[StoredVersion]:
+    """Every version in the store whose manifest can be read: a broken one decides nothing for the others."""
     try:
         store = Store.of(settings)
-        versions = [(name, version) for name in store.models() for version in store.versions(name)]
+        names = [(name, version) for name in store.models() for version in store.versions(name)]
     except (StartupError, OSError, ValueError):
-        return THREADED, "the store cannot be read"
-    readable = False
-    for name, version in versions:
-        try:
-            reason = slowness(store.open(name, version))
-        except (StartupError, ValueError):  # a broken one decides nothing for the others
-            continue
-        if reason:
-            return THREADED, reason
-        readable = True
-    if not readable:
-        return THREADED, "the store is empty"
-    return KEEP_ALIVE, f"every model is compiled and takes less than {QUICK} microseconds a call"
+        return
+    for name, version in names:
+        with suppress(StartupError, ValueError):
+            yield store.open(name, version)

@@ -12,9 +12,9 @@ import resource
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["MemoryLimit", "available_memory"]
+from ...settings import CGROUP
 
-CGROUP = Path("/sys/fs/cgroup")
+__all__ = ["MemoryLimit", "available_memory"]
 
 
 def available_memory() -> int | None:
