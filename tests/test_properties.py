@@ -221,7 +221,7 @@ HARD = {
     "the same key twice": b'{"instances": [[1,1,1,1]], "instances": [["x",1,1,1]]}',
     "empty strings": b'{"instances": [["","","",""]]}',
     "an empty key": b'{"": [[1,1,1,1]]}',
-    "a byte order mark": b'\xef\xbb\xbf{"instances": [[1,1,1,1]]}',
+    "two byte order marks": b'\xef\xbb\xbf\xef\xbb\xbf{"instances": [[1,1,1,1]]}',
     "another encoding": '{"instances": [[NaN,1,1,1]]}'.encode("utf-16"),
     "two documents": b'{"instances": [[1,1,1,1]]} {"instances": [[1,1,1,1]]}',
     "a hundred thousand strange columns": json.dumps({"instances": [{str(one): 1 for one in range(DEEP)}]}).encode(),
