@@ -26,14 +26,15 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from gunicorn import util
 from gunicorn.http import wsgi
 from gunicorn.http.errors import ConfigurationProblem, LimitRequestHeaders, NoMoreData
 from gunicorn.workers.sync import SyncWorker
 
+from ..errors import RequestError, ServiceError, Unavailable
 from ..settings import Settings
 from .connection import Connection, FixedConfig, trusts_forwarded
 from .one_send import OneSend
+from .protocol_errors import send_error
 
 __all__ = ["KeepAliveWorker"]
 
@@ -44,6 +45,7 @@ PATIENCE = 0.001  # seconds before accepting, for each connection that this work
 MOST_PATIENCE = 0.020  # ... up to this many
 CROWDED = 0.1  # seconds before accepting is tried again, where there was no room for one more connection
 IDLE = 1.0  # seconds after which an idle connection may make room for another
+BODIES = 16  # of the largest size that a worker receives at once; smaller ones are more
 OTHER_FILES = 40  # that a worker has open besides its connections
 NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -57,6 +59,7 @@ class KeepAliveWorker(SyncWorker):
         if self.cfg.is_ssl:
             raise ConfigurationProblem("this worker class speaks no TLS; let a proxy in front of it")
         self.limit = Settings.from_environ().max_body_bytes
+        self.most_unfinished = BODIES * self.limit
         self.configs = {trusted: FixedConfig(self.cfg, trusted) for trusted in (True, False)}
         self.quiet = self.cfg.keepalive or self.timeout or TICK  # seconds without a byte
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -169,8 +172,14 @@ class KeepAliveWorker(SyncWorker):
             data = b""
         if not data:
             self.drop(connection)
+        elif connection.missing > 0 and self.unfinished() > self.most_unfinished:
+            self.turn_away(connection, 503, Unavailable("more is being received here than there is memory for"))
         elif not connection.last:  # bytes after the last request are read and dropped
             self.advance(connection)
+
+    def unfinished(self) -> int:
+        """Bytes of bodies that are still arriving."""
+        return sum(each.received for each in self.connections.values() if each.request is not None)
 
     def advance(self, connection: Connection) -> None:
         """Answer every whole request that has arrived, as long as the client takes the answers."""
@@ -249,7 +258,11 @@ class KeepAliveWorker(SyncWorker):
             self.drop(connection)
             return
         what = "body" if connection.request else "head"
-        util.write_error(connection.sock, 408, "Request Timeout", f"the request's {what} did not arrive in time")
+        self.turn_away(connection, 408, RequestError(f"the request's {what} did not arrive in time"))
+
+    def turn_away(self, connection: Connection, status: int, error: ServiceError) -> None:
+        """Answer a request that has not arrived whole, and close."""
+        send_error(connection.sock, status, error)
         connection.last = True
         self.settle(connection)
 

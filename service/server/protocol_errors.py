@@ -18,7 +18,7 @@ from ..errors import RequestError, ServiceError, error_body
 from ..web.context import SECURITY_HEADERS
 from ..wire.json_body import JSON, dump
 
-__all__ = ["answer_in_json"]
+__all__ = ["answer_in_json", "send_error"]
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +38,16 @@ def answer_in_json() -> None:
 
 
 def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
-    """The answer to a request that could not be read, and a line in the log with its id; the connection is closed."""
-    request_id = uuid4().hex
+    """The answer to a request that could not be read; the connection is closed."""
     text = "; ".join(part for part in (message, ADVICE.get(status, "")) if part) or reason
-    log.warning("%d %s id=%s", status, text, request_id)
-    error = RequestError(text) if status < 500 or status == HTTPStatus.NOT_IMPLEMENTED else ServiceError(reason)
+    callers = status < 500 or status == HTTPStatus.NOT_IMPLEMENTED
+    send_error(sock, status, RequestError(text) if callers else ServiceError(reason))
+
+
+def send_error(sock: socket.socket, status: int, error: ServiceError) -> None:
+    """An answer of this status before there is a request, and a line in the log with its id."""
+    request_id = uuid4().hex
+    log.warning("%d %s id=%s", status, error.message, request_id)
     body = dump(error_body(error, request_id))
     headers = [
         ("Connection", "close"),
@@ -50,6 +55,8 @@ def write_error(sock: socket.socket, status: int, reason: str, message: str) -> 
         ("Content-Length", len(body)),
         ("X-Request-ID", request_id),
         *SECURITY_HEADERS,
+        *([("Retry-After", error.retry_after)] if error.retry_after is not None else []),
     ]
-    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers), "", ""]
+    phrase = HTTPStatus(status).phrase
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers), "", ""]
     util.write_nonblock(sock, "\r\n".join(lines).encode() + body)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from benchmarks.support.serving import eventually, live_server, stop
-from tests.support.raw_client import Client, get, post, running
+from tests.support.raw_client import LIMIT, Client, get, post, running
 from tests.support.worker_app import BIG
 from tests.support.workers import CLASSES, KEEP_ALIVE
 
@@ -88,6 +88,21 @@ def test_beyond_the_most_connections_new_ones_wait_for_busy_ones(tabular_store, 
         third.sock.settimeout(10)
         first.__exit__()
         assert third.answer()[0] == 200
+
+
+@CLASSES
+def test_bodies_that_arrive_at_once_have_a_bound_together(tabular_store, env):
+    """Each is within the limit of one, and all of them would be gigabytes."""
+    size = LIMIT - 1
+    with running(tabular_store, env) as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(server)).send(post(b"x" * size)[:-2]) for _ in range(16)]
+        last = stack.enter_context(Client(server)).send(post(b"x" * size)[:-2])
+        status, headers, body = last.answer()
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert b"more is being received here" in body
+        assert last.ended()
+        for client in clients:
+            assert client.send(b"xx").answer()[2] == b"x" * size
 
 
 @CLASSES
