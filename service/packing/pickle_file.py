@@ -20,9 +20,9 @@ from typing import IO, Any, ClassVar
 import numpy as np
 from joblib.numpy_pickle import NumpyUnpickler
 
-from ..models.runtimes.pickle_rules import constructor_refusal, refusal, state_refusal, within
+from ..models.runtimes.pickle_rules import bound_refusal, constructor_refusal, refusal, state_refusal, within
 from ..models.runtimes.pickles import decompressed, modern
-from ..models.runtimes.safe_names import MEMMAP
+from ..models.runtimes.safe_names import GETATTR, MEMMAP
 
 __all__ = ["Contents", "contents", "imports"]
 
@@ -132,7 +132,8 @@ class InertUnpickler(NumpyUnpickler):
 
     def find_class(self, module: str, name: str) -> Inert:
         name = ".".join(modern(module, name, self.proto))
-        self.listed.imports.add(name)
+        if name != GETATTR:  # a call of it is followed; it is an import where an object holds it
+            self.listed.imports.add(name)
         return Inert(name)
 
     def get_extension(self, code: int) -> None:
@@ -141,13 +142,27 @@ class InertUnpickler(NumpyUnpickler):
     def _call(self, called: Any, arguments: Any) -> Inert:
         if not isinstance(called, Inert) or not isinstance(arguments, tuple | list):
             raise pickle.UnpicklingError("it calls what it did not import")
+        if called.name == GETATTR:
+            return self._attribute(*arguments)
+        named = {each.name for each in arguments if isinstance(each, Inert)}
         # numpy.memmap may also be an argument of a function that makes it, as copyreg._reconstructor does.
-        opened = {each.name for each in arguments if isinstance(each, Inert) and each.name in MEMMAP}
-        self.listed.calls |= {called.name} | opened
+        self.listed.calls |= {called.name} | named.intersection(MEMMAP)
+        self.listed.imports |= named & {GETATTR}
         made_by = called.name
         if made_by in REBUILT and arguments and isinstance(arguments[0], Inert):
             made_by = arguments[0].name
         return Inert(arguments=tuple(arguments) if made_by in (DTYPE, PARTIAL) else (), made_by=made_by)
+
+    def _attribute(self, owner: Any, name: str) -> Inert:
+        """getattr(owner, name): of an imported class an import, of another object one of the known methods."""
+        if not isinstance(owner, Inert) or not isinstance(name, str):
+            raise pickle.UnpicklingError("it takes an attribute of what it did not import")
+        if owner.name:
+            self.listed.imports.add(f"{owner.name}.{name}")
+            return Inert(f"{owner.name}.{name}")
+        if reason := bound_refusal(owner.made_by, name):
+            self.listed.faults[f"{owner.made_by}.{name}"] = reason
+        return Inert()
 
     def load_newobj(self) -> None:
         arguments, called = self.stack.pop(), self.stack.pop()
@@ -187,6 +202,7 @@ class InertUnpickler(NumpyUnpickler):
         for attribute, value in state.items() if isinstance(state, dict) else ():
             for name in held(value):
                 self.listed.holders.setdefault(name, f"{owner}.{attribute}")
+                self.listed.imports.add(name)  # getattr, too, where it is held
 
     def _skip_array(self, state: dict[str, Any]) -> None:
         """joblib writes an array's bytes into the file here, or a pickle of its own where it holds objects."""

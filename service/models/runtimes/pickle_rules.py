@@ -15,13 +15,33 @@ from __future__ import annotations
 
 import re
 import types
+import warnings
 from collections.abc import Collection, Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
-from .safe_names import CLASS_NAMES, CLASSES, FUNCTIONS, MEMMAP, PACKAGES, REBUILDING, REFUSED, STATE_ONLY
+from .safe_names import (
+    CLASS_NAMES,
+    CLASSES,
+    FUNCTIONS,
+    MEMMAP,
+    METHODS,
+    PACKAGES,
+    REBUILDING,
+    REFUSED,
+    STATE_ONLY,
+    ZONE,
+)
 
-__all__ = ["constructor_refusal", "home", "object_refusal", "refusal", "state_refusal", "within"]
+__all__ = [
+    "bound_refusal",
+    "constructor_refusal",
+    "home",
+    "object_refusal",
+    "refusal",
+    "state_refusal",
+    "within",
+]
 
 UNSEEN = object()  # a value that was not resolved yet
 
@@ -61,7 +81,7 @@ def refusal(name: str, trusted: Collection[str] = (), *, called: bool = False, v
         return None
     if isinstance(value, type):
         return class_refusal(name, value)
-    if own and REBUILDING.fullmatch(own) and within(own, PACKAGES):
+    if name == ZONE or (own and REBUILDING.fullmatch(own) and within(own, PACKAGES)):
         return None
     return f"{name} is a function, called while the file is opened" if called else value_refusal(name, own, value)
 
@@ -88,6 +108,13 @@ def class_refusal(name: str, class_: type) -> str | None:
 def constructor_refusal(name: str) -> str | None:
     """Why a class may not be called with arguments; None where it may."""
     return f"{name} reads a file when it is made with arguments" if name in STATE_ONLY else None
+
+
+def bound_refusal(name: str, method: str) -> str | None:
+    """Why a model may not hold this method of an object of the class `name`; None where it may."""
+    if any(within(name, [place]) and method in methods for place, methods in METHODS.items()):
+        return None
+    return f"{name}.{method} is a method that is not known to be safe in a model"
 
 
 def state_refusal(name: str, state: Any) -> str | None:
@@ -175,8 +202,10 @@ def resolve(name: str) -> Any:
             module, _, last = module.rpartition(".")
             rest = f"{last}.{rest}"
             continue
-        for part in rest.split("."):
-            value = getattr(value, part, None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # files of earlier releases have such names
+            for part in rest.split("."):
+                value = getattr(value, part, None)
         return value
     return None
 

@@ -8,6 +8,7 @@ else is imported at all. Open no file whose maker you do not know, all the same.
 """
 
 import pickle
+import re
 import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from contextlib import contextmanager
@@ -18,9 +19,13 @@ from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 from joblib.numpy_pickle_utils import _validate_fileobject_and_memmap
 from sklearn.exceptions import InconsistentVersionWarning
 
-from .pickle_rules import constructor_refusal, home, refusal, state_refusal, within
+from .pickle_rules import bound_refusal, constructor_refusal, home, refusal, state_refusal, within
+from .safe_names import GETATTR
 
 __all__ = ["Refused", "decompressed", "load", "modern"]
+
+# scikit-learn 1.5 to 1.8 gave the module of its losses a name without the package.
+LOSSES = "_loss", "sklearn._loss._loss", re.compile(r"(__pyx_unpickle_)?Cy[A-Z]\w+")
 
 
 class Refused(pickle.UnpicklingError):
@@ -40,8 +45,13 @@ class Gate(NumpyUnpickler):
     def find_class(self, module, name):
         module, name = modern(module, name, self.proto)
         qualified = f"{module}.{name}"
+        if qualified == GETATTR and not within(GETATTR, self.trusted):
+            return ATTRIBUTE
         refuse(refusal(qualified, self.trusted, value=None))  # by its name alone: nothing unknown is imported
-        value = super().find_class(module, name)
+        return self.checked(qualified, super().find_class(module, name))
+
+    def checked(self, qualified, value):
+        """What the file gets for this value, which its name stands for."""
         refuse(refusal(qualified, self.trusted, value=value))
         given = STAND_INS.get(value, value) if isinstance(value, type) else value
         self._imported[id(given)] = given, value, qualified
@@ -60,10 +70,27 @@ class Gate(NumpyUnpickler):
             refuse(refusal(name, self.trusted, called=True, value=value))
             self._callable.add(id(called))
 
+    def attribute(self, owner, name):
+        """getattr(owner, name): of an imported class as an import, of another object one of the known methods."""
+        given, value, qualified = self._imported.get(id(owner), (None, None, ""))
+        if given is owner and isinstance(value, type):
+            return self.checked(f"{qualified}.{name}", getattr(value, name))
+        place = home(type(owner)) or ""
+        qualified = f"{place}.{name}"
+        if not within(qualified, self.trusted):
+            refuse(bound_refusal(place, name))
+        method = getattr(owner, name)
+        self._imported[id(method)] = method, method, qualified
+        return method
+
     def load_reduce(self):
         called, arguments = self.stack[-2:]
+        if called is ATTRIBUTE:
+            self.stack[-2:] = [self.attribute(*arguments)]
+            return
         self.check_call(called, arguments)
         for argument in arguments:
+            refuse_getattr(argument)
             if isinstance(argument, type):
                 self.check_call(argument)
         super().load_reduce()
@@ -82,8 +109,11 @@ class Gate(NumpyUnpickler):
 
     def load_build(self):
         built, state = self.stack[-2:]
+        refuse_getattr(built)
         if id(built) in self._imported:
             raise Refused(f"it changes {self._imported[id(built)][2]}")
+        for value in state.values() if isinstance(state, dict) else ():
+            refuse_getattr(value)
         name = home(type(built)) or ""
         if not within(name, self.trusted):
             refuse(state_refusal(name, state))
@@ -95,6 +125,18 @@ class Gate(NumpyUnpickler):
         pickle.NEWOBJ_EX[0]: load_newobj_ex,
         pickle.BUILD[0]: load_build,
     }
+
+
+class Attribute:
+    """Stands for getattr: the gate follows a call of it, and it can do nothing else."""
+
+
+ATTRIBUTE = Attribute()
+
+
+def refuse_getattr(value):
+    if value is ATTRIBUTE:
+        refuse(f"{GETATTR} is a function that is not known to be safe in a model")
 
 
 class PlainArray(np.ndarray):
@@ -115,6 +157,9 @@ STAND_INS = {NumpyArrayWrapper: Wrapper, np.memmap: PlainArray}
 
 def modern(module, name, protocol):
     """The current (module, name) of an import: protocols below 3 write the names of Python 2."""
+    before, now, names = LOSSES
+    if module == before and names.fullmatch(name):
+        return now, name
     if protocol < 3:
         if (module, name) in NAME_MAPPING:
             return NAME_MAPPING[module, name]
@@ -147,4 +192,5 @@ def load(file, trusted=()):
     with decompressed(file) as stream, warnings.catch_warnings():
         # Packing has told which scikit-learn made the file; serving checks which one packed it.
         warnings.simplefilter("ignore", InconsistentVersionWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the names in files of earlier releases
         return Gate(stream, trusted).load()

@@ -10,11 +10,14 @@ __all__ = [
     "CLASSES",
     "CLASS_NAMES",
     "FUNCTIONS",
+    "GETATTR",
     "MEMMAP",
+    "METHODS",
     "PACKAGES",
     "REBUILDING",
     "REFUSED",
     "STATE_ONLY",
+    "ZONE",
 ]
 
 # fmt: off
@@ -33,6 +36,7 @@ CLASSES = (
     "collections.defaultdict",
     "collections.deque",
     "datetime",
+    "dateutil.relativedelta.relativedelta",  # pandas' offsets of months and years hold one
     "decimal",
     "fractions",
     "functools.partial",
@@ -138,6 +142,7 @@ PACKAGES = (
     *CLASSES,
     "_codecs.encode",
     "copyreg._reconstructor",
+    "fnmatch.fnmatchcase",
     "lightgbm",
     "numpy",
     "pandas",
@@ -152,6 +157,9 @@ REBUILDING = re.compile(
     r"|.*\.(_reconstruct|_mareconstruct|_frombuffer|scalar|newObj|_restore_array|_new_\w*Index"
     r"|__\w+_ctor|__pyx_unpickle_\w+|_unpickle_\w+|_\w+_unpickle)"
 )
+
+# Makes a time zone from the system's file of that zone, by a key that it checks. It does not say where it is defined.
+ZONE = "zoneinfo.ZoneInfo._unpickle"
 
 # fmt: off
 # Functions of numpy from arrays to an array: they run no function of their arguments and touch no file.
@@ -215,6 +223,8 @@ FUNCTIONS = (
     "skrub._dataframe._common",
     "skrub._table_vectorizer._created_by_predicate",
     "skrub.selectors",
+    "fnmatch.fnmatchcase",
+    *(f"builtins.str.{name}" for name in ("split", "splitlines", "strip", "lower", "upper", "casefold", "title")),
     # What pickles call when they are opened.
     "_codecs.encode",
     "copyreg._reconstructor",
@@ -226,3 +236,10 @@ FUNCTIONS = (
 
 # numpy.memmap opens a file when it is made; a stored array may have been one, and is read as a plain array.
 MEMMAP = ("numpy.memmap", "numpy._core.memmap.memmap", "numpy.core.memmap.memmap")
+
+# Pickles write a bound method as a call of getattr. These, of objects of these classes, only compute.
+GETATTR = "builtins.getattr"
+METHODS = {
+    "scipy.stats._discrete_distns": ("_entropy",),  # each has it vectorized
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": ("_raw_predict",),  # early stopping by a scorer
+}
