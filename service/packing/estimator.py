@@ -23,7 +23,7 @@ from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
 from .compilation import Compiled, compile_model
 from .contract import Contract, learn_contract
-from .open_source_file import carry, known_of_written, open_file, open_store, promotes
+from .open_source_file import carry, known_of_written, open_file, open_store, promotes, told
 from .provenance import provenance
 
 __all__ = ["pack", "pack_file"]
@@ -98,8 +98,11 @@ def pack_file(
     name = check_name(name or path.stem)
     opened = open_file(path, trust, code)
     X, y = read_data(data, list(target))
-    contract = learn_contract(opened.estimator, X, y).noting(*opened.notes)
-    compiled = compile_model(contract, runtime)
+    with told(opened.hint):
+        contract = learn_contract(opened.estimator, X, y)
+        compiled = compile_model(contract, runtime)
+    if opened.hint:
+        contract = contract.noting(f"{opened.hint} to have the answers it was tested with")
     to = open_store(store)
     with to.adding(name, version, promote=promotes(promote), why=why) as draft:
         shutil.copyfile(path, draft.folder / path.name)

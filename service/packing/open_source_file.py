@@ -1,7 +1,7 @@
 """Open the file to pack, after everything that must be checked before it is opened.
 
     opened = open_file("classifier.pkl", trust=["mymodule"], code=["mymodule.py"])
-    opened.estimator, opened.known, opened.notes
+    opened.estimator, opened.known, opened.hint
 
 Also what a server needs to open an object that was packed from its own process.
 """
@@ -9,7 +9,9 @@ Also what a server needs to open an object that was packed from its own process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -20,6 +22,7 @@ from ..errors import BadSetting
 from ..models.runtimes import pickles, skops_files
 from ..models.runtimes.bundled_code import FOLDER, carried
 from ..models.runtimes.open_payload import SKOPS
+from ..models.runtimes.pickle_rules import resolve, within
 from ..models.runtimes.safe_names import PACKAGES
 from ..settings import Settings
 from ..store.draft import Draft
@@ -27,7 +30,7 @@ from ..store.signature import Keys
 from ..store.versions import Store
 from .pickle_file import contents
 
-__all__ = ["Opened", "carry", "known_of_written", "open_file", "open_store", "promotes"]
+__all__ = ["Opened", "carry", "known_of_written", "open_file", "open_store", "promotes", "told"]
 
 LISTED = 10  # names in one refusal
 OWN_PACKAGES = ("daylight", "service")  # the names that this package has installed, and in its checkout
@@ -36,11 +39,11 @@ KNOWN_PACKAGES = {name.partition(".")[0] for name in PACKAGES}  # those of safe_
 
 @dataclass(frozen=True)
 class Opened:
-    """An opened file. `known`: for the provenance. `notes`: sentences for the person who packs."""
+    """An opened file. `known`: for the provenance. `hint`: which other scikit-learn made it, and what to install."""
 
     estimator: Any
     known: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    hint: str = ""
 
 
 def open_store(root: Path | str | None) -> Store:
@@ -88,12 +91,13 @@ def open_file(path: Path | str, trust: Iterable[str] = (), code: Iterable[Path |
         if refused:
             raise ValueError(f"{path} was not opened: {refusal_sentence(refused)}")
         hint = version_hint(listed.sklearn)
+        check_names(path, listed.imports, hint)
         estimator = attempt(path, modules, lambda: pickles.load(file, allowed), hint)
     known: dict[str, Any] = {"made_with": {"scikit-learn": listed.sklearn}} if listed.sklearn else {}
     trusted = sorted(listed.refused(modules))
     if trusted:
         known["trusted"] = trusted
-    return Opened(estimator, known, (f"{hint} to have the answers it was tested with",) if hint else ())
+    return Opened(estimator, known, hint)
 
 
 def version_hint(made_with: str | None) -> str:
@@ -115,20 +119,50 @@ def check_installed(path: Path, imports: Iterable[str]) -> None:
         )
 
 
+def check_names(path: Path, imports: Iterable[str], hint: str) -> None:
+    """Raise ValueError where the installed release of a known package no longer has a name that the file needs."""
+    gone = sorted(name for name in imports if within(name, PACKAGES) and resolve(name) is None)
+    if not gone:
+        return
+    name = next((each for each in gone if each.startswith("sklearn.")), gone[0])
+    package = name.partition(".")[0]
+    if hint and package == "sklearn":
+        cure = f"it was {hint}"
+    else:
+        cure = f"install the release of {package} it was made with, and pack it again"
+    raise ValueError(f"{path} needs {name}, which the installed {package} does not have: {cure}")
+
+
 def attempt(path: Path | str, modules: dict[str, bytes], load: Callable[[], Any], hint: str = "") -> Any:
     """Call `load` with these modules importable; whatever the file raises becomes a ValueError of one sentence."""
     try:
         with carried(modules):
             return load()
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"{path} needs the module {error.name}, which is not installed; install it, or carry your own: "
-            f"--code {error.name}.py"
-        ) from None
     except Exception as error:
-        raise ValueError(
-            f"{path} cannot be opened: {type(error).__name__}: {error}{f'; it was {hint}' if hint else ''}"
-        ) from error
+        if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] not in KNOWN_PACKAGES:
+            raise ValueError(
+                f"{path} needs the module {error.name}, which is not installed; install it, or carry your own: "
+                f"--code {error.name}.py"
+            ) from None
+        if hint:
+            raise ValueError(f"{path} cannot be opened: it was {hint} ({sentence(error)})") from error
+        raise ValueError(f"{path} cannot be opened: {sentence(error)}") from error
+
+
+def sentence(error: Exception) -> str:
+    """The type and the message of an error, in one line that can be read at a glance."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 240, placeholder=" ...")
+
+
+@contextmanager
+def told(hint: str) -> Iterator[None]:
+    """Within it, the failures of an object that another scikit-learn made say so; `hint`: of `version_hint`."""
+    try:
+        yield
+    except Exception as error:
+        if not hint:
+            raise
+        raise ValueError(f"{error if isinstance(error, ValueError) else sentence(error)}; it was {hint}") from error
 
 
 def refusal_sentence(refused: dict[str, str]) -> str:

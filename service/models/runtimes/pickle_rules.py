@@ -39,6 +39,7 @@ __all__ = [
     "home",
     "object_refusal",
     "refusal",
+    "resolve",
     "state_refusal",
     "within",
 ]

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from service.cli import main
 from service.models.runtimes import pickles
 from service.packing.pickle_file import contents
 from tests.models.runtimes.old_names import OLD_NAMES
@@ -151,3 +153,49 @@ def test_getattr_itself_reaches_no_model_however_deep_it_lies():
     while isinstance(held, list):
         (held,) = held
     assert not callable(held)
+
+
+# --- what the person who packs is told
+
+
+def packed(folder, data):
+    (folder / "old.pkl").write_bytes(data)
+    pd.DataFrame({"a": [1.0, 2.0], "b": [2.0, 1.0]}).to_csv(folder / "rows.csv", index=False)
+    options = ["--data", folder / "rows.csv", "--store", folder / "store", "--no-sandbox"]
+    ran = CliRunner().invoke(main, ["pack", *map(str, [folder / "old.pkl", *options])])
+    assert ran.exit_code == 1
+    assert not (folder / "store").exists()
+    return ran.output
+
+
+MADE = {"_sklearn_version": "1.2.2"}
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        (
+            [New(LOSS, MADE), Name("sklearn.ensemble._gb_losses:BinomialDeviance")],
+            "old.pkl needs sklearn.ensemble._gb_losses.BinomialDeviance, which the installed sklearn does not have",
+        ),
+        ([New(LOSS, MADE), Call(Name("_loss:CyHuberLoss"), ("no number",))], "old.pkl cannot be opened"),
+        (
+            New("sklearn.impute._base:SimpleImputer", MADE | {"n_features_in_": 2}),
+            "'SimpleImputer' object has no attribute",
+        ),
+    ],
+    ids=["a name is gone", "an object cannot be made", "an attribute is missing"],
+)
+def test_a_file_of_another_release_is_refused_by_naming_it(tmp_path, file, why):
+    """It said `carry your own: --code sklearn.ensemble._gb_losses.py`, or nothing of the release."""
+    told = packed(tmp_path, dumps(file))
+    assert why in told
+    assert "it was made with scikit-learn 1.2.2, and " in told
+    assert "pip install scikit-learn==1.2.2" in told
+    assert "Traceback" not in told
+
+
+def test_a_name_that_another_package_dropped_is_told(tmp_path):
+    told = packed(tmp_path, dumps([Name("pandas.core.indexes.numeric:Int64Index")]))
+    assert "needs pandas.core.indexes.numeric.Int64Index, which the installed pandas does not have: install the" in told
+    assert "--code" not in told
