@@ -77,6 +77,7 @@ __all__ = [
     "UnsupportedMediaType",
     "VersionMismatch",
     "error_body",
+    "in_a_line",
 ]
 
 MAX_VIOLATIONS = 100  # one answer names this many; `total` says how many there were
@@ -285,3 +286,9 @@ def error_body(error: ServiceError, request_id: str) -> dict[str, Any]:
     if error.total > len(error.details):
         body["total"] = error.total
     return {"error": body}
+
+
+def in_a_line(said: object, most: int = 1000) -> str:
+    """What an exception of another library says, or a name in a file: one line that every terminal and log can show."""
+    text = "".join(each if each.isprintable() else "\ufffd" for each in " ".join(str(said).split()))
+    return text if len(text) <= most else f"{text[:most]}..."

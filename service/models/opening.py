@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import StartupError
+from ..errors import StartupError, in_a_line
 from ..store.proven import record_proven, versions_to_try
 from . import load
 
@@ -47,7 +47,7 @@ def open_version(
         raise
     except (Exception, SystemExit) as error:  # a model's own code may raise anything
         which = f"{name} version {version}" if version else name
-        raise StartupError(f"{which} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise StartupError(f"{which} cannot be loaded: {type(error).__name__}: {in_a_line(error)}") from error
     record_proven(store, model.name, model.version)
     log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
     return model

@@ -22,6 +22,7 @@ from ..errors import (
     ServiceError,
     StartupError,
     VersionMismatch,
+    in_a_line,
 )
 from ..scheduling.batching import batched
 from . import runtimes
@@ -99,7 +100,7 @@ class TabularModel(TurnModel):
         except StartupError:
             raise
         except Exception as error:  # a pickle may raise anything; whatever it is, the version cannot serve
-            raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {error}") from error
+            raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {in_a_line(error)}") from error
         return cls(version.manifest, runtime, proof, max_rows=settings.max_rows)
 
     def run(self, call, deadline=None):
@@ -157,7 +158,8 @@ class TabularModel(TurnModel):
             raw = self.runtime.run(self.plan.read(example["instances"]).values, list(example["outputs"]))
             answers = {name: self.outputs[name].plain(raw[name]) for name in example["outputs"]}
         except Exception as error:
-            raise StartupError(f"{self.name} version {self.version} fails on its own example: {error}") from error
+            which = f"{self.name} version {self.version}"
+            raise StartupError(f"{which} fails on its own example: {in_a_line(error)}") from error
         for name, wanted in example["outputs"].items():
             if close(answers[name], wanted):
                 continue

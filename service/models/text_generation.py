@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer
 
 from ..capabilities import GENERATE_TEXT, TextCall, count_tokens
-from ..errors import ServiceError, StartupError
+from ..errors import ServiceError, StartupError, in_a_line
 from ..generation.completion import Completion, Generation
 from ..generation.constraint import Constraints
 from ..generation.detokenizer import Detokenizer
@@ -95,9 +95,9 @@ class TextGenerationModel(StreamingModel):
             chat = ChatTemplate.load(version, tokenizer)
             runner = load_runner(version, settings)
         except StartupError as error:
-            raise StartupError(f"{version} cannot be loaded: {error}") from error
+            raise StartupError(f"{version} cannot be loaded: {in_a_line(error)}") from error
         except Exception as error:  # the parsers of configs and weights raise all kinds of exceptions
-            raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {error}") from error
+            raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {in_a_line(error)}") from error
         engine = Engine(
             runner,
             kv_bytes=settings.kv_bytes,

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..generation.batch_check import check_batching
+from .runtimes.graph_rules import check_decoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,9 +52,11 @@ def checked_graph(version: StoredVersion, settings: Settings) -> OnnxRunner | No
 
     spec = version.manifest.spec
     runtime = spec["runtime"]
+    path = version.folder / runtime["payload"]
     try:
+        check_decoder(path.read_bytes(), version.manifest.files)
         runner = OnnxRunner(
-            version.folder / runtime["payload"],
+            path,
             shapes=kv_shapes(runtime),
             rows=settings.slots,
             length=spec["context_length"],

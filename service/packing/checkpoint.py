@@ -26,6 +26,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from ..errors import in_a_line
 from ..models.checkpoints import assemble, misfit, read_config
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
@@ -161,8 +162,7 @@ def reading(path: Path) -> Iterator[None]:
             "save the state dict alone: torch.save(model.state_dict(), path)"
         ) from error
     except Exception as error:
-        message = str(error).strip().partition("\n")[0]
-        raise ValueError(f"{path} cannot be read as a checkpoint: {message}") from error
+        raise ValueError(f"{path} cannot be read as a checkpoint: {in_a_line(error)}") from error
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:

@@ -23,6 +23,7 @@ import pandas as pd
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from ..errors import in_a_line
 from ..models.runtimes.sklearn import SklearnRuntime
 from ..models.tables.column import Column
 from ..models.tables.output import NotFinite, Output
@@ -97,11 +98,17 @@ def learn_contract(estimator: Any, X: Any = None, y: Any = None) -> Contract:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an estimator that is tried in several ways warns of some of them
-        contract = from_estimator(estimator) if X is None else from_sample(estimator, X)
-        contract = choose_container(contract)
-        contract = ask_about_cells(contract)
-        contract = describe_answers(contract, y)
-        return add_example(contract)
+        try:
+            contract = from_estimator(estimator) if X is None else from_sample(estimator, X)
+            contract = choose_container(contract)
+            contract = ask_about_cells(contract)
+            contract = describe_answers(contract, y)
+            return add_example(contract)
+        except ValueError:
+            raise
+        except Exception as error:  # a damaged estimator may raise anything
+            name = type(estimator).__name__
+            raise ValueError(f"{name} cannot be used: {type(error).__name__}: {in_a_line(error)}") from error
 
 
 def servable_methods(estimator: Any) -> list[str]:

@@ -9,7 +9,6 @@ Also what a server needs to open an object that was packed from its own process.
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadSetting
+from ..errors import BadSetting, in_a_line
 from ..models.runtimes import pickles, skops_files
 from ..models.runtimes.bundled_code import FOLDER, carried
 from ..models.runtimes.open_payload import SKOPS
@@ -140,9 +139,10 @@ def attempt(path: Path | str, modules: dict[str, bytes], load: Callable[[], Any]
             return load()
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] not in KNOWN_PACKAGES:
+            name = in_a_line(error.name, 80)
             raise ValueError(
-                f"{path} needs the module {error.name}, which is not installed; install it, or carry your own: "
-                f"--code {error.name}.py"
+                f"{path} needs the module {name}, which is not installed; install it, or carry your own: "
+                f"--code {name}.py"
             ) from None
         if hint:
             raise ValueError(f"{path} cannot be opened: it was {hint} ({sentence(error)})") from error
@@ -151,7 +151,7 @@ def attempt(path: Path | str, modules: dict[str, bytes], load: Callable[[], Any]
 
 def sentence(error: Exception) -> str:
     """The type and the message of an error, in one line that can be read at a glance."""
-    return textwrap.shorten(f"{type(error).__name__}: {error}", 240, placeholder=" ...")
+    return in_a_line(f"{type(error).__name__}: {error}", 240)
 
 
 @contextmanager

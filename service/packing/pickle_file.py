@@ -20,6 +20,8 @@ from typing import IO, Any, ClassVar
 import numpy as np
 from joblib.numpy_pickle import NumpyUnpickler
 
+from ..errors import in_a_line
+from ..models.runtimes.pickle_bounds import Bounded, check_name
 from ..models.runtimes.pickle_rules import bound_refusal, constructor_refusal, refusal, state_refusal, within
 from ..models.runtimes.pickles import decompressed, modern
 from ..models.runtimes.safe_names import GETATTR, MEMMAP
@@ -37,6 +39,7 @@ DTYPE = "numpy.dtype"
 PARTIAL = "functools.partial"
 REBUILT = ("copyreg._reconstructor", "copyreg.__newobj__")
 CODE = re.compile(r"[A-Za-z]\d*")
+VERSION = re.compile(r"[0-9A-Za-z.+-]{1,30}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def contents(file: IO[bytes]) -> Contents:
         with decompressed(file) as stream:
             InertUnpickler(stream, listed).load()
     except Exception as error:  # whatever a broken or hostile file makes the unpickler raise
-        raise ValueError(f"not a pickle that can be read: {type(error).__name__}: {error}") from None
+        raise ValueError(f"not a pickle that can be read: {type(error).__name__}: {in_a_line(error)}") from None
     return Contents(frozenset(listed.imports), frozenset(listed.calls), listed.holders, listed.faults, listed.sklearn)
 
 
@@ -123,7 +126,7 @@ def dropping(opcode: bytes) -> Callable[[Any], None]:
     return load
 
 
-class InertUnpickler(NumpyUnpickler):
+class InertUnpickler(Bounded):
     """joblib's unpickler with every opcode that imports, makes or calls replaced."""
 
     def __init__(self, file: Any, listed: Listed) -> None:
@@ -132,6 +135,7 @@ class InertUnpickler(NumpyUnpickler):
 
     def find_class(self, module: str, name: str) -> Inert:
         name = ".".join(modern(module, name, self.proto))
+        check_name(name)
         if name != GETATTR:  # a call of it is followed; it is an import where an object holds it
             self.listed.imports.add(name)
         return Inert(name)
@@ -184,8 +188,9 @@ class InertUnpickler(NumpyUnpickler):
 
     def load_build(self) -> None:
         state, built = self.stack.pop(), self.stack[-1]
-        if isinstance(state, dict) and isinstance(state.get("_sklearn_version"), str):
-            self.listed.sklearn = state["_sklearn_version"]
+        made_with = state.get("_sklearn_version") if isinstance(state, dict) else None
+        if isinstance(made_with, str) and VERSION.fullmatch(made_with):
+            self.listed.sklearn = made_with
         if not isinstance(built, Inert):
             return
         self._note(built, state)
@@ -222,7 +227,7 @@ class InertUnpickler(NumpyUnpickler):
     def persistent_load(self, pid: Any) -> None:
         raise pickle.UnpicklingError("it refers to objects outside itself")
 
-    dispatch: ClassVar = NumpyUnpickler.dispatch | {
+    dispatch: ClassVar = Bounded.dispatch | {
         pickle.REDUCE[0]: load_reduce,
         pickle.NEWOBJ[0]: load_newobj,
         pickle.NEWOBJ_EX[0]: load_newobj_ex,
@@ -233,27 +238,40 @@ class InertUnpickler(NumpyUnpickler):
 
 def held(value: Any, depth: int = 4) -> Iterator[str]:
     """The names of the imports in a value, and in the collections and partials inside it."""
-    if isinstance(value, Inert):
-        if value.name:
-            yield value.name
-        inner: Iterable[Any] = (*value.arguments, value.state) if value.made_by == PARTIAL else ()
-    elif isinstance(value, dict):
-        inner = value.values()
-    else:
-        inner = value if isinstance(value, list | tuple) else ()
-    if depth:
-        for item in inner:
-            yield from held(item, depth - 1)
+    seen: set[int] = set()
+    level: list[Any] = [value]
+    for _ in range(depth + 1):
+        below: list[Any] = []
+        for each in level:
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
+            if isinstance(each, Inert):
+                if each.name:
+                    yield each.name
+                below += (*each.arguments, each.state) if each.made_by == PARTIAL else ()
+            elif isinstance(each, dict):
+                below += each.values()
+            elif isinstance(each, list | tuple):
+                below += each
+        level = below
 
 
 def width(dtype: Inert) -> tuple[int, bool]:
     """(bytes of one element, whether it holds objects) of the stand-in of a numpy.dtype."""
-    code = dtype.arguments[0]
-    if not isinstance(code, str) or not CODE.fullmatch(code):
-        raise ValueError(f"{code!r:.80} is no dtype")
-    state = dtype.state if isinstance(dtype.state, tuple) else ()
-    fields = state[4] if len(state) > 4 and isinstance(state[4], dict) else {}
-    inner = [field[0] for field in fields.values()]
-    if len(state) > 2 and isinstance(state[2], tuple):  # an array within each element
-        inner.append(state[2][0])
-    return np.dtype(code).itemsize, code[0] == "O" or any(width(each)[1] for each in inner)
+    codes, seen, waiting = [], set(), [dtype]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        code = each.arguments[0]
+        if not isinstance(code, str) or not CODE.fullmatch(code):
+            raise ValueError("an array's dtype is none")
+        codes.append(code)
+        state = each.state if isinstance(each.state, tuple) else ()
+        fields = state[4] if len(state) > 4 and isinstance(state[4], dict) else {}
+        waiting += [field[0] for field in fields.values()]
+        if len(state) > 2 and isinstance(state[2], tuple):  # an array within each element
+            waiting.append(state[2][0])
+    return np.dtype(codes[0]).itemsize, any(code[0] == "O" for code in codes)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidInstances
+from ..errors import InvalidInstances, in_a_line
 from ..models.tables.column import Column
 from ..models.tables.output import close, dense
 from ..models.tables.plan import ColumnPlan
@@ -56,7 +56,7 @@ def answered(
             expected = answer if original is None else runtime.run(original, [method])[method]
             check_shape(answer, rows)
         except Exception as error:  # an estimator may raise anything; the next container or method may work
-            reasons[method] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            reasons[method] = f"{type(error).__name__}: {in_a_line(error, 300)}".removesuffix(": ")
             continue
         if not same(answer, expected):
             return {}, reasons | {method: "it gives other answers through JSON than in process"}

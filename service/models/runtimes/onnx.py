@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
+from .graph_rules import check_table
+
 if TYPE_CHECKING:
     from ...settings import Settings
     from ...store.versions import StoredVersion
@@ -33,6 +35,7 @@ class OnnxRuntime:
     """
 
     def __init__(self, graph: bytes, described: Mapping[str, Any]) -> None:
+        check_table(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker has threads of its own
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL

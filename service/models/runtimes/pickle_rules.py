@@ -136,9 +136,11 @@ def source_refusal(name: str, state: dict[str, Any]) -> str | None:
 
 
 def input_refusal(name: str, state: dict[str, Any]) -> str | None:
-    if state.get("input") in (None, "content"):
+    given = state.get("input")
+    if given is None or (type(given) is str and given == "content"):
         return None
-    return f"{name}.input = {state['input']!r:.40} reads the files that its callers name"
+    shown = f"{given!a:.40}" if type(given) is str else f"a {type(given).__name__}"
+    return f"{name}.input = {shown} reads the files that its callers name"
 
 
 def method_refusal(name: str, state: dict[str, Any]) -> str | None:
@@ -179,11 +181,17 @@ def object_refusal(opened: Any, trusted: Collection[str] = ()) -> str | None:
 
 def texts(value: Any, depth: int = 3) -> Iterator[str]:
     """The texts in a value and in the collections inside it."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | tuple | set | dict) and depth:
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from texts(item, depth - 1)
+    seen: set[int] = set()
+    level: list[Any] = [value]
+    for _ in range(depth + 1):
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, str):
+                yield each
+            elif id(each) not in seen and isinstance(each, list | tuple | set | dict):
+                seen.add(id(each))
+                below += each.values() if isinstance(each, dict) else each
+        level = below
 
 
 def is_ufunc(value: Any) -> bool:

@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 import numpy as np
-from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
+from joblib.numpy_pickle import NumpyArrayWrapper
 from joblib.numpy_pickle_utils import _validate_fileobject_and_memmap
 from sklearn.exceptions import InconsistentVersionWarning
 
+from .native_states import native_refusal
+from .pickle_bounds import Bounded, check_count, check_name, check_spread
 from .pickle_rules import bound_refusal, constructor_refusal, home, refusal, state_refusal, within
 from .safe_names import GETATTR
 
@@ -32,7 +34,7 @@ class Refused(pickle.UnpicklingError):
     """The file reaches for something that is neither known to be harmless nor trusted."""
 
 
-class Gate(NumpyUnpickler):
+class Gate(Bounded):
     """joblib's unpickler, checking every import and every call first."""
 
     def __init__(self, file, trusted):
@@ -45,6 +47,7 @@ class Gate(NumpyUnpickler):
     def find_class(self, module, name):
         module, name = modern(module, name, self.proto)
         qualified = f"{module}.{name}"
+        check_name(qualified)
         if qualified == GETATTR and not within(GETATTR, self.trusted):
             return ATTRIBUTE
         refuse(refusal(qualified, self.trusted, value=None))  # by its name alone: nothing unknown is imported
@@ -63,7 +66,9 @@ class Gate(NumpyUnpickler):
     def check_call(self, called, arguments=()):
         given, value, name = self._imported.get(id(called), (None, None, ""))
         if given is not called:
-            raise Refused(f"it calls {called!r:.80}, which is no class or function it imports")
+            raise Refused(f"it calls a {type(called).__name__}, which is no class or function it imports")
+        check_count(value, arguments)
+        check_spread(arguments)
         if arguments and not within(name, self.trusted):
             refuse(constructor_refusal(home(value) or name))
         if id(called) not in self._callable:
@@ -94,18 +99,22 @@ class Gate(NumpyUnpickler):
             if isinstance(argument, type):
                 self.check_call(argument)
         super().load_reduce()
+        self.measure()
 
     def load_newobj(self):
         self.check_call(self.stack[-2])
         super().load_newobj()
+        self.measure()
 
     def load_newobj_ex(self):
         self.check_call(self.stack[-3])
         super().load_newobj_ex()
+        self.measure()
 
     def _instantiate(self, klass, args):  # what the opcodes INST and OBJ come to
         self.check_call(klass, args)
         super()._instantiate(klass, args)
+        self.measure()
 
     def load_build(self):
         built, state = self.stack[-2:]
@@ -114,12 +123,14 @@ class Gate(NumpyUnpickler):
             raise Refused(f"it changes {self._imported[id(built)][2]}")
         for value in state.values() if isinstance(state, dict) else ():
             refuse_getattr(value)
+        check_spread(state)
         name = home(type(built)) or ""
         if not within(name, self.trusted):
             refuse(state_refusal(name, state))
+        refuse(native_refusal(built, state))
         super().load_build()
 
-    dispatch: ClassVar = NumpyUnpickler.dispatch | {
+    dispatch: ClassVar = Bounded.dispatch | {
         pickle.REDUCE[0]: load_reduce,
         pickle.NEWOBJ[0]: load_newobj,
         pickle.NEWOBJ_EX[0]: load_newobj_ex,

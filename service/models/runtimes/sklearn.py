@@ -22,6 +22,8 @@ __all__ = ["METHODS", "SklearnRuntime", "parts"]
 # What an estimator may offer; the first one it has is its plain answer.
 METHODS = ("predict", "transform", "predict_proba", "decision_function")
 
+PLAIN = (str, bytes, int, float)  # values that hold nothing
+
 
 class SklearnRuntime:
     """A fitted estimator. Its methods are called as they are, one thread a call."""
@@ -56,18 +58,20 @@ class SklearnRuntime:
 
 def parts(estimator: Any) -> Iterator[Any]:
     """The estimator and everything fitted or given inside it, each once."""
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # what was seen is kept, so that no other object gets its id
     waiting = [estimator]
     while waiting:
         item = waiting.pop()
+        if isinstance(item, PLAIN) or id(item) in seen:
+            continue
+        seen[id(item)] = item
         if isinstance(item, list | tuple):
             waiting.extend(item)
-        elif isinstance(item, np.ndarray) and item.dtype == object:
-            waiting.extend(item.ravel().tolist())
+        elif isinstance(item, np.ndarray):
+            waiting.extend(item.ravel().tolist() if item.dtype == object else ())
         elif isinstance(item, dict):
             waiting.extend(item.values())
-        elif id(item) not in seen and hasattr(item, "__dict__") and not isinstance(item, type):
-            seen.add(id(item))
+        elif hasattr(item, "__dict__") and not isinstance(item, type):
             if hasattr(item, "get_params"):
                 yield item
             elif not type(item).__module__.startswith("sklearn."):  # its helpers hold estimators too

@@ -8,7 +8,7 @@ https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format
 
 import pyarrow as pa
 
-from ...errors import RequestError
+from ...errors import RequestError, in_a_line
 from .arrow_cells import cells_of_table, check_types, table_of
 from .arrow_sizes import sizes
 from .parts import check_names, check_rows, no_rows, too_large
@@ -33,7 +33,7 @@ def decode(body, columns, max_rows, max_bytes):
             table = stream.read_all()
         table.validate(full=True)  # offsets and indices that point outside would read other memory
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"the body is no Arrow stream: {str(error)[:200]}") from None
+        raise RequestError(f"the body is no Arrow stream: {in_a_line(error, 200)}") from None
     if not rows:
         no_rows("a schema alone")
     return cells_of_table(table, columns, max_bytes)

@@ -10,7 +10,7 @@ import io
 
 import numpy as np
 
-from ...errors import RequestError
+from ...errors import RequestError, in_a_line
 from .parts import check_rows, fault, no_rows, refuse
 
 __all__ = ["decode", "encode"]
@@ -54,7 +54,7 @@ def opened(body):
         if any(size < 0 for size in shape):
             raise ValueError("a negative size")
     except Exception as error:  # the header is Python source: its parser raises what it likes
-        raise RequestError(f"the body is no .npy file: {type(error).__name__}: {str(error)[:200]}") from None
+        raise RequestError(f"the body is no .npy file: {type(error).__name__}: {in_a_line(error, 200)}") from None
     return shape, fortran, dtype, memoryview(body)[file.tell() :]
 
 

@@ -10,7 +10,7 @@ gigabytes. Only the model's columns are read. https://parquet.apache.org/docs/fi
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...errors import RequestError
+from ...errors import RequestError, in_a_line
 from .arrow_cells import TEXTS, any_of, cells_of_table, check_types, table_of
 from .parquet_pages import sizes
 from .parts import check_names, check_rows, no_rows, too_large
@@ -25,7 +25,7 @@ def decode(body, columns, max_rows, max_bytes):
         names, rows = look(body, columns, max_rows, max_bytes)
         table = read(body, [name for name in names if name in known]) if rows else None
     except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError) as error:
-        raise RequestError(f"the body is no Parquet file: {str(error)[:200]}") from None
+        raise RequestError(f"the body is no Parquet file: {in_a_line(error, 200)}") from None
     if table is None:
         no_rows("a schema alone")
     return dict.fromkeys(names, ()) | cells_of_table(table, columns, max_bytes)

@@ -1,0 +1,135 @@
+"""What a graph may ask of ONNX Runtime, read from its bytes before a session is made of it.
+
+    check_table(graph)                          # ValueError: the graph has the operator Loop, which no table needs
+    check_decoder(graph, {"model.onnx.data"})   # ValueError: the graph reads /etc/passwd, which is no file of ...
+
+ONNX Runtime runs any graph in the process that asks it to: a loop of 2**62 turns never ends, and a shape of 8 bytes can
+be an array of terabytes. So a table's graph has only the operators that packing writes, and a decoder's none that
+repeats others. The bytes are protocol buffers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+__all__ = ["check_decoder", "check_table"]
+
+# fmt: off
+OPERATORS = frozenset((
+    "Abs", "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "Div", "Equal", "Exp", "Gather", "Gemm", "Greater",
+    "GreaterOrEqual", "Identity", "IsNaN", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Not",
+    "Or", "Pad", "Pow", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare",
+    "Relu", "Reshape", "Sigmoid", "Softmax", "Sqrt", "Sub", "Tanh", "TopK", "TreeEnsemble", "Unsqueeze", "Where",
+))
+# fmt: on
+REPEATING = {"Loop", "Scan", "SequenceMap"}
+DEPTH = 4  # of graphs inside each other
+# Numbers of fields: of a model, a graph, a node, an attribute, a tensor.
+GRAPH, FUNCTIONS = 7, 25
+NODE, INITIALIZER, SPARSE = 1, 5, 15
+ATTRIBUTE, OPERATOR = 5, 4
+TENSOR, INNER, TENSORS, INNERS = 5, 6, 10, 11
+EXTERNAL, KEY, VALUE = 13, 1, 2
+LOCATION = b"location"  # the key under which a tensor names the file that it lies in
+
+
+def check_table(graph: bytes) -> None:
+    """Raise ValueError where the graph of a table has what packing never writes."""
+    for node in nodes(graph):
+        for number, value in fields(node):
+            if number == OPERATOR and (name := text(value)) not in OPERATORS:
+                raise ValueError(f"the graph has the operator {name!a:.80}, which no table needs")
+            # Trees have millions of numbers in their attributes: they are searched, and not read one by one.
+            if number == ATTRIBUTE and LOCATION in bytes(value):
+                raise ValueError("the graph reads other files")
+    for tensor in below(graph, GRAPH, INITIALIZER):
+        if any(number == EXTERNAL for number, _ in fields(tensor)):
+            raise ValueError("the graph reads other files")
+
+
+def check_decoder(graph: bytes, files: Collection[str]) -> None:
+    """Raise ValueError where a decoder's graph repeats parts of itself or reads other files than these."""
+    nodes(graph)
+    for inner in below(graph, GRAPH):
+        check_inner(inner, files, DEPTH)
+
+
+def check_inner(graph: memoryview, files: Collection[str], depth: int) -> None:
+    if not depth:
+        raise ValueError(f"the graph holds graphs more than {DEPTH} deep")
+    for number, value in fields(graph):
+        if number == INITIALIZER:
+            check_place(value, files)
+        elif number == NODE:
+            for name in map(text, below(value, OPERATOR)):
+                if name in REPEATING:
+                    raise ValueError(f"the graph has the operator {name}, which no decoder needs")
+            for kind, held in (field for attribute in below(value, ATTRIBUTE) for field in fields(attribute)):
+                if kind in (TENSOR, TENSORS):
+                    check_place(held, files)
+                elif kind in (INNER, INNERS):
+                    check_inner(held, files, depth - 1)
+
+
+def check_place(tensor: memoryview, files: Collection[str]) -> None:
+    """Raise ValueError where a tensor lies in a file that is none of these."""
+    for entry in below(tensor, EXTERNAL):
+        told = dict(fields(entry))
+        if told.get(KEY) == LOCATION and (place := text(told.get(VALUE, b""))) not in files:
+            raise ValueError(f"the graph reads {place!a:.80}, which is no file of its version")
+
+
+def nodes(model: bytes) -> list[memoryview]:
+    """The nodes of a model's graph. Raises ValueError where it has functions of its own, or sparse tensors."""
+    if next(below(model, FUNCTIONS), None) is not None or next(below(model, GRAPH, SPARSE), None) is not None:
+        raise ValueError("the graph has functions of its own or sparse tensors, which none needs")
+    return list(below(model, GRAPH, NODE))
+
+
+def below(message: bytes | memoryview, *numbers: int) -> Iterator[memoryview]:
+    """The messages, texts or bytes that lie under these fields, one below the other."""
+    for number, value in fields(message):
+        if number == numbers[0]:
+            if len(numbers) == 1:
+                yield value
+            else:
+                yield from below(value, *numbers[1:])
+
+
+def fields(message: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
+    """(number, value) of every field that holds a message, a text or bytes. Raises ValueError where it breaks off."""
+    view, place = memoryview(message), 0
+    while place < len(view):
+        tag, place = varint(view, place)
+        kind = tag & 7
+        if kind == 0:
+            _, place = varint(view, place)
+            continue
+        if kind == 2:
+            length, place = varint(view, place)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:
+            raise ValueError("the graph is no protocol buffer")
+        if place + length > len(view):
+            raise ValueError("the graph breaks off")
+        if kind == 2:
+            yield tag >> 3, view[place : place + length]
+        place += length
+
+
+def varint(view: memoryview, place: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(view):
+            raise ValueError("the graph breaks off")
+        byte = view[place]
+        place += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place
+    raise ValueError("the graph is no protocol buffer")
+
+
+def text(value: bytes | memoryview) -> str:
+    return bytes(value).decode(errors="replace")
