@@ -39,7 +39,7 @@ def gunicorn_settings() -> dict[str, Any]:
     worker_class, reason = choose(settings)
     chosen = (
         f"worker class {worker_class}: {reason}",
-        f"{settings.workers} workers of {settings.threads} threads: {size}",
+        f"{plural(settings.workers, 'worker')} of {plural(settings.threads, 'thread')}: {size}",
     )
     return {
         "bind": settings.bind or f"{settings.host}:{settings.port}",
@@ -67,6 +67,10 @@ def gunicorn_settings() -> dict[str, Any]:
         "control_socket_disable": True,  # gunicorn's control socket has no authentication
         **Hooks(settings, run_folder, worker_class, chosen).by_name(),
     }
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def environment(settings: Settings, run_folder: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import deque
+from io import BytesIO
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any
@@ -93,6 +94,7 @@ class Connection:
         self.request: Any = None  # parsed, while its body is still arriving
         self.missing = 0  # bytes of that body; at least 1 while its end is not known
         self.complete = True  # whether all of that body is taken
+        self.detached = False  # whether that body is out of the parser's hands
         self.chunks: ChunkedBody | None = None
         self.received, self.began_at = 0, 0.0  # bytes of that body, and when its head was read
         self.out: bytes | memoryview = b""
@@ -153,21 +155,29 @@ class Connection:
         self.head.clear()
         self.searched = 0
         self.begun = False
-        self.arrived.pieces.append(data)
+        self.arrived.pieces.append(data[:end])
         request = next(self.parser)
         headers = dict(request.headers)
         check_framing(request, headers)
+        expected = request._expected_100_continue
+        request._expected_100_continue = False  # gunicorn would answer it later, when the body has arrived
         self.chunks = ChunkedBody(self.limit) if "TRANSFER-ENCODING" in headers else None
-        self.missing = int(headers.get("CONTENT-LENGTH", 0))
+        self.missing = length = int(headers.get("CONTENT-LENGTH", 0))
         self.complete = True
         self.request = request
+        self.detached = self.chunks is None and length <= min(len(data) - end, self.limit)
+        if self.detached:  # most bodies have arrived with their head: no reader has to be asked for their pieces
+            self.missing = 0
+            request.body = BytesIO(data[end : end + length])
+            self.head += data[end + length :]
+            return
+        if len(data) > end:  # an empty piece would be the end of the stream
+            self.arrived.pieces.append(data[end:])
         self.follow(data[end:])
         if self.missing > 0:
             self.received, self.began_at = len(data) - end, monotonic()
             self.wait_for_body()
-        if request._expected_100_continue:
-            request._expected_100_continue = False  # gunicorn would answer it later, when the body has arrived
-            if self.missing > 0:
+            if expected:
                 self.sendall(CONTINUE)
                 self.begun = False
 
@@ -189,7 +199,7 @@ class Connection:
 
     def rewind(self) -> bool:
         """Make the bytes after the answered request the beginning of the next; False where that is unknown."""
-        if not self.parser.finish_body():
+        if not self.detached and not self.parser.finish_body():
             return False
         self.parser.mesg = None  # or the parser would look for the body's end once more
         self.head += self.arrived.take_buffered()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import time
 
 from gunicorn.http import wsgi
 from gunicorn.util import http_date
 
+from ..web.context import SECURITY_HEADERS
+from ..wire.json_body import JSON
+
 __all__ = ["OneSend"]
 
+# Headers that most answers have, as they are sent.
+USUAL = {(name, value): f"{name}: {value}\r\n" for name, value in (*SECURITY_HEADERS, ("Content-Type", JSON))}
 CHECKED: set[str] = set()  # names of headers that gunicorn passes on as they are; the application has few
 SPECIAL = ("content-length", "upgrade")  # headers that gunicorn itself takes note of
 
@@ -18,11 +24,17 @@ class OneSend(wsgi.Response):
 
     held = b""
     headers_sent = False
+    usual: Sequence[str] = ()
     second, date = 0, ""  # the time as HTTP writes it, formatted once a second
 
     def process_headers(self, headers: list[tuple[str, str]]) -> None:
         """gunicorn's checks; of a name that has passed them once, only the value is checked again."""
-        for name, value in headers:
+        usual = []
+        for pair in headers:
+            if line := USUAL.get(pair):
+                usual.append(line)
+                continue
+            name, value = pair
             if name in CHECKED and value.isascii() and value.isprintable():
                 self.headers.append((name, value.strip()))
                 continue
@@ -30,6 +42,7 @@ class OneSend(wsgi.Response):
             super().process_headers([(name, value)])
             if len(self.headers) > before and name.lower() not in SPECIAL:
                 CHECKED.add(name)
+        self.usual = usual
 
     def default_headers(self) -> list[str]:
         now = int(time())
@@ -37,7 +50,7 @@ class OneSend(wsgi.Response):
             OneSend.date, OneSend.second = http_date(now), now
         major, minor = self.req.version
         # Where a body broke off, nobody knows where the next request begins.
-        ends = self.should_close() or self.req.body.failed
+        ends = self.should_close() or getattr(self.req.body, "failed", False)
         connection = "close" if ends else "keep-alive"
         encoding = ["Transfer-Encoding: chunked\r\n"] if self.chunked else []
         first = f"HTTP/{major}.{minor} {self.status}\r\nServer: {self.version}\r\n"
@@ -45,8 +58,8 @@ class OneSend(wsgi.Response):
 
     def send_headers(self) -> None:
         if not self.headers_sent:
-            lines = [*self.default_headers(), *[f"{name}: {value}\r\n" for name, value in self.headers], "\r\n"]
-            self.held = "".join(lines).encode("latin-1")
+            others = [f"{name}: {value}\r\n" for name, value in self.headers]
+            self.held = "".join([*self.default_headers(), *self.usual, *others, "\r\n"]).encode("latin-1")
             self.headers_sent = True
 
     def _emit_body(self, data: bytes) -> None:
