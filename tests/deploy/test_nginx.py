@@ -5,7 +5,7 @@ import os
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import requests
@@ -15,6 +15,7 @@ from benchmarks.support.serving import eventually, live_server, stop
 from service.packing import pack
 from service.settings import Settings
 from tests.support.estimators import Slow, sample
+from tests.support.raw_client import Client, post
 from tests.support.raw_http import exchange
 
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -69,6 +70,16 @@ def test_nginx_and_the_service_take_bodies_of_the_same_size(proxied):
     """One byte less than what nginx refuses reaches the service, which finds only that it is no JSON."""
     answer = requests.post(f"{proxied}/v1/models/iris:predict", data=b"x" * Settings.max_body_bytes, timeout=30)
     assert answer.status_code in (400, 415), answer.text
+
+
+def test_bodies_that_never_arrive_hold_up_nobody(proxied):
+    """nginx waits for them, and the service knows nothing of them."""
+    with ExitStack() as stack:
+        for _ in range(16):
+            part = post(b"x" * 50, path="/v1/models/iris:predict").replace(b"Host: a", b"Host: localhost")[:-20]
+            stack.enter_context(Client(proxied)).send(part)
+        assert requests.get(f"{proxied}/health/live", timeout=5).ok
+        assert requests.get(f"{proxied}/v1/models", timeout=5).ok
 
 
 def test_errors_of_the_service_pass_through_untouched(proxied):
@@ -174,8 +185,11 @@ def test_one_address_cannot_take_every_worker(slow_store, tmp_path):
         (b"GET /predict?text=" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 70_000 + b"\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: tea\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a b/<>\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
     ],
-    ids=["line", "header", "length"],
+    ids=["line", "header", "length", "no host", "no name", "coding"],
 )
 def test_what_nginx_cannot_read_is_json_with_an_id(tmp_path, sent, status):
     with nginx(tmp_path) as url:
