@@ -76,6 +76,8 @@ def pack_checkpoint(
     folder = Path(folder)
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
+    with reading(folder):
+        described = describe(network, tokenizer, weights)
     opened = open_store(store)
     with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
         write_network(network, draft.folder / weights)
@@ -91,7 +93,7 @@ def pack_checkpoint(
             version=draft.version,
             kind="text_generation",
             files=draft.digests(),
-            spec=describe(network, tokenizer, weights) | {"runtime": served},
+            spec=described | {"runtime": served},
             metrics=dict(metrics or {}),
             provenance=provenance(*LIBRARIES, source=source or folder.name, license=license),
         )
@@ -181,7 +183,7 @@ def read_tokenizer(folder: Path) -> Any:
     """The tokenizer, in the form of the `tokenizers` library, which serves it without transformers."""
     with reading(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if not tokenizer.is_fast:
+    if not getattr(tokenizer, "is_fast", False):  # a damaged config may name a class that is no tokenizer
         raise ValueError(f"{folder}: {type(tokenizer).__name__} has no tokenizer.json form, so it cannot be served")
     return tokenizer
 

@@ -158,7 +158,7 @@ def structure(rng, value, words=()):
         elif way < 0.7:
             container[key] = copy.deepcopy(rng.choice(ODD))
         elif way < 0.8:
-            container[key] = nested(rng.choice((5, 200, 900)))
+            container[key] = nested(rng.choice((5, 30, 60)))
         elif way < 0.9:
             other, place = rng.choice(found)
             container[key] = copy.deepcopy(other[place])
@@ -172,6 +172,7 @@ def structured(rng, data, words=()):
     if rng.random() < 0.2:
         return damaged(rng, data)
     text = json.dumps(structure(rng, json.loads(data), words))
-    if rng.random() < 0.05:
-        text = "[" * 100_000 + text
+    if rng.random() < 0.1:  # deeper than this process could write it by itself
+        depth = rng.choice((1000, 100_000))
+        text = text.replace("null", "[" * depth + "]" * depth, 1) if "null" in text else "[" * depth + text
     return text.encode()

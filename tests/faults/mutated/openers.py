@@ -8,6 +8,7 @@ import contextlib
 import json
 import shutil
 from hashlib import sha256
+from importlib import import_module
 from types import SimpleNamespace
 
 from service.errors import ServiceError, StartupError
@@ -37,6 +38,9 @@ def opener(kind, originals, folder):
         return estimator(folder)
     if kind in CHECKPOINTS:
         return checkpoint(originals, folder)
+    if kind == "stored_graphs":  # what torch imports, which takes the place of a graph that is refused
+        for name in ("models.checkpoints", "generation.torch_runner", "generation.serial_runner"):
+            import_module(f"service.{name}")
     return Stored(originals, folder)
 
 
@@ -62,7 +66,7 @@ def estimator(folder):
 
 
 def checkpoint(originals, folder):
-    from service.packing.checkpoint import read_checkpoint, read_tokenizer
+    from service.packing.checkpoint import describe, read_checkpoint, read_tokenizer, reading
 
     whole = folder / "tiny"
     whole.mkdir()
@@ -71,8 +75,10 @@ def checkpoint(originals, folder):
         for path in (originals / "tiny").iterdir():
             written(folder, f"tiny/{path.name}", path.read_bytes())
         written(folder, name, data)
-        read_tokenizer(whole)
-        read_checkpoint(whole)
+        tokenizer = read_tokenizer(whole)
+        network, weights = read_checkpoint(whole)
+        with reading(whole):
+            describe(network, tokenizer, weights)
 
     return run
 
