@@ -34,7 +34,6 @@ from ..errors import RequestError, ServiceError, Unavailable
 from ..settings import Settings
 from .connection import Connection, FixedConfig, trusts_forwarded
 from .one_send import OneSend
-from .protocol_errors import send_error
 
 __all__ = ["KeepAliveWorker"]
 
@@ -262,6 +261,8 @@ class KeepAliveWorker(SyncWorker):
 
     def turn_away(self, connection: Connection, status: int, error: ServiceError) -> None:
         """Answer a request that has not arrived whole, and close."""
+        from .protocol_errors import send_error  # not above: the master imports this module, and none of the dialects
+
         send_error(connection.sock, status, error)
         connection.last = True
         self.settle(connection)
@@ -287,14 +288,10 @@ class KeepAliveWorker(SyncWorker):
     def wait_for(self, connection: Connection, event: int, then: Callable[[Connection], None]) -> None:
         if connection.waits_for != event:
             change = self.poller.modify if connection.waits_for else self.poller.register
-            change(connection.sock, event, connection_event(then, connection))
+            change(connection.sock, event, lambda _: then(connection))
             connection.waits_for = event
 
     def drop(self, connection: Connection) -> None:
         del self.connections[connection.fileno()]
         self.poller.unregister(connection.sock)
         connection.sock.close()
-
-
-def connection_event(then: Callable[[Connection], None], connection: Connection) -> Callable[[Any], None]:
-    return lambda _: then(connection)

@@ -9,12 +9,12 @@ from gunicorn.http import wsgi
 from gunicorn.util import http_date
 
 from ..web.context import SECURITY_HEADERS
-from ..wire.json_body import JSON
 
 __all__ = ["OneSend"]
 
 # Headers that most answers have, as they are sent.
-USUAL = {(name, value): f"{name}: {value}\r\n" for name, value in (*SECURITY_HEADERS, ("Content-Type", JSON))}
+TYPE = ("Content-Type", "application/json")
+USUAL = {(name, value): f"{name}: {value}\r\n" for name, value in (*SECURITY_HEADERS, TYPE)}
 CHECKED: set[str] = set()  # names of headers that gunicorn passes on as they are; the application has few
 SPECIAL = ("content-length", "upgrade")  # headers that gunicorn itself takes note of
 
