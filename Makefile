@@ -50,7 +50,7 @@ test-clients: install test-tools $(CLIENTS:%=.venv-clients/%/.installed) ## Driv
 	@touch $@
 
 test-fuzz: install test-tools ## Invent 20,000 requests and damage 10,000 files: no fault, no hang, memory bounded. Half an hour.
-	$(BIN)/python -m pytest -m heavy -s tests/test_schemathesis.py tests/faults/test_mutated_files.py
+	$(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/test_schemathesis.py tests/faults/test_mutated_files.py
 
 # A quarter of an hour with a million requests; REQUESTS=100000 make test-faults is quicker.
 REQUESTS ?= 1000000
