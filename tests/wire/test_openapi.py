@@ -10,7 +10,7 @@ from service.app import create_app
 from service.generation.limits import PARAMETERS
 from service.packing import pack
 from service.settings import Settings
-from service.wire.v1 import TextEnvelope
+from service.wire.v1.envelopes import TEXT
 from service.wire.v1.json_schema import SAMPLING, request_schema
 from tests.support.tiny_text import pack_tiny
 from tests.support.zoo import animals
@@ -198,7 +198,7 @@ def test_the_schema_of_sampling_is_that_of_the_rules():
 
 def test_the_schema_of_texts_has_the_keys_of_the_envelope(client):
     entry = client.get("/v1/models/tiny").json
-    assert request_schema(entry)["properties"].keys() == TextEnvelope().fields.keys()
+    assert request_schema(entry)["properties"].keys() == TEXT.fields.keys()
     schema = client.get("/v1/models/tiny/schema").json
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["title"] == "tiny version 1"

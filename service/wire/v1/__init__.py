@@ -4,8 +4,8 @@
     -> {"predictions": ["yes", "no"], "outputs": {...}, "model_name": "churn", "model_version": "3"}
 
 Protocol: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol and
-https://www.tensorflow.org/tfx/serving/api_rest. Envelopes are marshmallow schemas; cells are
-the column plan's business.
+https://www.tensorflow.org/tfx/serving/api_rest. Envelopes are marshmallow schemas (envelopes.py), imported when the
+first of them is read: that takes 24 ms, and most bodies need none. Cells are the column plan's business.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-
 from ...capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
-from ...errors import NotAcceptable, RequestError
+from ...errors import NotAcceptable
 from .. import table_formats
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..json_body import JSON, dump
-from ..json_limits import MOST_KEYS, check_keys
-from ..marshmallow_fields import ShortList, Whole, flat
+from ..json_limits import check_keys
 from ..output_options import from_query
 from ..table_formats.parts import check_rows
 
@@ -32,47 +29,10 @@ NAME = "v1"
 PREFIX = "/v1/"
 TABLES = tuple(table_formats.FORMS)
 ANSWERS = (JSON, *table_formats.ANSWERS)
-TOLD = 5  # faults in the sentence of an error; `details` has more
 CONTENT_TYPES = {  # without a charset many readers take Latin-1
     table_formats.CSV: f"{table_formats.CSV}; charset=utf-8",
     table_formats.ESCAPED_CSV: f"{table_formats.ESCAPED_CSV}; charset=utf-8",
 }
-
-
-class TableEnvelope(Schema):
-    """The keys of a tabular call; the rows themselves are checked by the column plan."""
-
-    instances = fields.Raw(metadata={"description": "rows: objects by column name, or lists in the fitted order"})
-    inputs = fields.Raw(metadata={"description": "the same rows as an object of columns"})
-    outputs = ShortList(fields.String(), most=MOST_KEYS, validate=validate.Length(min=1))
-    top_k = Whole(validate=validate.Range(min=1))
-    signature_name = fields.String(validate=validate.Equal("serving_default"))
-
-    @validates_schema
-    def one_form(self, data, **_):
-        if ("instances" in data) == ("inputs" in data):
-            raise ValidationError('exactly one of "instances" and "inputs" is expected', "instances")
-
-
-class Prompt(fields.Field):
-    """A prompt: a string, or an object that holds one under "text"."""
-
-    def _deserialize(self, value, attr, data, **_):
-        if isinstance(value, dict) and value.keys() == {"text"}:
-            value = value["text"]
-        if not isinstance(value, str):
-            raise ValidationError('expected a string or {"text": "..."}')
-        return value
-
-
-class TextEnvelope(Schema):
-    """The keys of a text-generation call."""
-
-    instances = fields.List(Prompt(), required=True, validate=validate.Length(min=1))
-    parameters = fields.Dict(keys=fields.String(), load_default=dict)
-
-
-TABLE, TEXT = TableEnvelope(), TextEnvelope()
 
 
 def decode_table(request: Request, model: Any) -> Decoded:
@@ -90,12 +50,16 @@ def table_call(value: Any) -> TableCall:
     # Most envelopes have this one key, which is right whatever the rows are: the schema costs more than the rows do.
     if type(value) is dict and len(value) == 1 and type(value.get("instances")) is list:
         return TableCall(value["instances"])
+    from .envelopes import TABLE, load
+
     envelope = load(TABLE, value)
     return TableCall(envelope.get("instances", envelope.get("inputs")), envelope.get("outputs"), envelope.get("top_k"))
 
 
 def decode_text(request: Request, _model: Any) -> Decoded:
     """Bytes of JSON -> a TextCall. Raises RequestError or PayloadTooLarge."""
+    from .envelopes import TEXT, load
+
     value = request.json
     if isinstance(value, dict):
         instances, parameters = value.get("instances"), value.get("parameters")
@@ -103,20 +67,6 @@ def decode_text(request: Request, _model: Any) -> Decoded:
         check_keys(parameters if isinstance(parameters, dict) else {})
     envelope = load(TEXT, value)
     return Decoded(TextCall(envelope["instances"], envelope["parameters"]))
-
-
-def load(schema: Schema, value: Any) -> dict[str, Any]:
-    """The envelope as the schema reads it. Raises RequestError that names every fault."""
-    if isinstance(value, dict):
-        check_keys(value)
-    try:
-        return schema.load(value)
-    except ValidationError as error:
-        details = [{"field": where, "message": what} for where, what in flat(error.normalized_messages())]
-        sentences = "; ".join(f"{fault['field']}: {fault['message']}" for fault in details[:TOLD])
-        sentences += f" (and {len(details) - TOLD} more)" if len(details) > TOLD else ""
-        message = f"the request is not of the V1 form: {sentences}"
-        raise RequestError(message, details=details, total=len(details)) from None
 
 
 def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
