@@ -1,11 +1,11 @@
 """The plain alternative: a bare Flask that reads JSON and sends it back, under our own gunicorn configuration."""
 
-from types import SimpleNamespace
-
 from flask import Flask, jsonify, request
 
+from benchmarks.support.bare import bare_services
+
 app = Flask(__name__)
-app.extensions["daylight"] = SimpleNamespace(predictor=SimpleNamespace(failure=None))
+app.extensions["daylight"] = bare_services()
 
 
 @app.get("/health/ready")

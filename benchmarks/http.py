@@ -26,6 +26,7 @@ from benchmarks.support.serving import gunicorn, live_server
 from service.packing import pack
 
 ROUNDS, SECONDS = 3, 1
+THREADS = 24  # more than connections: none is refused, however they spread over the workers
 WORKERS = {"gthread": "gthread", "keep-alive": "service.server.keepalive_worker.KeepAliveWorker"}
 APPS = {"echo": "tests.support.worker_app:app", "short": "wsgi:app", "Flask": "benchmarks.flask_only:app"}
 PREDICT, ECHO = "/v1/models/tumour:predict", "/echo"
@@ -79,9 +80,8 @@ def main():
         servers = {}
         for worker, class_ in WORKERS.items():
             for app, module in APPS.items():
-                started = live_server(
-                    Path(folder, "store"), workers=2, env={"WORKER_CLASS": class_}, command=gunicorn(module)
-                )
+                chosen = {"workers": 2, "threads": THREADS, "env": {"WORKER_CLASS": class_}}
+                started = live_server(Path(folder, "store"), **chosen, command=gunicorn(module))
                 servers[f"{app} on {worker}"] = (stack.enter_context(started), ECHO if app == "echo" else PREDICT)
         for number in range(ROUNDS + 1):
             for name, (server, path) in servers.items():

@@ -3,7 +3,8 @@
 import os
 import threading
 from contextlib import suppress
-from types import SimpleNamespace
+
+from benchmarks.support.bare import bare_services
 
 __all__ = ["app"]
 
@@ -12,10 +13,7 @@ BIG = 8 * 2**20  # bytes of /big, more than a socket takes at once
 
 class App:
     def __init__(self):
-        # What gunicorn.conf.py asks: are models loaded, what is predicted for how long; and whom it tells of the end.
-        still = SimpleNamespace(start=lambda **_: None, drain=lambda: None, leave=lambda: None)
-        idle = SimpleNamespace(failure=None, admission=SimpleNamespace(oldest=lambda: ("", 0.0)))
-        self.extensions = {"daylight": SimpleNamespace(predictor=idle, rollout=still)}
+        self.extensions = {"daylight": bare_services()}
 
     def __call__(self, environ, start_response):
         name = environ["PATH_INFO"].strip("/").replace("/", "_")

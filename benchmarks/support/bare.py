@@ -1,0 +1,15 @@
+"""What gunicorn's hooks ask of an application, for one that serves no model.
+
+app.extensions["daylight"] = bare_services()
+"""
+
+from types import SimpleNamespace
+
+__all__ = ["bare_services"]
+
+
+def bare_services():
+    """No model has failed, none predicts, and nobody has to be told of a worker's begin and end."""
+    rollout = SimpleNamespace(start=lambda **_: None, drain=lambda: None, leave=lambda: None)
+    predictor = SimpleNamespace(failure=None, admission=SimpleNamespace(oldest=lambda: ("", 0.0)))
+    return SimpleNamespace(predictor=predictor, rollout=rollout)
