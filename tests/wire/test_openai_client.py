@@ -75,7 +75,7 @@ def vanish(url):
     """A stream begun, and its socket closed without a word after the first bytes, which it returns."""
     host, port = url.removeprefix("http://").split(":")
     body = b'{"model": "tiny", "prompt": "abc", "max_tokens": 120, "stream": true}'
-    head = "\r\n".join(["POST /v1/completions HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", "", ""])
+    head = "\r\n".join(["POST /v1/completions HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", "", ""])
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(head.encode() + body)
         return connection.recv(12)
