@@ -17,7 +17,7 @@ from ..settings import PREFIX, Settings
 from .hooks import Hooks
 from .lifecycle.running_servers import memory_folder
 from .sizing import sized
-from .worker_class import choose
+from .worker_class import choose, readable_versions
 
 __all__ = ["gunicorn_settings"]
 
@@ -29,14 +29,16 @@ SWITCH_INTERVAL = 0.0002  # seconds
 def gunicorn_settings() -> dict[str, Any]:
     """{name of a gunicorn setting: value} from Daylight's settings. Ends the process where those are wrong."""
     try:
-        settings, size = sized(Settings.from_environ(), Settings.given())
+        settings = Settings.from_environ()
     except StartupError as error:
         sys.exit(f"daylight refuses to start: {error}")  # a sentence, where an exception would be a traceback
+    versions = list(readable_versions(settings))
+    settings, size = sized(settings, versions, Settings.given())
     sys.setswitchinterval(SWITCH_INTERVAL)
     memory = memory_folder()
     # The master's process id stays the same after SIGHUP, and so does the folder.
     run_folder = settings.run_folder or f"{memory}/daylight-{os.getuid()}-{os.getpid()}"
-    worker_class, reason = choose(settings)
+    worker_class, reason = choose(settings, versions)
     chosen = (
         f"worker class {worker_class}: {reason}",
         f"{plural(settings.workers, 'worker')} of {plural(settings.threads, 'thread')}: {size}",

@@ -1,13 +1,14 @@
 """Which gunicorn worker class a server gets, from the manifests of its store alone.
 
-    choose(settings)    # (THREADED, "smollm2 version 1 is of kind text_generation")
+    versions = list(readable_versions(settings))
+    choose(settings, versions)      # (THREADED, "smollm2 version 1 is of kind text_generation")
 
 It imports neither gunicorn nor a model: gunicorn's master asks it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 
 from ..errors import StartupError
@@ -21,15 +22,14 @@ KEEP_ALIVE = f"{__package__}.keepalive_worker.KeepAliveWorker"
 THREADED = f"{__package__}.threaded_worker.ThreadedWorker"
 
 
-def choose(settings: Settings) -> tuple[str, str]:
+def choose(settings: Settings, versions: Collection[StoredVersion]) -> tuple[str, str]:
     """(worker class, the reason, in one sentence): WORKER_CLASS, or what suits the store.
 
-    The keep-alive worker has one thread. It is enough, and faster, where every version in the store is a table that
-    was compiled and measured to be quick.
+    versions: of the store, those that can be read. The keep-alive worker has one thread. It is enough, and faster,
+    where every version in the store is a table that was compiled and measured to be quick.
     """
     if settings.worker_class:
         return {"gthread": THREADED}.get(settings.worker_class, settings.worker_class), "WORKER_CLASS says so"
-    versions = list(readable_versions(settings))
     for version in versions:
         if reason := slowness(version):
             return THREADED, reason

@@ -5,9 +5,14 @@ import requests
 
 from benchmarks.support.serving import eventually, live_server
 from service.server.sizing import sized
+from service.server.worker_class import readable_versions
 from service.settings import Settings, cores, most_memory
 from service.store.manifest import Manifest
 from service.store.versions import Store
+
+
+def fitted(settings, given):
+    return sized(settings, list(readable_versions(settings)), given)
 
 
 @pytest.fixture
@@ -22,7 +27,7 @@ def store(tmp_path):
 
 
 def test_one_worker_has_a_thread_for_every_completion_that_may_run_or_wait(store):
-    settings, reason = sized(Settings(store=store.root), given=set())
+    settings, reason = fitted(Settings(store=store.root), given=set())
     assert (settings.workers, settings.compute_threads) == (1, cores())
     assert settings.threads == settings.slots + settings.max_waiting + 2
     assert reason.startswith("text version 1 writes the texts of all callers together")
@@ -31,7 +36,7 @@ def test_one_worker_has_a_thread_for_every_completion_that_may_run_or_wait(store
 @pytest.mark.parametrize("given", [{"workers"}, {"threads"}, {"workers", "threads"}])
 def test_what_somebody_has_set_stays(store, given):
     before = Settings(store=store.root, workers=3, threads=5)
-    after, _ = sized(before, given)
+    after, _ = fitted(before, given)
     for name in ("workers", "threads"):
         assert (getattr(after, name) == getattr(before, name)) == (name in given)
 
@@ -39,7 +44,7 @@ def test_what_somebody_has_set_stays(store, given):
 def test_without_a_text_model_each_core_has_a_worker(store, tmp_path):
     (store.root / "text" / "1" / "manifest.json").unlink()
     settings = Settings(store=tmp_path)
-    assert sized(settings, given=set()) == (settings, "each core has a worker")
+    assert fitted(settings, given=set()) == (settings, "each core has a worker")
 
 
 @pytest.mark.parametrize(("quota", "count"), [("50000 100000", 1), ("max 100000", cores()), ("100000 100000", 1)])
