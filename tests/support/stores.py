@@ -1,11 +1,23 @@
-"""A small version for tests of the store, which no runtime can load; it costs nothing to pack."""
+"""What tests put into stores: a small version that no runtime can load and that costs nothing; two models."""
 
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from service.packing import pack
 from service.store.manifest import Manifest
+from tests.support.tiny_text import pack_tiny
 
-__all__ = ["add_small"]
+__all__ = ["add_small", "pack_iris_and_tiny"]
 
 
 def add_small(store, model="m", version=None, payload=b"payload" * 1000):
     with store.adding(model, version) as draft:
         (draft.folder / "file.bin").write_bytes(payload)
         draft.manifest = Manifest(draft.model, draft.version, "tabular", draft.digests(), {"columns": []})
+
+
+def pack_iris_and_tiny(store):
+    """`iris`, which predicts tables, and `tiny`, which generates text."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    pack(LogisticRegression(max_iter=1000).fit(X, y), X, y, name="iris", store=store)
+    pack_tiny(store)

@@ -5,16 +5,13 @@ import json
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 
 from service.app import create_app
 from service.errors import RequestError
-from service.packing import pack
 from service.settings import Settings
 from service.wire.duplicate_keys import SMALL
 from service.wire.json_body import parse
-from tests.support.tiny_text import pack_tiny
+from tests.support.stores import pack_iris_and_tiny
 
 V1, V2 = "/v1/models/iris:predict", "/v2/models/iris/infer"
 TEXTS, COMPLETIONS, CHAT = "/v1/models/tiny:predict", "/v1/completions", "/v1/chat/completions"
@@ -25,9 +22,7 @@ TENSOR = '"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [1, 2, 3, 4]
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
-    X, y = load_iris(return_X_y=True, as_frame=True)
-    pack(LogisticRegression(max_iter=1000).fit(X, y), X, y, name="iris", store=store)
-    pack_tiny(store)
+    pack_iris_and_tiny(store)
     return create_app(Settings(store=store)).test_client()
 
 

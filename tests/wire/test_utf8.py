@@ -4,16 +4,13 @@ import codecs
 import json
 
 import pytest
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 
 from service.app import create_app
 from service.errors import RequestError
-from service.packing import pack
 from service.settings import Settings
 from service.wire.json_body import parse
 from service.wire.utf8 import text
-from tests.support.tiny_text import pack_tiny
+from tests.support.stores import pack_iris_and_tiny
 
 TABLE = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 TENSOR = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP64", "data": [5.1, 3.5, 1.4, 0.2]}]}
@@ -38,9 +35,7 @@ BODIES = {
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
-    X, y = load_iris(return_X_y=True, as_frame=True)
-    pack(LogisticRegression(max_iter=1000).fit(X, y), X, y, name="iris", store=store)
-    pack_tiny(store)
+    pack_iris_and_tiny(store)
     return create_app(Settings(store=store)).test_client()
 
 
