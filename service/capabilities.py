@@ -69,8 +69,9 @@ class TableCall:
 class TextCall:
     """Prompts to continue.
 
-    prompts: texts, lists of token ids, or lists of messages {"role", "content"}. parameters: sampling parameters by
-    their OpenAI names. n: completions of each prompt. logprobs: None, or how many alternatives each token lists.
+    prompts: texts, lists of token ids, or lists of messages {"role", "content": a text, or a list of parts}.
+    parameters: sampling parameters by their OpenAI names. n: completions of each prompt. logprobs: None, or how many
+    alternatives each token lists.
     """
 
     prompts: Sequence[Any]

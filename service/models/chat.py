@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from jinja2 import TemplateError
 
 from ..errors import InvalidParameters
+from .content_parts import ContentForms
 from .template_sandbox import TemplateSandbox, bounded
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..store.versions import StoredVersion
 
-__all__ = ["ChatTemplate"]
+__all__ = ["ChatTemplate", "texts"]
 
 FILE, CONFIG = "chat_template.jinja", "tokenizer_config.json"
 MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # noncharacters: no text has a use for them
@@ -51,6 +53,8 @@ class ChatTemplate:
         # Of two that begin alike, the longer one matches.
         self._special = sorted(self._special_ids, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._special))) if self._special else NEVER
+        self._knows_developers = "developer" in source
+        self._contents = ContentForms(self._tried)
 
     @classmethod
     def load(cls, version: StoredVersion, tokenizer: Tokenizer) -> ChatTemplate | None:
@@ -63,16 +67,18 @@ class ChatTemplate:
         tokens = {name: token_text(value) for name, value in config.items() if name.endswith("_token")}
         return cls(source, tokenizer, {name: text for name, text in tokens.items() if text})
 
-    def ids(self, messages: list[dict[str, str]]) -> list[int]:
+    def ids(self, messages: list[dict[str, Any]]) -> list[int]:
         """[{"role", "content"}, ...] -> token ids, up to where the answer begins.
 
-        Raises InvalidParameters if the template refuses the messages.
+        content: a text, or a list of parts {"type": "text", "text"}. Other members are the template's to read. Raises
+        InvalidParameters if the template refuses the messages.
         """
-        content = "".join(value for message in messages for value in message.values())
+        content = "".join(texts(messages))
         mark = next((mark for mark in MARKS if mark not in content), None)
         if mark is None:
             raise refusal("the messages hold all of Unicode's noncharacters, which are no text")
-        text = self._render([{key: self._masked(value, mark) for key, value in each.items()} for each in messages])
+        fitted = [self._contents.fitted(self._named(message)) for message in messages]
+        text = self._render(changed(fitted, lambda value: self._masked(value, mark)))
         ids: list[int] = []
         start = 0
         for match in self._pattern.finditer(text):
@@ -81,6 +87,12 @@ class ChatTemplate:
             start = match.end()
         return ids + self._encode(self._unmasked(text[start:], mark))
 
+    def _named(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Developers speak as the system where the template does not know them: many drop unknown roles silently."""
+        if message["role"] == "developer" and not self._knows_developers:
+            return message | {"role": "system"}
+        return message
+
     def _masked(self, text: str, mark: str) -> str:
         """A message with a number between two marks in place of each special token."""
         return self._pattern.sub(lambda match: f"{mark}{self._special.index(match[0])}{mark}", text)
@@ -88,26 +100,42 @@ class ChatTemplate:
     def _unmasked(self, text: str, mark: str) -> str:
         return re.sub(f"{mark}([0-9]+){mark}", lambda match: self._special[int(match[1])], text)
 
-    def _render(self, messages: list[dict[str, str]]) -> str:
+    def _render(self, messages: list[dict[str, Any]]) -> str:
         try:
             with bounded():
                 return self._template.render(
                     messages=messages, add_generation_prompt=True, tools=None, **self._variables
                 )
-        except (
-            TemplateError,
-            TypeError,
-            ValueError,
-            LookupError,
-            ArithmeticError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except FAULTS as error:
             raise refusal(f"the model's chat template refuses these messages: {error}") from error
+
+    def _tried(self, messages: list[dict[str, Any]]) -> str | None:
+        try:
+            return self._render(messages)
+        except InvalidParameters:
+            return None
 
     def _encode(self, text: str) -> list[int]:
         # The tokenizer is set to read special tokens in a text as text (TextGenerationModel).
         return self._tokenizer.encode(text, add_special_tokens=False).ids if text else []
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in nested lists and objects, names of members aside."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from texts(each)
+
+
+def changed(value: Any, change: Callable[[str], str]) -> Any:
+    """The same nested lists and objects with every text changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {name: changed(each, change) for name, each in value.items()}
+    return [changed(each, change) for each in value] if isinstance(value, list) else value
 
 
 def to_json(value: Any, indent: int | None = None, **options: Any) -> str:

@@ -7,9 +7,10 @@ encoder.encode([{"role": "user", "content": "Hello"}], params)         # by the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InvalidParameters, RequestError
+from .chat import texts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Message", "Prompt", "PromptEncoder", "refuse"]
 
-Message = dict[str, str]  # {"role", "content"}
+Message = dict[str, Any]  # {"role", "content": a text, or a list of parts}
 Prompt = str | list[int] | list[Message]
 
 
@@ -75,7 +76,7 @@ class PromptEncoder:
             return [item for item in prompt if isinstance(item, int)]
         if self.chat is None:
             raise RequestError(f"{self.name} has no chat template; send it a prompt")
-        self._check_length(sum(len(text) for message in messages for text in message.values()))
+        self._check_length(sum(map(len, texts(messages))))
         try:
             return self.chat.ids(messages)
         except TypeError:

@@ -9,6 +9,7 @@ change the answer; sampling parameters are checked where all dialects' are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,20 +22,23 @@ from ...generation.limits import PARAMETERS
 from ..adapter import Decoded, Request
 from ..json_limits import check_keys
 from ..marshmallow_fields import ShortList, Truth, Whole, flat
+from .messages import Message
+from .response_format import ResponseFormat
 
 __all__ = ["MOST_LOGPROBS", "MOST_TOP_LOGPROBS", "SAME", "Options", "decode_chat", "decode_completion"]
 
 MOST_CHOICES = 128
 MOST_MESSAGES = 10_000  # more than any context holds, and a fifth of a second to check
 MOST_LOGPROBS, MOST_TOP_LOGPROBS = 5, 20  # OpenAI's own
-# Fields that mean nothing for the text.
-IDLE = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"}
+# Fields that mean nothing for the text, and the beginnings of their names.
+IDLE = {"user", "metadata", "store", "safety_identifier", "service_tier"}
+IDLE_PREFIX = "prompt_cache_"
 # Fields that are not served -> the values that ask for nothing.
 NEUTRAL = {
     "audio": (None,),
     "best_of": (None, 1),
     "echo": (None, False),
-    "function_call": (None, "none"),
+    "function_call": (None, "none", "auto"),
     "functions": (None, []),
     "modalities": (None, ["text"]),
     "moderation": (None,),
@@ -61,21 +65,6 @@ class Options:
 class StreamOptions(Schema):
     include_usage = Truth(allow_none=True)
     include_obfuscation = Truth(allow_none=True)
-
-
-class ResponseFormat(fields.Field):
-    """OpenAI's response_format as a constraint of ours, or None."""
-
-    def _deserialize(self, value, attr, data, **_):
-        kind = value.get("type") if isinstance(value, dict) else None
-        if kind == "text":
-            return None
-        if kind == "json_object":
-            return {"type": "json_object"}
-        described = value.get("json_schema") if kind == "json_schema" else None
-        if isinstance(described, dict) and isinstance(described.get("schema"), dict):
-            return {"type": "json_schema", "schema": described["schema"]}
-        raise ValidationError('expected {"type": "text"}, "json_object", or "json_schema" with json_schema.schema')
 
 
 class Envelope(Schema):
@@ -112,26 +101,6 @@ class Prompts(fields.Field):
         raise ValidationError(f"expected a text, a list of token ids, or a list of at most {MOST_CHOICES} of them")
 
 
-class Content(fields.Field):
-    """A message's text; OpenAI's list of parts, all of them text, is their texts together."""
-
-    def _deserialize(self, value, attr, data, **_):
-        if isinstance(value, str):
-            return value
-        if isinstance(value, list) and all(map(is_text, value)):
-            return "".join(part["text"] for part in value)
-        raise ValidationError('expected a text, or a list of {"type": "text", "text": "..."}')
-
-
-class Message(Schema):
-    class Meta:
-        unknown = RAISE
-
-    role = fields.String(required=True, validate=validate.OneOf(["system", "developer", "user", "assistant"]))
-    content = Content(required=True)
-    name = fields.String(allow_none=True)
-
-
 class CompletionEnvelope(Envelope):
     prompt = Prompts(required=True)
     logprobs = Whole(allow_none=True, validate=validate.Range(min=0, max=MOST_LOGPROBS))
@@ -144,12 +113,8 @@ class ChatEnvelope(Envelope):
 
     @validates_schema
     def check_logprobs(self, data, **_):
-        if data.get("top_logprobs") is not None and not data.get("logprobs"):
+        if data.get("top_logprobs") and not data.get("logprobs"):
             raise ValidationError("only where logprobs is true", "top_logprobs")
-
-
-def is_text(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
 
 
 def ids(value: Any) -> list[int] | None:
@@ -170,11 +135,10 @@ def decode_completion(request: Request, _model: Any = None) -> Decoded:
 
 
 def decode_chat(request: Request, _model: Any = None) -> Decoded:
-    """The call's one prompt is a list of messages {"role", "content"}. Raises as `decode_completion`."""
+    """The call's one prompt is a list of messages. Raises as `decode_completion`."""
     envelope, parameters = load(CHAT, request.json)
-    messages = [{key: message[key] for key in ("role", "content")} for message in envelope["messages"]]
     logprobs = (envelope.get("top_logprobs") or 0) if envelope.get("logprobs") else None
-    return decoded(envelope, [messages], parameters, logprobs)
+    return decoded(envelope, [envelope["messages"]], parameters, logprobs)
 
 
 def decoded(envelope: dict[str, Any], prompts: list[Any], parameters: dict[str, Any], logprobs: int | None) -> Decoded:
@@ -200,15 +164,18 @@ def load(schema: Schema, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if not isinstance(value, dict):
         raise RequestError("expected an object")
     check_keys(value)
-    parameters = {name: each for name, each in value.items() if name in PARAMETERS and each is not None}
+    value = {name: member for name, member in value.items() if member is not None}  # null: not given
+    parameters = {name: each for name, each in value.items() if name in PARAMETERS}
     faults = list(unserved(value))
     known = IDLE | NEUTRAL.keys() | PARAMETERS.keys()
     envelope = {}
     try:
-        envelope = schema.load({name: member for name, member in value.items() if name not in known})
+        envelope = schema.load(
+            {name: each for name, each in value.items() if name not in known and not name.startswith(IDLE_PREFIX)}
+        )
     except ValidationError as error:
         messages = flat(error.normalized_messages())
-        faults += [{"parameter": where, "message": message.rstrip(".")} for where, message in messages]
+        faults += [{"parameter": in_brackets(where), "message": message.rstrip(".")} for where, message in messages]
     if faults:
         sentences = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults[:5])
         raise RequestError(sentences, details=faults, total=len(faults))
@@ -218,13 +185,29 @@ def load(schema: Schema, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 def unserved(value: dict[str, Any]) -> Iterator[dict[str, str]]:
     """A fault for each field that asks for what is not served, or that is given twice under two names."""
     for name, neutral in NEUTRAL.items():
-        if name in value and not any(same(value[name], member) for member in neutral):
+        if name in value and not any(same(value[name], member) for member in (*neutral, *idle_beside(name, value))):
             yield {"parameter": name, "message": "is not served here; leave it out"}
     for name, other in SAME.items():
-        if value.get(name) is not None and value.get(other) is not None:
+        if name in value and other in value and not same(value[name], value[other]):
             yield {"parameter": name, "message": f"{other} is the same; give one of them"}
+
+
+def idle_beside(name: str, value: dict[str, Any]) -> tuple[Any, ...]:
+    """Further values of a field that ask for nothing beside the other fields of this request."""
+    if name == "best_of":  # the best n of n
+        return (value.get("n"),)
+    if name == "tools" and value.get("tool_choice") == "none":
+        return (value[name],)
+    if name == "functions" and value.get("function_call") == "none":
+        return (value[name],)
+    return ()
 
 
 def same(value: Any, other: Any) -> bool:
     """As JSON compares: 1 is 1.0, and true is not 1."""
     return value == other and isinstance(value, bool) == isinstance(other, bool)
+
+
+def in_brackets(place: str) -> str:
+    """A place as OpenAI writes it: messages.0.role -> messages[0].role."""
+    return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", place)

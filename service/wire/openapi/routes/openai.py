@@ -1,6 +1,7 @@
 """OpenAI's completions and chat completions, described."""
 
 from ....capabilities import GENERATE_TEXT
+from ...openai import messages as chat
 from ...openai import request as openai
 from ...openai import sse
 from ...v1.json_schema import SAMPLING
@@ -19,6 +20,7 @@ TEXT = {"type": "string"}
 IDS = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}}
 MANY = {"type": "array", "minItems": 1, "maxItems": openai.MOST_CHOICES}
 FLAG = {"type": ["boolean", "null"]}
+NOTHING = {"type": "null"}  # of any other name: not given
 COMMON = {
     "n": {"type": ["integer", "null"], "minimum": 1, "maximum": openai.MOST_CHOICES},
     "stream": {"type": ["boolean", "null"], "description": "true: the answer is text/event-stream"},
@@ -54,17 +56,18 @@ def completions(place):
 
 
 def chat_completions(place):
-    roles = {"enum": ["system", "developer", "user", "assistant"]}
     part = {"type": "object", "properties": {"type": {"const": "text"}, "text": TEXT}, "required": ["type", "text"]}
     message = {
         "type": "object",
         "properties": {
-            "role": roles,
+            "role": {"enum": list(chat.ROLES)},
             "content": {"anyOf": [TEXT, {"type": "array", "items": part}]},
             "name": {"type": ["string", "null"]},
+            **{name: {"description": "says nothing about the text"} for name in sorted(chat.IDLE)},
+            **{name: {"enum": [None, *neutral], "description": "not served"} for name, neutral in chat.NEUTRAL.items()},
         },
         "required": ["role", "content"],
-        "additionalProperties": False,
+        "additionalProperties": NOTHING,
     }
     own = {
         "messages": {"type": "array", "minItems": 1, "items": message},
@@ -81,7 +84,8 @@ def described(place, summary, own, needed, example):
     schema = {
         "type": "object",
         "properties": {"model": model, **own, **COMMON},
-        "additionalProperties": False,
+        "patternProperties": {f"^{openai.IDLE_PREFIX}": {"description": "says nothing about the text"}},
+        "additionalProperties": NOTHING,
         "required": ["model", needed],
         "allOf": [not_both(name, same) for name, same in openai.SAME.items()],
     }
