@@ -5,7 +5,7 @@ network = read_network("artifacts/smollm2/1", "model.safetensors")
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from transformers.utils import logging as transformers_logging
 
 from ..errors import StartupError
 
-__all__ = ["assemble", "misfit", "read_config", "read_network"]
+__all__ = ["assemble", "misfit", "read_config", "read_network", "surplus"]
+
+COMPUTED = (".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias")
 
 # transformers prints advice and progress bars for notebooks; they do not belong in a server's log.
 transformers_logging.set_verbosity_error()
@@ -58,15 +60,28 @@ def assemble(config: PretrainedConfig, state: Mapping[str, torch.Tensor]) -> Pre
     except RuntimeError as error:  # shapes that differ
         raise StartupError(f"the weights do not fit the config: {error}") from None
     network.tie_weights()
-    # A tied weight may be stored once, under another name; older versions of transformers stored computed buffers.
-    stored, present = {tensor.data_ptr() for tensor in state.values()}, network.state_dict()
-    absent = [name for name in absent if present[name].data_ptr() not in stored]
-    computed = {name for name, _ in network.named_buffers()}
-    unknown = [name for name in unknown if name not in computed]
-    if absent or unknown:
-        faults = [f"lack {name}" for name in absent] + [f"hold {name}, which the network has not" for name in unknown]
+    # A tied weight may be stored once, under one of its names. To tie a bias copies it, so the memory of what was
+    # loaded is that of the network's tensors, not that of the state's.
+    present = network.state_dict()
+    loaded = {present[name].data_ptr() for name in state if name in present}
+    absent = [name for name in absent if present[name].data_ptr() not in loaded]
+    faults = [f"lack {name}" for name in absent] + surplus(network, unknown)
+    if faults:
         raise StartupError(misfit(faults))
     return network.requires_grad_(False).eval()
+
+
+def surplus(network: PreTrainedModel, unknown: Iterable[str]) -> list[str]:
+    """A fault for each tensor that a checkpoint holds beyond those of the network: a head of another kind, perhaps.
+
+    Older versions of transformers stored computed buffers, each layer its own; these are no fault.
+    """
+    computed = {name for name, _ in network.named_buffers()}
+    return [
+        f"hold {name}, which the network has not"
+        for name in sorted(unknown)
+        if name not in computed and not name.endswith(COMPUTED)
+    ]
 
 
 def misfit(faults: list[str]) -> str:

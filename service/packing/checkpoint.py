@@ -27,9 +27,10 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import in_a_line
-from ..models.checkpoints import assemble, misfit, read_config
+from ..models.checkpoints import assemble, misfit, read_config, surplus
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
+from .checkpoint_task import check_generates_text, check_left_to_right
 from .decoder import PRECISIONS, Uncompilable, compile_decoder
 from .open_source_file import open_store, promotes
 from .provenance import provenance
@@ -77,6 +78,7 @@ def pack_checkpoint(
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
     with reading(folder):
+        check_left_to_right(network)
         described = describe(network, tokenizer, weights)
     opened = open_store(store)
     with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
@@ -119,8 +121,7 @@ def compiled(network: Any, tokenizer: Any, folder: Path, precision: str) -> dict
 
 def read_checkpoint(folder: Path) -> tuple[Any, str]:
     """(the network in float32, the name of its weights in the version). Raises ValueError."""
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder} holds no config.json: not a checkpoint in the Hugging Face layout")
+    check_generates_text(folder)
     if any((folder / name).exists() for name in HUGGING_FACE):
         return read_hugging_face(folder), "model.safetensors"
     files = sorted(path for pattern in STATE_DICTS for path in folder.glob(pattern))
@@ -148,6 +149,7 @@ def read_hugging_face(folder: Path) -> Any:
         )
     faults = [f"lack {name}" for name in sorted(report["missing_keys"])]
     faults += [f"hold {name} in another shape" for name, *_ in sorted(report["mismatched_keys"])]
+    faults += surplus(network, report["unexpected_keys"])
     if faults:
         raise ValueError(f"{folder}: {misfit(faults)}")
     return network.requires_grad_(False).eval()

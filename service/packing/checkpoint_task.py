@@ -1,0 +1,133 @@
+"""What a checkpoint is, by its files and by the architectures that its config names.
+
+    check_generates_text(folder)    # ValueError: folder holds a model for sequence classification (GPT2ForSeq...), ...
+
+A class of transformers that happens to load the weights says nothing: where embeddings are tied, the one for text
+generation loads a classifier's as well, and drops its head.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers.models.auto import modeling_auto
+
+__all__ = ["check_generates_text", "check_left_to_right", "task_of"]
+
+CONFIG = "config.json"
+# What other formats leave in a folder, and what then lies in it. The first that is found counts.
+FILES = {
+    "modules.json": "a sentence-transformers model, which turns texts into vectors",
+    "adapter_config.json": (
+        "an adapter without its base model; merge them first: "
+        "PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained(merged)"
+    ),
+    "model_index.json": "a diffusion pipeline, which makes images",
+    "*.gguf": "weights in llama.cpp's format; pack the checkpoint that they were converted from",
+    "tf_model.h5": "weights of TensorFlow; save them from torch: model.save_pretrained(folder)",
+    "flax_model.msgpack": "weights of Flax; save them from torch: model.save_pretrained(folder)",
+}
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
+TABLE, END = "MODEL_FOR_", "_MAPPING_NAMES"
+GENERATION = "CAUSAL_LM"
+# Of an architecture in several tables of transformers, the last ones count where no other has it.
+GENERAL = ("MASKED_LM", "TEXT_ENCODING", "RETRIEVAL", "BACKBONE", "PRETRAINING", "MULTIMODAL_LM", "IMAGE")
+NO_HEAD = "without a head, which turns texts into vectors"
+# Tables whose names do not say it.
+WORDS = {
+    "MASKED_LM": "for filling masks in a text",
+    "TEXT_ENCODING": NO_HEAD,
+    "SEQ_TO_SEQ_CAUSAL_LM": "that turns a sequence into another (an encoder and a decoder)",
+    "SPEECH_SEQ_2_SEQ": "for speech recognition",
+    "CTC": "for speech recognition",
+    "IMAGE_TEXT_TO_TEXT": "of images and texts",
+    "MULTIMODAL_LM": "of images, sounds and texts",
+    "AUDIO_XVECTOR": "for speaker verification",
+}
+WAY_OUT = "a typed Python class may serve it: pack mymodel.py:Class"
+
+
+def check_generates_text(folder: Path) -> None:
+    """Raise ValueError, one line that says what the checkpoint is, unless it is a causal language model."""
+    for pattern, what in FILES.items():
+        if any(folder.glob(pattern)) and (pattern != "tf_model.h5" or not has_weights(folder)):
+            raise ValueError(f"{folder} holds {what}")
+    config = read_json(folder)
+    for architecture in architectures(config):
+        task = task_of(architecture)
+        # Older names of known model types, such as LLaMAForCausalLM. Code that comes with a checkpoint is never run.
+        renamed = task is None and architecture.endswith("ForCausalLM") and "auto_map" not in config
+        if task != GENERATION and not renamed:
+            raise ValueError(f"{folder} holds {words(task)} ({architecture}); it is no text generator. {WAY_OUT}")
+        model_type = str(config.get("model_type"))
+        loaded = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(model_type)
+        if task == GENERATION and loaded not in (None, architecture):
+            raise ValueError(
+                f"{folder}: {CONFIG} names {architecture}, and its model_type {model_type!r} is that of {loaded}"
+            )
+
+
+@torch.inference_mode()
+def check_left_to_right(network: Any) -> None:
+    """Raise ValueError for a network that reads a text in both directions, as BERT does unless its config sets
+    is_decoder: what follows a token must not change the logits at it.
+    """
+    first, second = network(torch.tensor([[1, 0, 1, 0], [1, 0, 1, 1]])).logits
+    if not torch.allclose(first[:3], second[:3], rtol=1e-3, atol=1e-3 * float(first.abs().max()), equal_nan=True):
+        raise ValueError(f"{type(network).__name__} reads texts in both directions, so it cannot write one")
+
+
+def has_weights(folder: Path) -> bool:
+    return any(True for pattern in WEIGHTS for _ in folder.glob(pattern))
+
+
+def read_json(folder: Path) -> dict[str, Any]:
+    """The config of a checkpoint, as it is written. Raises ValueError."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{folder} holds no {CONFIG}: not a checkpoint in the Hugging Face layout") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder} cannot be read as a checkpoint: {CONFIG}: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"{folder} cannot be read as a checkpoint: {CONFIG} is no object")
+    return config
+
+
+def architectures(config: dict[str, Any]) -> list[str]:
+    """The classes that the config names; none in a config that was written by hand."""
+    named = config.get("architectures") or []
+    return [str(each) for each in (named if isinstance(named, list) else [named])]
+
+
+def task_of(architecture: str) -> str | None:
+    """The name of transformers' table of tasks that has this class, such as SEQUENCE_CLASSIFICATION; "" for one that
+    has no head, and None for one that transformers does not know.
+    """
+    found = [task for task, classes in tables().items() if architecture in classes]
+    for task in (GENERATION, *(task for task in found if task not in GENERAL), *GENERAL):
+        if task in found:
+            return task
+    return "" if architecture in classes_in(modeling_auto.MODEL_MAPPING_NAMES) else None
+
+
+def tables() -> dict[str, set[str]]:
+    """{task: names of classes}, as transformers has them."""
+    names = [name for name in vars(modeling_auto) if name.startswith(TABLE) and name.endswith(END)]
+    return {name.removeprefix(TABLE).removesuffix(END): classes_in(getattr(modeling_auto, name)) for name in names}
+
+
+def classes_in(table: dict[str, Any]) -> set[str]:
+    """The names of classes in one table; a model type may have several."""
+    return {each for named in table.values() for each in ((named,) if isinstance(named, str) else named)}
+
+
+def words(task: str | None) -> str:
+    """A task in the words of a sentence."""
+    if task is None:
+        return f"an architecture that transformers {transformers.__version__} knows no task of"
+    return "a model " + (WORDS.get(task, "for " + task.lower().replace("_", " ")) if task else NO_HEAD)
