@@ -35,7 +35,8 @@ __all__ = ["CHOICES", "Compiled", "compile_model"]
 
 CHOICES = ("auto", "sklearn")
 GRAPH, PROOF = "model.onnx", "proof.json"
-# Relative. The graphs compute in float64, as scikit-learn does; of a table of float32 it keeps float32 only.
+# Relative. The graphs compute in float64, as scikit-learn does; of a table of float32 it keeps float32 only, and so do
+# XGBoost and CatBoost of any.
 TOLERANCE, TOLERANCE_OF_FLOAT32 = 1e-9, 1e-5
 WORTHWHILE = 1.3  # times faster for one row; otherwise the estimator that everybody knows is kept
 MARGIN = "margin"  # the graph's own output: how far a row is from a tie that it cannot break
@@ -135,6 +136,7 @@ def translated(contract: Contract) -> tuple[bytes, dict[str, Any]]:
     if graph.margin is not None:
         tensors[MARGIN], targets[MARGIN] = graph.margin.reshape(-1), None
     single_dtype = contract.container == "array" and common_dtype(columns) is not None
+    single = graph.single or any("float32" in column.dtype for column in columns)
     description = {
         "name": "onnx",
         "payload": GRAPH,
@@ -144,7 +146,7 @@ def translated(contract: Contract) -> tuple[bytes, dict[str, Any]]:
         "classes": classes(estimator) if predicts_labels and "predict" in contract.outputs else None,
         "largest": graph.largest,
         "at_once": graph.rows,
-        "tolerance": TOLERANCE_OF_FLOAT32 if any("float32" in column.dtype for column in columns) else TOLERANCE,
+        "tolerance": TOLERANCE_OF_FLOAT32 if single else TOLERANCE,
     }
     return graph.model(tensors).SerializeToString(), description
 

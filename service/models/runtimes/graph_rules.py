@@ -16,10 +16,11 @@ __all__ = ["check_decoder", "check_table"]
 
 # fmt: off
 OPERATORS = frozenset((
-    "Abs", "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "Div", "Equal", "Exp", "Gather", "Gemm", "Greater",
-    "GreaterOrEqual", "Identity", "IsNaN", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mul", "Neg", "Not",
-    "Or", "Pad", "Pow", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare",
-    "Relu", "Reshape", "Sigmoid", "Softmax", "Sqrt", "Sub", "Tanh", "TopK", "TreeEnsemble", "Unsqueeze", "Where",
+    "Abs", "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "Div", "Equal", "Exp", "Floor", "Gather", "Gemm",
+    "Greater", "GreaterOrEqual", "Identity", "IsNaN", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mul",
+    "Neg", "Not", "Or", "Pad", "Pow", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum",
+    "ReduceSumSquare", "Relu", "Reshape", "Sigmoid", "Softmax", "Sqrt", "Sub", "Tanh", "TopK", "TreeEnsemble",
+    "Unsqueeze", "Where",
 ))
 # fmt: on
 REPEATING = {"Loop", "Scan", "SequenceMap"}

@@ -42,8 +42,7 @@ class SklearnRuntime:
     def serving(cls, estimator: Any, container: str) -> SklearnRuntime:
         """An estimator fresh from its file, changed so that it serves; `container` is the column plan's."""
         for part in parts(estimator):
-            if getattr(part, "n_jobs", None) not in (None, 1):
-                part.n_jobs = 1  # a pool costs 10-15 ms a call, and the worker's threads are busy already
+            on_one_thread(part)
             if container == "array":
                 # Arrays in the fitted order would make it warn at every call that they have no names.
                 # That they give the same answers as the frame was proven when the model was packed.
@@ -54,6 +53,16 @@ class SklearnRuntime:
         """Call each method on X; returns {method: ndarray, list of ndarray or DataFrame}."""
         with np.errstate(all="ignore"):
             return {method: getattr(self.estimator, method)(X) for method in methods}
+
+
+def on_one_thread(part: Any) -> None:
+    """A pool costs 10-15 ms a call, and the worker's threads are busy already."""
+    library = type(part).__module__.partition(".")[0]
+    # To boosters None means all processors.
+    if getattr(part, "n_jobs", None) not in ((1,) if library in ("xgboost", "lightgbm") else (None, 1)):
+        part.n_jobs = 1
+    if library == "xgboost" and hasattr(part, "get_booster"):
+        part.get_booster().set_param({"nthread": 1})
 
 
 def parts(estimator: Any) -> Iterator[Any]:

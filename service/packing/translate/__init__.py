@@ -125,8 +125,15 @@ TRANSLATORS = {
     "sklearn.tree.DecisionTreeRegressor": "trees.tree_of_numbers",
     "sklearn.tree.ExtraTreeClassifier": "trees.tree_of_labels",
     "sklearn.tree.ExtraTreeRegressor": "trees.tree_of_numbers",
+    "xgboost.core.Booster": "xgboost_trees.booster",
+    "xgboost.sklearn.XGBClassifier": "xgboost_trees.labels",
+    "xgboost.sklearn.XGBRFClassifier": "xgboost_trees.labels",
+    "xgboost.sklearn.XGBRFRegressor": "xgboost_trees.numbers",
+    "xgboost.sklearn.XGBRanker": "xgboost_trees.numbers",
+    "xgboost.sklearn.XGBRegressor": "xgboost_trees.numbers",
 }
-SHAPES = ("compose", "ensembles", "histograms")  # modules that hand the table on, or look at its columns themselves
+# Modules that hand the table on, or look at its columns themselves.
+SHAPES = ("compose", "ensembles", "histograms", "xgboost_trees")
 
 
 def translate(g, estimator, X):

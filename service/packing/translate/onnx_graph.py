@@ -126,12 +126,13 @@ class Graph:
 
     `largest` is the largest finite number that may stand in X; the runtime refuses others. `margin` [rows, 1]
     is how far a row's answer is from a tie that only scikit-learn can break, where there are any. `rows`: as many,
-    at most, are computed in one call, where memory asks for it.
+    at most, are computed in one call, where memory asks for it. `single`: whether the model itself computes in float32.
     """
 
     def __init__(self, width):
         self.width = width
         self.largest = self.margin = self.rows = None
+        self.single = False
         self.nodes = []
         self.constants = {}
         self.input = Tensor(self, INPUT)

@@ -13,6 +13,7 @@ from .linear import pair
 from .tables import Untranslatable
 
 __all__ = [
+    "BELOW",
     "Ensemble",
     "boosted_labels",
     "boosted_numbers",
@@ -23,13 +24,18 @@ __all__ = [
     "tree_of_numbers",
 ]
 
-SMALLER, MEMBER = 0, 6  # ONNX's names for what a node asks
+SMALLER, BELOW, MEMBER = 0, 1, 6  # ONNX's names for what a node asks: <=, <, in a set
 
 
 @dataclass
 class Ensemble:
-    """The nodes of many trees, in the form of ONNX's TreeEnsemble; each leaf adds its weight to its target."""
+    """The nodes of many trees, in the form of ONNX's TreeEnsemble; each leaf adds its weight to its target.
 
+    asks: SMALLER or BELOW, what nodes ask that ask for no set. dtype: of rows, thresholds, leaves and sums.
+    """
+
+    asks: int = SMALLER
+    dtype: Any = np.float64
     roots: list = field(default_factory=list)
     features: list = field(default_factory=list)
     splits: list = field(default_factory=list)
@@ -61,7 +67,7 @@ class Ensemble:
         self.roots.append(len(self.features))
         self.features += feature[inner].tolist()
         self.splits += threshold[inner].tolist()
-        self.modes += [MEMBER if node in members else SMALLER for node in inner.tolist()]
+        self.modes += [MEMBER if node in members else self.asks for node in inner.tolist()]
         for node in inner.tolist():
             if node in members:
                 self.members += [*members[node], np.nan]
@@ -72,8 +78,8 @@ class Ensemble:
         self.targets += [target] * len(leaves)
 
     def sums(self, g, X, targets):
-        """[rows, targets] float64: what the leaves that each row falls into add up to."""
-        extra = {"membership_values": np.array(self.members)} if self.members else {}
+        """[rows, targets]: what the leaves that each row falls into add up to, one tree after the other."""
+        extra = {"membership_values": np.array(self.members, dtype=self.dtype)} if self.members else {}
         return g.op(
             "TreeEnsemble",
             X,
@@ -83,7 +89,7 @@ class Ensemble:
             post_transform=0,
             tree_roots=self.roots,
             nodes_featureids=self.features,
-            nodes_splits=np.array(self.splits, dtype=np.float64),
+            nodes_splits=np.array(self.splits, dtype=self.dtype),
             nodes_modes=np.array(self.modes, dtype=np.uint8),
             nodes_missing_value_tracks_true=self.missing_left,
             nodes_truenodeids=[place for place, _ in self.left],
@@ -91,7 +97,7 @@ class Ensemble:
             nodes_falsenodeids=[place for place, _ in self.right],
             nodes_falseleafs=[int(leaf) for _, leaf in self.right],
             leaf_targetids=self.targets,
-            leaf_weights=np.array(self.weights, dtype=np.float64),
+            leaf_weights=np.array(self.weights, dtype=self.dtype),
             **extra,
         )
 

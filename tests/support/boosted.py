@@ -1,0 +1,140 @@
+"""Boosted models, each fitted on a real table: what people do with XGBoost, LightGBM and CatBoost.
+
+    for name, fit in BOOSTED["xgboost"].items():
+        model, X, y = fit()
+
+Few rounds and one thread: they are fitted for their shapes.
+"""
+
+import numpy as np
+
+from tests.support import zoo_tables as tables
+
+__all__ = ["BOOSTED", "holes", "penguins"]
+
+FEW = {"n_estimators": 8, "random_state": 0, "n_jobs": 1}
+
+
+def holes(X):
+    """The frame with every tenth cell missing."""
+    return X.mask(np.random.default_rng(0).random(X.shape) < 0.1)
+
+
+def penguins():
+    """Two columns of pandas' categories among numbers with holes; the species as 0, 1 or 2."""
+    X, y = tables.penguins()
+    return X.astype({"island": "category", "sex": "category"}), y.astype("category").cat.codes
+
+
+def barley():
+    X, y = tables.barley()
+    return X.astype({"variety": "category", "site": "category"}), y
+
+
+def tumour():
+    X, y = tables.tumour()
+    return X, (y == "benign").astype(int)
+
+
+def iris():
+    X, y = tables.iris()
+    return X, y.astype("category").cat.codes
+
+
+def diabetes():
+    X, y = tables.diabetes()
+    return X, y.rename("progression")
+
+
+def grades():
+    """Patients in groups of eleven, to be ranked by a grade from 0 to 6."""
+    X, y = tables.diabetes()
+    return X, (y // 50).astype(int), {"qid": np.minimum(np.arange(len(X)) // 11, 39)}
+
+
+def two_numbers():
+    X, y = diabetes()
+    return X, np.column_stack([y, X["bmi"]])
+
+
+def two_labels():
+    X, y = diabetes()
+    return X, np.column_stack([y > 100, y > 200]).astype(int)
+
+
+def with_holes():
+    X, y = diabetes()
+    return holes(X), y
+
+
+def arrays():
+    X, y = diabetes()
+    return X.to_numpy(), y.to_numpy()
+
+
+def case(make, table, **fitting):
+    """A function that fits what make() makes: (model, X, y)."""
+
+    def fit():
+        X, y, *more = table()
+        return make().fit(X, y, **(more[0] if more else {}), **fitting), X, y
+
+    return fit
+
+
+def xgboost_models():
+    def regressor(**options):
+        return lambda: library("xgboost").XGBRegressor(**FEW | options)
+
+    def classifier(**options):
+        return lambda: library("xgboost").XGBClassifier(**FEW | options)
+
+    sets = {"enable_categorical": True, "max_cat_to_onehot": 1}
+    return {
+        "numbers": case(regressor(), diabetes),
+        "numbers in an array": case(regressor(), arrays),
+        "holes": case(regressor(), with_holes),
+        "zero is missing": case(regressor(missing=0), lambda: (diabetes()[0].round(), diabetes()[1])),
+        "two labels": case(classifier(), tumour),
+        "three labels": case(classifier(), iris),
+        "hinge": case(classifier(objective="binary:hinge"), tumour),
+        "counts": case(regressor(objective="count:poisson"), diabetes),
+        "gamma": case(regressor(objective="reg:gamma"), diabetes),
+        "quantiles": case(regressor(objective="reg:quantileerror", quantile_alpha=[0.1, 0.5]), diabetes),
+        "shares": case(regressor(objective="reg:logistic"), lambda: (diabetes()[0], diabetes()[1] / 400)),
+        "dropped trees": case(regressor(booster="dart", rate_drop=0.3), diabetes),
+        "dropped trees, three labels": case(classifier(booster="dart", rate_drop=0.3), iris),
+        "linear": case(regressor(booster="gblinear"), diabetes),
+        "linear, three labels": case(classifier(booster="gblinear"), iris),
+        "several numbers": case(regressor(), two_numbers),
+        "vectors in leaves": case(regressor(multi_strategy="multi_output_tree"), two_numbers),
+        "several labels": case(classifier(), two_labels),
+        "one hot": case(classifier(enable_categorical=True), penguins),
+        "sets of categories": case(classifier(**sets), penguins),
+        "sets of categories, numbers": case(regressor(**sets), barley),
+        "categories in an array": case(
+            regressor(feature_types=["c", "c", "q"], **sets),
+            lambda: (barley()[0].apply(lambda column: column.astype("category").cat.codes).to_numpy(), barley()[1]),
+        ),
+        "forest": case(lambda: library("xgboost").XGBRFClassifier(**FEW), iris),
+        "forest of numbers": case(lambda: library("xgboost").XGBRFRegressor(**FEW), diabetes),
+        "ranker": case(lambda: library("xgboost").XGBRanker(**FEW), grades),
+        "stopped early": stopped_early(classifier(n_estimators=200, early_stopping_rounds=2), {"verbose": False}),
+    }
+
+
+def stopped_early(make, options):
+    def fit():
+        X, y = tumour()
+        return make().fit(X[:400], y[:400], eval_set=[(X[400:], y[400:])], **options), X, y
+
+    return fit
+
+
+def library(name):
+    import importlib
+
+    return importlib.import_module(name)
+
+
+BOOSTED = {"xgboost": xgboost_models()}
