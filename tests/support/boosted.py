@@ -41,6 +41,16 @@ def iris():
     return X, y.astype("category").cat.codes
 
 
+def words(table):
+    """A function that gives the table with no spaces in its names."""
+
+    def named():
+        X, y = table()
+        return X.rename(columns=lambda name: name.replace(" ", "_").strip("()")), y
+
+    return named
+
+
 def diabetes():
     X, y = tables.diabetes()
     return X, y.rename("progression")
@@ -119,14 +129,68 @@ def xgboost_models():
         "forest": case(lambda: library("xgboost").XGBRFClassifier(**FEW), iris),
         "forest of numbers": case(lambda: library("xgboost").XGBRFRegressor(**FEW), diabetes),
         "ranker": case(lambda: library("xgboost").XGBRanker(**FEW), grades),
-        "stopped early": stopped_early(classifier(n_estimators=200, early_stopping_rounds=2), {"verbose": False}),
+        "stopped early": stopped_early(
+            classifier(n_estimators=200, early_stopping_rounds=2), lambda X, y: {"eval_set": [(X, y)]}, verbose=False
+        ),
     }
 
 
-def stopped_early(make, options):
+def lightgbm_models():
+    quiet = FEW | {"verbosity": -1}
+
+    def regressor(**options):
+        return lambda: library("lightgbm").LGBMRegressor(**quiet | options)
+
+    def classifier(**options):
+        return lambda: library("lightgbm").LGBMClassifier(**quiet | options)
+
+    few = {"min_child_samples": 2, "cat_smooth": 1, "min_data_per_group": 2, "max_cat_to_onehot": 1}
+    shares = lambda: (diabetes()[0], diabetes()[1] / 400)  # noqa: E731
+    return {
+        "numbers": case(regressor(), diabetes),
+        "numbers in an array": case(regressor(), arrays),
+        "holes": case(regressor(), with_holes),
+        "holes count as zero": case(regressor(use_missing=False), with_holes),
+        "zero is missing": case(regressor(zero_as_missing=True), lambda: (diabetes()[0].round(), diabetes()[1])),
+        "labels as words": case(classifier(), words(tables.tumour)),
+        "three labels": case(classifier(), words(tables.iris)),
+        "one against the rest": case(classifier(objective="multiclassova", sigmoid=1.5), words(tables.iris)),
+        "counts": case(regressor(objective="poisson"), diabetes),
+        "tweedie": case(regressor(objective="tweedie"), diabetes),
+        "absolute": case(regressor(objective="regression_l1"), diabetes),
+        "root": case(regressor(reg_sqrt=True), diabetes),
+        "entropy": case(regressor(objective="cross_entropy"), shares),
+        "entropy, lambda": case(regressor(objective="cross_entropy_lambda"), shares),
+        "dropped trees": case(regressor(boosting_type="dart"), diabetes),
+        "forest": case(
+            classifier(boosting_type="rf", bagging_freq=1, bagging_fraction=0.6, feature_fraction=0.6),
+            words(tables.iris),
+        ),
+        "sets of categories": case(classifier(**few), penguins),
+        "sets of categories, numbers": case(regressor(**few), barley),
+        "one hot": case(classifier(), penguins),
+        "ranker": case(
+            lambda: library("lightgbm").LGBMRanker(**quiet),
+            lambda: (*grades()[:2], {"group": np.bincount(grades()[2]["qid"])}),
+        ),
+        "stopped early": stopped_early(
+            classifier(n_estimators=200),
+            lambda X, y: {
+                "eval_X": X,
+                "eval_y": y,
+                "callbacks": [library("lightgbm").early_stopping(2, verbose=False)],
+            },
+        ),
+        "nothing learned": case(regressor(min_child_samples=1000), diabetes),
+    }
+
+
+def stopped_early(make, judged_by, **options):
+    """judged_by(X, y): the arguments of fit for the rows that say when to stop."""
+
     def fit():
-        X, y = tumour()
-        return make().fit(X[:400], y[:400], eval_set=[(X[400:], y[400:])], **options), X, y
+        X, y = words(tumour)()
+        return make().fit(X[:400], y[:400], **judged_by(X[400:], y[400:]), **options), X, y
 
     return fit
 
@@ -137,4 +201,4 @@ def library(name):
     return importlib.import_module(name)
 
 
-BOOSTED = {"xgboost": xgboost_models()}
+BOOSTED = {"xgboost": xgboost_models(), "lightgbm": lightgbm_models()}

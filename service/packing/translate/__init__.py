@@ -18,6 +18,10 @@ __all__ = ["TRANSLATORS", "Table", "Untranslatable", "translate"]
 
 # The public name of a class -> module.function here. Exact classes only: a subclass may answer otherwise.
 TRANSLATORS = {
+    "lightgbm.basic.Booster": "lightgbm_trees.booster",
+    "lightgbm.sklearn.LGBMClassifier": "lightgbm_trees.labels",
+    "lightgbm.sklearn.LGBMRanker": "lightgbm_trees.numbers",
+    "lightgbm.sklearn.LGBMRegressor": "lightgbm_trees.numbers",
     "sklearn.calibration.CalibratedClassifierCV": "ensembles.calibrated",
     "sklearn.cluster.KMeans": "densities.kmeans",
     "sklearn.cluster.MiniBatchKMeans": "densities.kmeans",
@@ -133,7 +137,7 @@ TRANSLATORS = {
     "xgboost.sklearn.XGBRegressor": "xgboost_trees.numbers",
 }
 # Modules that hand the table on, or look at its columns themselves.
-SHAPES = ("compose", "ensembles", "histograms", "xgboost_trees")
+SHAPES = ("compose", "ensembles", "histograms", "lightgbm_trees", "xgboost_trees")
 
 
 def translate(g, estimator, X):
