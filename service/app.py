@@ -18,6 +18,7 @@ from .predictor import Predictor
 from .server.lifecycle.rollout import Rollout
 from .server.lifecycle.worker_registry import WorkerRegistry
 from .settings import Settings
+from .web.direct import Direct
 from .web.middleware import Middleware
 from .web.services import EXTENSION, Services
 
@@ -51,5 +52,7 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
         except StartupError as error:
             log.error("not ready: %s", error)
     services = app.extensions[EXTENSION] = Services(predictor, rollout, Meter(settings.run_folder))
-    app.wsgi_app = Middleware(app.wsgi_app, services, settings)  # type: ignore[method-assign]  # as Flask's docs do
+    middleware = Middleware(app.wsgi_app, services, settings)
+    app.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask's docs do
+    services.direct = Direct(middleware)
     return app

@@ -8,8 +8,11 @@ from types import SimpleNamespace
 __all__ = ["bare_services"]
 
 
-def bare_services():
-    """No model has failed, none predicts, and nobody has to be told of a worker's begin and end."""
+def bare_services(direct=None):
+    """No model has failed, none predicts, and nobody has to be told of a worker's begin and end.
+
+    direct: what answers without WSGI, as service.web.direct.Direct does; None: nothing.
+    """
     rollout = SimpleNamespace(start=lambda **_: None, drain=lambda: None, leave=lambda: None)
     predictor = SimpleNamespace(failure=None, admission=SimpleNamespace(oldest=lambda: ("", 0.0)))
-    return SimpleNamespace(predictor=predictor, rollout=rollout)
+    return SimpleNamespace(predictor=predictor, rollout=rollout, direct=direct)

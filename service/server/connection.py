@@ -1,6 +1,7 @@
 """One connection of the keep-alive worker: bytes are received until a request is whole, and sent until none are left.
 
-This module decides only *when* gunicorn's own parser runs; what a request is, and where it ends, the parser decides.
+What a request is, and where it ends, two parsers decide: llhttp for heads that are plain and answered without Flask
+(native_head.py), and gunicorn's own for all others. This module decides when they run.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from collections import deque
 from io import BytesIO
 from ipaddress import ip_address
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from gunicorn.http import get_parser
 from gunicorn.http.unreader import Unreader
 
 from .chunked_body import ChunkedBody, Progress
+from .native_head import NativeHead, NativeHeads
 from .request_rules import check_framing, check_lines
 
-__all__ = ["Connection", "FixedConfig", "trusts_forwarded"]
+__all__ = ["Connection", "FixedConfig", "NativeRequest", "trusts_forwarded"]
 
 RECEIVED = 8192  # bytes of one read while the end of the request is not known, as in gunicorn
 MOST_RECEIVED = 2**18  # bytes of one read while a large body is known to come
@@ -69,6 +71,13 @@ def trusts_forwarded(cfg: Any, address: Any) -> bool:
     return any(peer in network for network in cfg.forwarded_allow_networks())
 
 
+class NativeRequest(NamedTuple):
+    """A request that is answered without WSGI: its head, and all of its body."""
+
+    head: NativeHead
+    body: bytes
+
+
 class Connection:
     """One client's connection.
 
@@ -78,20 +87,32 @@ class Connection:
     that the worker waits for; 0: none.
     """
 
-    def __init__(self, sock: socket.socket, address: Any, server: Any, cfg: Any, limit: int, quiet: float) -> None:
-        """limit: bytes of a body. quiet: seconds without a byte after which the connection is dropped."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        address: Any,
+        server: Any,
+        cfg: Any,
+        limit: int,
+        quiet: float,
+        heads: NativeHeads | None = None,
+    ) -> None:
+        """limit: bytes of a body. quiet: seconds without a byte after which the connection is dropped.
+
+        heads: reads the heads of what is answered without WSGI; None where nothing is.
+        """
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock, self.address, self.server, self.limit = sock, address, server, limit
-        self.quiet = quiet
+        self.quiet, self.heads = quiet, heads
         self.deadline = monotonic() + quiet
         self.cfg = cfg
         self.parser = get_parser(cfg, (), address)
         self.parser.unreader = self.arrived = Arrived()
-        self.head = bytearray()
+        self.head = b""
         self.searched = 0  # where in `head` its end may begin
-        self.request: Any = None  # parsed, while its body is still arriving
+        self.request: Any = None  # gunicorn's or a NativeRequest, while its body is still arriving
         self.missing = 0  # bytes of that body; at least 1 while its end is not known
         self.complete = True  # whether all of that body is taken
         self.detached = False  # whether that body is out of the parser's hands
@@ -147,14 +168,34 @@ class Connection:
                 check_lines(self.head)
                 self.searched = max(0, len(self.head) - 3)
                 return False
-            self.begin(bytes(self.head), end + 4)
+            self.begin(self.head, end + 4)
         return self.missing <= 0
 
     def begin(self, data: bytes, end: int) -> None:
         """Parse the head, which ends at `end` of the data."""
-        self.head.clear()
+        self.head = b""
         self.searched = 0
         self.begun = False
+        head = self.heads.read(data[:end]) if self.heads else None
+        if head is not None and head.length <= self.limit:
+            self.begin_native(head, data, end)
+        else:
+            self.begin_with_gunicorn(data, end)
+
+    def begin_native(self, head: NativeHead, data: bytes, end: int) -> None:
+        self.complete = self.detached = True
+        self.missing = end + head.length - len(data)
+        if self.missing <= 0:  # most bodies arrive with their head
+            self.request = NativeRequest(head, data[end : end + head.length])
+            self.head = data[end + head.length :]
+        else:
+            self.request = NativeRequest(head, b"")
+            self.arrived.pieces.append(data[end:])
+            self.chunks = None
+            self.received, self.began_at = len(data) - end, monotonic()
+            self.wait_for_body()
+
+    def begin_with_gunicorn(self, data: bytes, end: int) -> None:
         self.arrived.pieces.append(data[:end])
         request = next(self.parser)
         headers = dict(request.headers)
@@ -195,6 +236,10 @@ class Connection:
     def take(self) -> tuple[Any, bool]:
         """(the whole request, whether all of its body has arrived)."""
         request, self.request = self.request, None
+        if type(request) is NativeRequest and self.arrived.pieces:
+            arrived, head = b"".join(self.arrived.pieces), request.head
+            self.arrived.pieces.clear()
+            request, self.head = NativeRequest(head, arrived[: head.length]), arrived[head.length :]
         return request, self.complete
 
     def rewind(self) -> bool:

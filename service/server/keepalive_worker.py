@@ -16,13 +16,12 @@ Not offered: TLS and HTTP/2 (nginx's work), the pre_request and post_request hoo
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import resource
-import selectors
 import socket
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -32,21 +31,22 @@ from gunicorn.workers.sync import SyncWorker
 
 from ..errors import RequestError, ServiceError, Unavailable
 from ..settings import Settings
-from .connection import Connection, FixedConfig, trusts_forwarded
+from ..web.services import EXTENSION
+from .acceptor import Acceptor
+from .connection import Connection, FixedConfig, NativeRequest, trusts_forwarded
+from .native_answer import AnswerWriter
+from .native_head import NativeHeads
 from .one_send import OneSend
+from .poller import READ, WRITE, Poller
 
 __all__ = ["KeepAliveWorker"]
 
 TICK = 0.5  # seconds between heartbeats, and between checks for connections that were quiet for too long
 LINGER = 1.0  # seconds that a stopping worker keeps idle connections: a request may be on its way
 GOODBYE = 2.0  # seconds that a closed connection is still read: for unread bytes the kernel would drop the answer
-PATIENCE = 0.001  # seconds before accepting, for each connection that this worker has, ...
-MOST_PATIENCE = 0.020  # ... up to this many
-CROWDED = 0.1  # seconds before accepting is tried again, where there was no room for one more connection
 IDLE = 1.0  # seconds after which an idle connection may make room for another
 BODIES = 16  # of the largest size that a worker receives at once; smaller ones are more
 OTHER_FILES = 40  # that a worker has open besides its connections
-NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class KeepAliveWorker(SyncWorker):
@@ -61,31 +61,41 @@ class KeepAliveWorker(SyncWorker):
         self.most_unfinished = BODIES * self.limit
         self.configs = {trusted: FixedConfig(self.cfg, trusted) for trusted in (True, False)}
         self.quiet = self.cfg.keepalive or self.timeout or TICK  # seconds without a byte
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.most = max(1, min(self.cfg.worker_connections, files - OTHER_FILES))
         self.connections: dict[int, Connection] = {}  # by file number
-        self.listening = False
-        self.accept_at = 0.0  # when to accept from a readable listener; 0: none is readable
-        self.poller = selectors.DefaultSelector()
-        self.poller.register(self.PIPE[0], selectors.EVENT_READ, self.wake_up)
-        for listener in self.sockets:
-            listener.setblocking(False)
-        self.listen(True)
+        self.direct, self.writer = self.wsgi.extensions[EXTENSION].direct, AnswerWriter()
+        self.heads = NativeHeads(self.cfg, self.direct.find) if self.direct and self.plain() else None
+        self.poller = Poller()
+        self.poller.watch(self.PIPE[0], READ, self.wake_up)
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.acceptor = Acceptor(
+            self.sockets,
+            self.poller,
+            patient=self.cfg.workers > 1,
+            most=max(1, min(self.cfg.worker_connections, files - OTHER_FILES)),
+            count=self.connections.__len__,
+            begin=self.begin,
+            make_room=self.shed,
+        )
+        self.acceptor.listen(True)
         self.next_tick = 0.0
         while self.alive:
             self.turn()
         self.drain()
+
+    def plain(self) -> bool:
+        """Whether nothing is configured of which only gunicorn's own way to the application knows."""
+        return not self.log.access_log_enabled and self.cfg.proxy_protocol == "off"
 
     def turn(self) -> None:
         """Wait for events, and handle all of them."""
         now = monotonic()
         if now >= self.next_tick:
             self.tick(now)
-        wake = min(self.next_tick, self.accept_at) if self.accept_at else self.next_tick
-        for key, _ in self.poller.select(max(0.0, wake - now)):
-            key.data(key.fileobj)
-        if self.accept_at and monotonic() >= self.accept_at:
-            self.accept_one()
+        accept_at = self.acceptor.at
+        wake = min(self.next_tick, accept_at) if accept_at else self.next_tick
+        self.poller.wait(max(0.0, wake - now))
+        if accept_at and monotonic() >= accept_at:
+            self.acceptor.accept()
 
     def tick(self, now: float) -> None:
         self.notify()
@@ -95,62 +105,20 @@ class KeepAliveWorker(SyncWorker):
         if not self.is_parent_alive():
             self.alive = False
 
-    def wake_up(self, pipe: int) -> None:
+    def wake_up(self) -> None:
         """A signal arrived: its handler has done the work, and the pipe has ended the wait."""
         with contextlib.suppress(BlockingIOError):
-            os.read(pipe, 4096)
+            os.read(self.PIPE[0], 4096)
 
     def drain(self) -> None:
         """Answer requests that are on their way, close idle connections, and end within graceful_timeout."""
-        self.listen(False)
-        self.accept_at = 0.0
-        for listener in self.sockets:
-            listener.close()
+        self.acceptor.close()
         ends = monotonic() + self.cfg.graceful_timeout
         for connection in self.connections.values():
             if connection.idle:
                 self.rest(connection)
         while self.connections and monotonic() < ends:
             self.turn()
-
-    # Accepting. Every worker sees a new connection; the one with the fewest connections accepts it first.
-
-    def listen(self, listening: bool) -> None:
-        if listening != self.listening:
-            for listener in self.sockets:
-                if listening:
-                    self.poller.register(listener, selectors.EVENT_READ, self.incoming)
-                else:
-                    self.poller.unregister(listener)
-            self.listening = listening
-
-    def incoming(self, _: socket.socket) -> None:
-        count = len(self.connections)
-        if count and self.cfg.workers > 1:
-            self.accept_at = monotonic() + min(count * PATIENCE, MOST_PATIENCE)
-            self.listen(False)
-        else:
-            self.accept_one()
-
-    def accept_one(self) -> None:
-        self.accept_at = 0.0
-        room = len(self.connections) < self.most or self.shed()
-        for listener in self.sockets if room else ():
-            try:
-                sock, address = listener.accept()
-            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
-                continue
-            except OSError as error:
-                if error.errno not in NO_ROOM:
-                    raise
-                room = self.shed()
-                continue
-            cfg = self.configs[trusts_forwarded(self.cfg, address)]
-            connection = Connection(sock, address, listener.getsockname(), cfg, self.limit, self.quiet)
-            self.connections[sock.fileno()] = connection
-            self.wait_for(connection, selectors.EVENT_READ, self.receive)
-        self.accept_at = 0.0 if room else monotonic() + CROWDED
-        self.listen(self.alive and room)
 
     def shed(self) -> bool:
         """Close the connection that has been idle longest; False where none has been for long enough."""
@@ -159,6 +127,12 @@ class KeepAliveWorker(SyncWorker):
         if idle:
             self.drop(min(idle, key=lambda each: each.deadline))
         return bool(idle)
+
+    def begin(self, sock: socket.socket, address: Any, listener: socket.socket) -> None:
+        cfg = self.configs[trusts_forwarded(self.cfg, address)]
+        connection = Connection(sock, address, listener.getsockname(), cfg, self.limit, self.quiet, self.heads)
+        self.connections[sock.fileno()] = connection
+        self.wait_for(connection, READ, self.receive)
 
     # One connection: receive until a request is whole, answer it, send the rest, and begin again.
 
@@ -208,6 +182,9 @@ class KeepAliveWorker(SyncWorker):
 
     def answer(self, connection: Connection) -> None:
         request, complete = connection.take()
+        if type(request) is NativeRequest:
+            self.answer_natively(connection, request)
+            return
         try:
             response, environ = wsgi.create(
                 request, connection, connection.address, connection.server, connection.cfg, response_class=OneSend
@@ -223,11 +200,7 @@ class KeepAliveWorker(SyncWorker):
     def respond(self, connection: Connection, request: Any, response: Any, environ: Any, complete: bool) -> None:
         """Call the application and send its answer. complete: whether all of the body has arrived."""
         began = datetime.now() if self.log.access_log_enabled else None
-        self.nr += 1
-        if self.nr >= self.max_requests and self.alive:
-            self.log.info("Autorestarting worker after current request.")
-            self.alive = False
-        if not (complete and self.alive and self.cfg.keepalive):
+        if not (self.may_keep() and complete):
             response.force_close()
         pieces = self.wsgi(environ, response.start_response)
         try:
@@ -242,6 +215,29 @@ class KeepAliveWorker(SyncWorker):
             if hasattr(pieces, "close"):
                 pieces.close()
         connection.last = response.should_close() or not connection.rewind()
+
+    def answer_natively(self, connection: Connection, request: NativeRequest) -> None:
+        """Answer what the fast path answers, without WSGI."""
+        head, keep = request.head, self.may_keep()
+        try:
+            answer = self.direct.answer(head.route, head.path, head.environ, request.body, connection.sock)
+            try:
+                self.writer.send(connection, answer, keep=keep)
+            finally:
+                answer.close()
+            connection.last = not keep
+        except BaseException as error:  # as above
+            self.refuse(connection, error)
+            if not isinstance(error, Exception):
+                raise
+
+    def may_keep(self) -> bool:
+        """Count a request; returns whether its connection may stay."""
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+        return bool(self.alive and self.cfg.keepalive)
 
     def refuse(self, connection: Connection, error: BaseException, request: Any = None) -> None:
         """Answer bytes that are not HTTP, or an application that raised, as gunicorn does; then close."""
@@ -272,13 +268,13 @@ class KeepAliveWorker(SyncWorker):
         if connection.broken:
             self.drop(connection)
         elif connection.out:
-            self.wait_for(connection, selectors.EVENT_WRITE, self.flush)
+            self.wait_for(connection, WRITE, self.flush)
         elif connection.last and not connection.closed:
             connection.close_for_writing()
             connection.deadline = monotonic() + GOODBYE
-            self.wait_for(connection, selectors.EVENT_READ, self.receive)
-        elif connection.waits_for == selectors.EVENT_WRITE:
-            self.wait_for(connection, selectors.EVENT_READ, self.receive)
+            self.wait_for(connection, READ, self.receive)
+        elif connection.waits_for == WRITE:
+            self.wait_for(connection, READ, self.receive)
 
     def flush(self, connection: Connection) -> None:
         if connection.flush():
@@ -287,11 +283,10 @@ class KeepAliveWorker(SyncWorker):
 
     def wait_for(self, connection: Connection, event: int, then: Callable[[Connection], None]) -> None:
         if connection.waits_for != event:
-            change = self.poller.modify if connection.waits_for else self.poller.register
-            change(connection.sock, event, lambda _: then(connection))
+            self.poller.watch(connection.sock, event, partial(then, connection))
             connection.waits_for = event
 
     def drop(self, connection: Connection) -> None:
         del self.connections[connection.fileno()]
-        self.poller.unregister(connection.sock)
+        self.poller.forget(connection.sock)
         connection.sock.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, UnsupportedTransferCoding
 
-__all__ = ["check_framing", "check_lines"]
+__all__ = ["check_framing", "check_lines", "is_host"]
 
 BARE_LF = re.compile(rb"(?<!\r)\n")
 # RFC 3986, section 3.2.2: a registered name, an IPv4 address, or an IPv6 address in brackets; and a port.
@@ -48,4 +48,5 @@ def check_framing(request: Any, headers: Mapping[str, str]) -> None:
 
 @lru_cache(maxsize=64)
 def is_host(value: str) -> bool:
+    """Whether it is what a Host header may hold: a name or an address, and perhaps a port."""
     return HOST.fullmatch(value) is not None

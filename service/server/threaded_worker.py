@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import selectors
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .connection import Connection
 from .keepalive_worker import KeepAliveWorker
+from .poller import READ
 
 __all__ = ["ThreadedWorker"]
 
@@ -41,7 +41,7 @@ class ThreadedWorker(KeepAliveWorker):
         super().handle_quit(sig, frame)
 
     def take(self, connection: Connection) -> bool:
-        self.poller.unregister(connection.sock)
+        self.poller.forget(connection.sock)
         connection.waits_for = 0
         connection.answering, connection.deadline = True, math.inf
         self.pool.submit(self.answer_in_thread, connection)
@@ -55,11 +55,11 @@ class ThreadedWorker(KeepAliveWorker):
             with contextlib.suppress(BlockingIOError):  # the pipe is full: the main thread has enough to wake up for
                 os.write(self.PIPE[1], b".")
 
-    def wake_up(self, pipe: int) -> None:
-        super().wake_up(pipe)
+    def wake_up(self) -> None:
+        super().wake_up()
         while self.answered:
             connection = self.answered.popleft()
             connection.answering = False
             self.rest(connection)
-            self.wait_for(connection, selectors.EVENT_READ, self.receive)
+            self.wait_for(connection, READ, self.receive)
             self.advance(connection)

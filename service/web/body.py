@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import PayloadTooLarge, RequestError
 from ..wire.compression import expand
 
-__all__ = ["read_body"]
+__all__ = ["decoded", "read_body"]
 
 
 def read_body(environ: dict[str, Any], limit: int) -> bytes:
@@ -25,6 +26,11 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
         except Exception as error:  # broken chunks, a broken connection: each server raises its own exceptions
             raise RequestError(f"the body could not be read to its end: {type(error).__name__}") from error
         if len(body) <= limit:
-            coding = environ.get("HTTP_CONTENT_ENCODING")
-            return expand(body, coding, limit) if coding else body
+            return decoded(body, environ, limit)
     raise PayloadTooLarge(f"the body is larger than {limit} bytes, the most taken")
+
+
+def decoded(body: bytes, environ: Mapping[str, Any], limit: int) -> bytes:
+    """A body that has been read, decompressed as Content-Encoding says."""
+    coding = environ.get("HTTP_CONTENT_ENCODING")
+    return expand(body, coding, limit) if coding else body

@@ -14,14 +14,16 @@ import re
 import select
 import socket
 from collections.abc import Collection, Sequence
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
 from ..errors import RequestError
 
-__all__ = ["ENVIRON", "LONGEST", "SECURITY_HEADERS", "RequestContext"]
+__all__ = ["ENVIRON", "LONGEST", "SECURITY_HEADERS", "STATUS", "RequestContext"]
 
 ENVIRON = "daylight.context"
+STATUS = {status.value: f"{status.value} {status.phrase.upper()}" for status in HTTPStatus}  # as WSGI wants it
 SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 LONGEST = 86_400  # seconds; a larger X-Request-Timeout is refused with 400
@@ -46,7 +48,8 @@ class RequestContext:
     thread took the request. deadline: None, or such a moment after which nobody waits for the answer. key: the name
     of the API key, "" without one. allowed: whether the caller may see what the models are. route: the pattern that
     the path matched, "-" without a match. model: its name, "-" until it is found. socket: the client's connection, or
-    None. media_type, more: of the answer, its Content-Type and further headers. refused: the code of the error that
+    None. body: the request's, still compressed, where the worker has read it; else None, and the environ has it.
+    media_type, more: of the answer, its Content-Type and further headers. refused: the code of the error that
     was answered, "" without an error. seconds: {stage: seconds}, empty until something was predicted. tokens: (of
     prompts, of completions), or None.
     """
@@ -55,6 +58,7 @@ class RequestContext:
         "_last",
         "allowed",
         "began",
+        "body",
         "deadline",
         "id",
         "key",
@@ -78,6 +82,7 @@ class RequestContext:
         self.model = self.route = "-"
         self.seconds: dict[str, float] = {}
         self.socket: Any = None
+        self.body: bytes | None = None
         self.tokens: tuple[int, int] | None = None
         self.more: Sequence[tuple[str, str]] = ()
 
@@ -130,6 +135,10 @@ class RequestContext:
         )
         headers = [("X-Request-ID", self.id), *security, *self.more]
         if self.seconds:
-            stages = [f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.seconds.items()]
-            headers.append(("Server-Timing", ", ".join(stages)))
+            headers.append(("Server-Timing", self.timing))
         return headers
+
+    @property
+    def timing(self) -> str:
+        """The stages of the request and their milliseconds, as Server-Timing has them."""
+        return ", ".join([f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.seconds.items()])

@@ -17,7 +17,7 @@ from ..wire import Decoded, Request
 from ..wire.json_body import JSON, check_media_type
 from ..wire.negotiation import preferred
 from ..wire.v2 import LENGTH
-from .body import read_body
+from .body import decoded, read_body
 from .context import RequestContext
 from .streaming import EventStream
 
@@ -108,7 +108,8 @@ def read_request(
     """
     accepted = preferred(environ.get("HTTP_ACCEPT"), answers) if answers else (JSON,)
     media_type = check_media_type(environ.get("CONTENT_TYPE"), media_types)
-    content = read_body(environ, settings.max_body_bytes)
+    limit = settings.max_body_bytes
+    content = read_body(environ, limit) if context.body is None else decoded(context.body, environ, limit)
     context.start()
     return Request(
         content,

@@ -10,7 +10,6 @@ so the predict routes are answered by their handlers directly; all other request
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 from ..errors import ServiceError
@@ -18,16 +17,17 @@ from ..observability import access_log
 from ..settings import Settings
 from .access.cors import Cors
 from .access.policy import Scope, policy_of
-from .context import ENVIRON, RequestContext
+from .context import ENVIRON, STATUS, RequestContext
 from .error_response import error_response, internal_error
 from .routes import Route, dialect_of, fast_route, scope_of
 from .services import Services
 
-__all__ = ["Middleware"]
+__all__ = ["Match", "Middleware"]
 
-STATUS = {status.value: f"{status.value} {status.phrase.upper()}" for status in HTTPStatus}
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
+Match = tuple[Route, tuple[str, ...]]
+Answer = tuple[int, dict[str, str], Any]
 
 
 class Middleware:
@@ -47,25 +47,20 @@ class Middleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        context = self.open(environ)
-        status: int = 200
-        headers: dict[str, str] = {}
-        try:
-            if self.cors and (preflight := self.cors.preflight(method, environ)) is not None:
-                context.more = preflight
-                start_response(STATUS[204], context.headers())
-                return Sent((), context, self, method, path, 204)
-            match = self.route(method, path)
-            self.check(context, match[0].scope if match else scope_of(path), environ)
-            if match is None:
+        context = environ[ENVIRON] = self.open(environ, environ.get("gunicorn.socket"))
+        if self.cors and (preflight := self.cors.preflight(method, environ)) is not None:
+            context.more = preflight
+            start_response(STATUS[204], context.headers())
+            return Sent((), context, self, method, path, 204)
+        match = self.route(method, path)
+        if match is None:
+            try:
+                self.check(context, scope_of(path), environ)
                 return self.through_flask(environ, start_response, context, method, path)
-            route, arguments = match
-            context.route = route.label
-            body = route.handler(route.dialect, self.services.predictor, context, environ, *arguments)
-        except ServiceError as error:
-            status, headers, body = error_response(error, context, dialect_of(path))
-        except Exception:
-            status, headers, body = error_response(internal_error(context, method, path), context, dialect_of(path))
+            except Exception as error:
+                status, headers, body = self.failed(error, context, method, path)
+        else:
+            status, headers, body = self.answer(match, context, environ, path)
         start_response(
             STATUS[status],
             [
@@ -77,17 +72,34 @@ class Middleware:
         )
         return Sent((body,), context, self, method, path, status)
 
-    def open(self, environ: Environ) -> RequestContext:
-        """The context of a request, put into its environ and counted as in flight."""
-        context = environ[ENVIRON] = RequestContext(environ.get("HTTP_X_REQUEST_ID"))
-        context.socket = environ.get("gunicorn.socket")
+    def answer(self, match: Match, context: RequestContext, environ: Environ, path: str) -> Answer:
+        """The fast path: (status, {header: value} beside those of the context, body)."""
+        route, arguments = match
+        try:
+            self.check(context, route.scope, environ)
+            context.route = route.label
+            return 200, {}, route.handler(route.dialect, self.services.predictor, context, environ, *arguments)
+        except Exception as error:
+            return self.failed(error, context, "POST", path)
+
+    @staticmethod
+    def failed(error: Exception, context: RequestContext, method: str, path: str) -> Answer:
+        """The answer where an error was raised; called while it is handled."""
+        if not isinstance(error, ServiceError):
+            error = internal_error(context, method, path)
+        return error_response(error, context, dialect_of(path))
+
+    def open(self, environ: Environ, socket: Any) -> RequestContext:
+        """The context of a request, which counts as in flight. socket: the client's connection, or None."""
+        context = RequestContext(environ.get("HTTP_X_REQUEST_ID"))
+        context.socket = socket
         self.meter.began()
         if self.cors and "HTTP_ORIGIN" in environ:
             context.more = self.cors.headers(environ["HTTP_ORIGIN"])
         return context
 
     @staticmethod
-    def route(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
+    def route(method: str, path: str) -> Match | None:
         """(route, arguments) where the fast path answers; None for Flask."""
         return fast_route(path) if method == "POST" else None
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ..observability.metrics import Meter
     from ..predictor import Predictor
     from ..server.lifecycle.rollout import Rollout
+    from .direct import Direct
 
 __all__ = ["EXTENSION", "Services"]
 
@@ -17,8 +18,12 @@ EXTENSION = "daylight"  # its name in `app.extensions`
 
 @dataclass
 class Services:
-    """rollout: None where the process is no worker of a server that shares a run folder."""
+    """rollout: None where the process is no worker of a server that shares a run folder.
+
+    direct: answers what a worker has read itself; None where all requests go through WSGI.
+    """
 
     predictor: Predictor
     rollout: Rollout | None
     meter: Meter
+    direct: Direct | None = None

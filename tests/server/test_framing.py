@@ -177,6 +177,19 @@ def test_what_is_not_http_is_refused_and_the_connection_closed(server, client, n
         assert other.send(post(b"alive")).answer()[2] == b"alive"
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_no_path_is_read_less_strictly(server, name):
+    """The head of a POST to /echo is read by llhttp first."""
+    request_, status = REFUSED[name]
+    for start in (b"GET /", b"POST /"):
+        request_ = request_.replace(start, b"POST /echo", 1)
+    with Client(server) as client:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            client.send(request_ + get("/pid"))
+        assert client.answer()[0] == status
+        assert client.ended()
+
+
 @pytest.mark.parametrize("body", [b"zz\r\n", b"3\r\nabcdef\r\n0\r\n\r\n", b"-3\r\nabc\r\n0\r\n\r\n"])
 def test_broken_chunks_close_the_connection_and_smuggle_no_request(server, client, body):
     head = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

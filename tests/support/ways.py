@@ -1,13 +1,21 @@
-"""The two ways to an answer, each alone: through Flask, and by the fast path.
+"""The ways to an answer, each alone: through Flask, by the fast path, and by the fast path without WSGI.
 
 app = rewired(create_app(settings), OnlyFlask, settings)
 """
 
-from flask.testing import FlaskClient
+from types import SimpleNamespace
 
+from flask.testing import FlaskClient
+from gunicorn.config import Config
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Response
+
+from service.server.native_answer import AnswerWriter
+from service.server.native_head import NativeHeads
+from service.web.direct import Direct
 from service.web.middleware import Middleware
 
-__all__ = ["OnlyFastPath", "OnlyFlask", "WholeClient", "rewired"]
+__all__ = ["NativeClient", "OnlyFastPath", "OnlyFlask", "WholeClient", "rewired"]
 
 
 class WholeClient(FlaskClient):
@@ -33,3 +41,30 @@ def rewired(app, middleware, settings):
     app.wsgi_app = middleware(app.wsgi_app.flask, app.wsgi_app.services, settings)
     app.test_client_class = WholeClient
     return app
+
+
+class NativeClient:
+    """Posts as the workers' native requests are answered: the bytes of a head, a body, the bytes of an answer."""
+
+    def __init__(self, app):
+        self.direct = Direct(app.wsgi_app)
+        self.heads = NativeHeads(Config(), self.direct.find)
+
+    def post(self, path, **request):
+        """The answer as werkzeug's Response; LookupError where the head is for gunicorn."""
+        builder = EnvironBuilder(path, method="POST", **request)
+        body = builder.get_request().get_data()
+        fields = dict(builder.headers) | {"Host": builder.host, "Content-Length": str(len(body))}
+        if builder.content_type:
+            fields["Content-Type"] = builder.content_type
+        lines = [f"POST {builder.request_uri} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        head = self.heads.read("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1"))
+        if head is None:
+            raise LookupError(path)
+        answer = self.direct.answer(head.route, head.path, head.environ, body, None)
+        sent = []
+        AnswerWriter().send(SimpleNamespace(sendall=sent.append), answer, keep=True)
+        answer.close()
+        first, *lines = b"".join(sent).partition(b"\r\n\r\n")[0].decode("ascii").split("\r\n")
+        headers = [line.split(": ", 1) for line in lines]
+        return Response(b"".join(sent).partition(b"\r\n\r\n")[2], first.partition(" ")[2], headers)

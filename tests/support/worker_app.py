@@ -3,6 +3,7 @@
 import os
 import threading
 from contextlib import suppress
+from types import SimpleNamespace
 
 from benchmarks.support.bare import bare_services
 
@@ -11,9 +12,34 @@ __all__ = ["app"]
 BIG = 8 * 2**20  # bytes of /big, more than a socket takes at once
 
 
+class Echo:
+    """Answers POST /echo without WSGI, so that tests of framing go through both parsers."""
+
+    status, usual = 200, True
+    context = SimpleNamespace(seconds={}, id="echo")
+
+    def __init__(self, body=b""):
+        self.body = body
+
+    @staticmethod
+    def find(path):
+        return "echo" if path == "/echo" else None
+
+    @staticmethod
+    def answer(route, path, environ, body, socket):
+        return Echo(body)
+
+    @staticmethod
+    def fields():
+        return [("Content-Type", "text/plain")]
+
+    def close(self):
+        pass
+
+
 class App:
     def __init__(self):
-        self.extensions = {"daylight": bare_services()}
+        self.extensions = {"daylight": bare_services(direct=Echo())}
 
     def __call__(self, environ, start_response):
         name = environ["PATH_INFO"].strip("/").replace("/", "_")

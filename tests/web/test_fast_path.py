@@ -15,7 +15,7 @@ from service.predictor import Predictor
 from service.settings import Settings
 from service.web.middleware import Middleware
 from tests.support.tiny_text import pack_tiny
-from tests.support.ways import OnlyFastPath, OnlyFlask, rewired
+from tests.support.ways import NativeClient, OnlyFastPath, OnlyFlask, rewired
 
 ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
 V1 = "/v1/models/iris:predict"
@@ -57,11 +57,22 @@ def store(tmp_path_factory):
     return store
 
 
+def loaded(store):
+    predictor = MoodyPredictor(Settings(store=store, max_body_bytes=LIMIT, max_rows=20))
+    predictor.load()
+    return predictor
+
+
+@pytest.fixture(scope="module")
+def native(store):
+    predictor = loaded(store)
+    return NativeClient(create_app(predictor.settings, predictor))
+
+
 @pytest.fixture(scope="module")
 def ways(store):
     """{name: a test client}, three applications over one predictor."""
-    predictor = MoodyPredictor(Settings(store=store, max_body_bytes=LIMIT, max_rows=20))
-    predictor.load()
+    predictor = loaded(store)
     middlewares = {"flask": OnlyFlask, "fast": OnlyFastPath, "as served": Middleware}
     return {
         name: rewired(create_app(predictor.settings, predictor), middleware, predictor.settings).test_client()
@@ -190,6 +201,25 @@ def test_both_ways_give_the_same_answer(ways, path, request_):
     flask, fast, served = (told(client.post(path, **request_)) for client in ways.values())
     assert fast == flask
     assert served == flask
+
+
+# Of these the worker asks gunicorn, which refuses them or hands them to WSGI.
+NOT_NATIVE = {
+    "a wrong length",
+    "no length, an unending stream",
+    "chunked",
+    "chunked beyond the limit",
+    "a body beyond the limit",
+    "the article's large body",
+}
+
+
+@pytest.mark.parametrize("name", [case[0] for case in HOT if case[0] not in NOT_NATIVE])
+def test_without_wsgi_it_is_the_same_answer(ways, native, name):
+    (path, request_) = next(case[1:] for case in HOT if case[0] == name)
+    wanted, found = told(ways["fast"].post(path, **request_)), told(native.post(path, **request_))
+    connection = {"Connection": "keep-alive", "Server": "gunicorn", "Date": found[1]["Date"]}
+    assert found == (wanted[0], wanted[1] | connection, *wanted[2:])
 
 
 @pytest.mark.parametrize(
