@@ -29,6 +29,7 @@ from ..models.tables.column import Column
 from ..models.tables.output import NotFinite, Output
 from ..models.tables.plan import ColumnPlan
 from . import introspection
+from .native_categories import native_categories
 from .output_schema import describe_outputs
 from .proof import finite, prove
 from .sample_table import assumed_names, read_sample
@@ -134,7 +135,7 @@ def from_sample(estimator: Any, X: Any) -> Contract:
     methods = servable_methods(estimator)
     sample = read_sample(estimator, X)
     names = list(sample.frame.columns)
-    categories = dict(introspection.known_categories(estimator, names))
+    categories = dict(introspection.known_categories(estimator, names)) | native_categories(estimator, sample.frame)
     columns = learn_columns(sample.frame, categories, introspection.text_columns(estimator, names), sample.labels)
     places, notes = proof_places(sample.frame)
     for_proof = sample.at(places)

@@ -15,6 +15,7 @@ from sklearn import base
 from ..models.runtimes.sklearn import METHODS, parts
 
 __all__ = [
+    "encoders",
     "fitted_names",
     "fitted_width",
     "known_categories",
@@ -68,14 +69,14 @@ def methods(estimator: Any) -> list[str]:
 
 
 def task(estimator: Any) -> str:
-    """classifier, regressor, clusterer, outlier_detector or transformer."""
+    """classifier, regressor (of ranks, too), clusterer, outlier_detector or transformer."""
     for name, applies in TASKS.items():
         try:
             if applies(estimator):
                 return name
         except (AttributeError, TypeError):  # an object of another library without scikit-learn's tags
             return "classifier" if hasattr(estimator, "classes_") else "regressor"
-    return "transformer"
+    return "regressor" if hasattr(estimator, "predict") else "transformer"  # XGBoost's and LightGBM's rankers
 
 
 def known_categories(estimator: Any, columns: list[str]) -> Iterator[tuple[str, list[Any]]]:

@@ -55,3 +55,27 @@ def equal(found, wanted):
         np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-9)
     else:
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_sample_without_some_of_catboosts_categories_is_not_compiled(tmp_path):
+    """Nothing tells a category that the sample lacks from one that is new to the model: the graph would be wrong."""
+    pytest.importorskip("catboost")
+    estimator, X, y = BOOSTED["catboost"]["categories"]()
+    version = pack(estimator, X[:9], y[:9], name="m", store=tmp_path)
+    assert version.manifest.spec["runtime"]["name"] == "sklearn"
+    assert [column["kind"] for column in version.manifest.spec["columns"]][:2] == ["text", "text"]
+    assert len(X["variety"][:9].unique()) < len(X["variety"].unique())
+    answer = served(version).predict(records(X))
+    assert answer.predictions == pytest.approx(estimator.predict(X).tolist())
+    assert not answer.warnings
+
+
+def test_a_category_that_catboost_never_saw_counts_as_its_library_says(tmp_path):
+    pytest.importorskip("catboost")
+    estimator, X, y = BOOSTED["catboost"]["categories in combinations"]()
+    version = pack(estimator, X, y, name="m", store=tmp_path)
+    assert version.manifest.spec["runtime"]["name"] == "onnx"
+    strange = X[:20].assign(variety="Barley of the moon")
+    answer = served(version).predict(records(strange))
+    assert answer.predictions == pytest.approx(estimator.predict(strange).tolist(), rel=1e-9)
+    assert answer.warnings

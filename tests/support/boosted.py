@@ -185,6 +185,54 @@ def lightgbm_models():
     }
 
 
+def catboost_models():
+    few = {"iterations": 8, "random_seed": 0, "thread_count": 1, "verbose": 0, "allow_writing_files": False}
+
+    def regressor(**options):
+        return lambda: library("catboost").CatBoostRegressor(**few | options)
+
+    def classifier(**options):
+        return lambda: library("catboost").CatBoostClassifier(**few | options)
+
+    sites = {"cat_features": ["variety", "site"]}
+    birds = {"cat_features": ["island", "sex"], "one_hot_max_size": 2}
+
+    def as_words():
+        X, y = tables.penguins()
+        return X.fillna({"sex": "unknown"}), y
+
+    return {
+        "numbers": case(regressor(), diabetes),
+        "numbers in an array": case(regressor(), arrays),
+        "holes are smallest": case(regressor(), with_holes),
+        "holes are largest": case(regressor(nan_mode="Max"), with_holes),
+        "labels as words": case(classifier(), words(tables.tumour)),
+        "three labels": case(classifier(), words(tables.iris)),
+        "one against the rest": case(classifier(loss_function="MultiClassOneVsAll"), words(tables.iris)),
+        "several numbers": case(regressor(loss_function="MultiRMSE"), two_numbers),
+        "several labels": case(classifier(loss_function="MultiLogloss"), two_labels),
+        "counts": case(regressor(loss_function="Poisson"), diabetes),
+        "by depth": case(regressor(grow_policy="Depthwise"), diabetes),
+        "by loss": case(classifier(grow_policy="Lossguide"), words(tables.iris)),
+        "without a task": case(lambda: library("catboost").CatBoost(few), diabetes),
+        "ranker": case(
+            lambda: library("catboost").CatBoostRanker(**few), lambda: (*grades()[:2], {"group_id": grades()[2]["qid"]})
+        ),
+        "categories": case(regressor(**sites), tables.barley),
+        "categories in combinations": case(
+            regressor(cat_features=["variety", "site", "year"], max_ctr_complexity=3, iterations=40), tables.barley
+        ),
+        "categories of pandas": case(regressor(**sites), barley),
+        "one hot": case(regressor(one_hot_max_size=50, **sites), tables.barley),
+        "buckets": case(classifier(simple_ctr="Buckets", **birds), as_words),
+        "means": case(classifier(simple_ctr="BinarizedTargetMeanValue", **birds), as_words),
+        "frequencies": case(classifier(simple_ctr="Counter", combinations_ctr="Counter", **birds), as_words),
+        "stopped early": stopped_early(
+            classifier(iterations=60, early_stopping_rounds=2), lambda X, y: {"eval_set": [(X, y)]}
+        ),
+    }
+
+
 def stopped_early(make, judged_by, **options):
     """judged_by(X, y): the arguments of fit for the rows that say when to stop."""
 
@@ -201,4 +249,4 @@ def library(name):
     return importlib.import_module(name)
 
 
-BOOSTED = {"xgboost": xgboost_models(), "lightgbm": lightgbm_models()}
+BOOSTED = {"xgboost": xgboost_models(), "lightgbm": lightgbm_models(), "catboost": catboost_models()}

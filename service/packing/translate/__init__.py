@@ -18,6 +18,10 @@ __all__ = ["TRANSLATORS", "Table", "Untranslatable", "translate"]
 
 # The public name of a class -> module.function here. Exact classes only: a subclass may answer otherwise.
 TRANSLATORS = {
+    "catboost.core.CatBoost": "catboost_trees.bare",
+    "catboost.core.CatBoostClassifier": "catboost_trees.labels",
+    "catboost.core.CatBoostRanker": "catboost_trees.bare",
+    "catboost.core.CatBoostRegressor": "catboost_trees.numbers",
     "lightgbm.basic.Booster": "lightgbm_trees.booster",
     "lightgbm.sklearn.LGBMClassifier": "lightgbm_trees.labels",
     "lightgbm.sklearn.LGBMRanker": "lightgbm_trees.numbers",
@@ -137,7 +141,7 @@ TRANSLATORS = {
     "xgboost.sklearn.XGBRegressor": "xgboost_trees.numbers",
 }
 # Modules that hand the table on, or look at its columns themselves.
-SHAPES = ("compose", "ensembles", "histograms", "lightgbm_trees", "xgboost_trees")
+SHAPES = ("catboost_trees", "compose", "ensembles", "histograms", "lightgbm_trees", "xgboost_trees")
 
 
 def translate(g, estimator, X):

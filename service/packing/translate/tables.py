@@ -14,7 +14,7 @@ from ...models.tables.output import dense
 from ...models.tables.plan import ColumnPlan
 from ..schema import unseen
 
-__all__ = ["Table", "Untranslatable", "tabulate"]
+__all__ = ["LARGEST_TABLE", "Table", "Untranslatable", "tabulate"]
 
 LARGEST_TABLE = 2_000_000  # numbers asked for in tabulating one encoder
 
