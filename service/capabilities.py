@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
     "CAPABILITIES",
     "GENERATE_TEXT",
     "PREDICT_TABLE",
     "Capability",
+    "Part",
     "TableCall",
     "TextCall",
+    "Tools",
     "count_tokens",
     "summary",
 ]
@@ -65,19 +67,45 @@ class TableCall:
     capability: ClassVar[Capability] = PREDICT_TABLE
 
 
+@dataclass(frozen=True)
+class Tools:
+    """Functions that a text model may call instead of writing to the user, or besides.
+
+    functions: {"name", "description", "parameters": the JSON schema of an object}, each name once. required: whether it
+    has to call one. parallel: whether it may call several in one message.
+    """
+
+    functions: Sequence[dict[str, Any]]
+    required: bool = False
+    parallel: bool = True
+
+
+class Part(NamedTuple):
+    """A piece of what a text model wrote.
+
+    kind: "text" of the message; "call", where the call of a function begins: text is its name; or "arguments": a piece
+    of the JSON of the call that began last.
+    """
+
+    kind: str
+    text: str
+
+
 @dataclass(slots=True)
 class TextCall:
     """Prompts to continue.
 
-    prompts: texts, lists of token ids, or lists of messages {"role", "content": a text, or a list of parts}.
-    parameters: sampling parameters by their OpenAI names. n: completions of each prompt. logprobs: None, or how many
-    alternatives each token lists.
+    prompts: texts, lists of token ids, or lists of messages {"role", "content": a text, or a list of parts}; an answer
+    may have "tool_calls", a list of {"id", "name", "arguments": an object}, and a message of the role "tool", which
+    holds what a function gave, has the "tool_call_id". parameters: sampling parameters by their OpenAI names. n:
+    completions of each prompt. logprobs: None, or how many alternatives each token lists. tools: what may be called.
     """
 
     prompts: Sequence[Any]
     parameters: dict[str, Any] = field(default_factory=dict)
     n: int = 1
     logprobs: int | None = None
+    tools: Tools | None = None
 
     capability: ClassVar[Capability] = GENERATE_TEXT
 

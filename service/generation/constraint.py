@@ -67,6 +67,10 @@ class Constraints:
         except ValueError as error:
             raise refusal(str(error)) from None
 
+    def why_not(self, constraint: dict[str, Any]) -> str:
+        """The reason why a constraint cannot be followed; "" where it can."""
+        return self._verdict(constraint).reason
+
     def _verdict(self, constraint: dict[str, Any]) -> Verdict:
         key = json.dumps(constraint)
         with self._verdicts_lock:
@@ -124,13 +128,13 @@ def try_out(constraint: dict[str, Any]) -> Verdict:
     from .grammar import grammar
 
     try:
-        text = grammar(constraint)
+        text, tried = grammar(constraint), grammar(constraint, trial=True)
     except ValueError as error:
         return Verdict(reason=str(error))
     try:
         trial = subprocess.run(
             [sys.executable, "-I", str(PROGRAM)],
-            input=text.encode(),
+            input=tried.encode(),
             capture_output=True,
             timeout=TRIAL_TIMEOUT,
             check=False,

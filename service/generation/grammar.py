@@ -33,8 +33,11 @@ JSON_STYLE: JsonCompileOptions = {
 }
 
 
-def grammar(constraint: dict[str, Any]) -> str:
-    """SamplingParams.constraint as a grammar, which is not checked yet. Raises ValueError."""
+def grammar(constraint: dict[str, Any], *, trial: bool = False) -> str:
+    """SamplingParams.constraint as a grammar, which is not checked yet. Raises ValueError.
+
+    trial: for a tokenizer of bytes, which has none of the model's special tokens: a byte stands for each.
+    """
     match constraint:
         case {"type": "json_schema", "schema": schema}:
             return LLMatcher.grammar_from_json_schema(schema, overrides=JSON_STYLE)
@@ -44,8 +47,17 @@ def grammar(constraint: dict[str, Any]) -> str:
             return LLMatcher.grammar_from_regex(pattern)
         case {"type": "choice", "choices": choices}:
             return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(choice) for choice in choices))
+        case {"type": "lark", "rules": rules, "schemas": schemas, "tokens": tokens}:
+            objects = [f"{name}: %json {json.dumps({**schemas[name], 'x-guidance': JSON_STYLE})}" for name in schemas]
+            special = [f"{name}: {json.dumps(chr(1)) if trial else list_of(ids)}" for name, ids in tokens.items()]
+            return LLMatcher.grammar_from_lark("\n".join([*rules, *objects, *special]))
         case _:
             raise ValueError(f"there is no constraint of type {constraint.get('type')!r}")
+
+
+def list_of(token_ids: list[int]) -> str:
+    """Any of these tokens, as Lark's rules of llguidance write it."""
+    return f"<[{','.join(map(str, token_ids))}]>"
 
 
 def matcher(tokenizer: LLTokenizer, grammar: str) -> LLMatcher:

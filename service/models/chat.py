@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,6 +22,8 @@ from jinja2 import TemplateError
 from ..errors import InvalidParameters
 from .content_parts import ContentForms
 from .template_sandbox import TemplateSandbox, bounded
+from .tools.form import FAULTS, CallForm, call_form
+from .tools.history import as_the_template_takes_them, described
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -31,8 +34,6 @@ __all__ = ["ChatTemplate", "texts"]
 
 FILE, CONFIG = "chat_template.jinja", "tokenizer_config.json"
 MARKS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # noncharacters: no text has a use for them
-# What a template raises that does not fit the messages, or goes on and on.
-FAULTS = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 MOST_INDENT = 16  # spaces a level
 NEVER = re.compile("(?!)")  # matches nothing
 
@@ -67,18 +68,26 @@ class ChatTemplate:
         tokens = {name: token_text(value) for name, value in config.items() if name.endswith("_token")}
         return cls(source, tokenizer, {name: text for name, text in tokens.items() if text})
 
-    def ids(self, messages: list[dict[str, Any]]) -> list[int]:
+    @cached_property
+    def calls(self) -> CallForm | None:
+        """How it writes calls of functions; None where it has no place for them, or none that is known here."""
+        return call_form(self._write)
+
+    def ids(self, messages: list[dict[str, Any]], functions: Sequence[dict[str, Any]] = ()) -> list[int]:
         """[{"role", "content"}, ...] -> token ids, up to where the answer begins.
 
-        content: a text, or a list of parts {"type": "text", "text"}. Other members are the template's to read. Raises
-        InvalidParameters if the template refuses the messages.
+        content: a text, or a list of parts {"type": "text", "text"}. Other members are the template's to read; calls of
+        functions are as TextCall has them. functions: those that the model is told of, as Tools has them. Raises
+        InvalidParameters if the template refuses the messages, or has no place for functions.
         """
-        content = "".join(texts(messages))
+        told = {self._form_of_calls().variable: described(functions)} if functions else {}
+        content = "".join(texts([messages, told]))
         mark = next((mark for mark in MARKS if mark not in content), None)
         if mark is None:
             raise refusal("the messages hold all of Unicode's noncharacters, which are no text")
-        fitted = [self._contents.fitted(self._named(message)) for message in messages]
-        text = self._render(changed(fitted, lambda value: self._masked(value, mark)))
+        fitted = [self._contents.fitted(self._named(message)) for message in self._with_calls(messages)]
+        masked = changed([fitted, told], lambda value: self._masked(value, mark))
+        text = self._render(masked[0], **masked[1])
         ids: list[int] = []
         start = 0
         for match in self._pattern.finditer(text):
@@ -98,14 +107,35 @@ class ChatTemplate:
         return self._pattern.sub(lambda match: f"{mark}{self._special.index(match[0])}{mark}", text)
 
     def _unmasked(self, text: str, mark: str) -> str:
-        return re.sub(f"{mark}([0-9]+){mark}", lambda match: self._special[int(match[1])], text)
+        # Where a template prints an object as Python does, the mark is escaped.
+        either = f"(?:{mark}|{re.escape(ascii(mark)[1:-1])})"
+        return re.sub(f"{either}([0-9]+){either}", lambda match: self._special[int(match[1])], text)
 
-    def _render(self, messages: list[dict[str, Any]]) -> str:
+    def _with_calls(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The messages with the calls in them as the template takes them. Raises InvalidParameters."""
+        if not any(message["role"] == "tool" or message.get("tool_calls") for message in messages):
+            return messages
+        return as_the_template_takes_them(messages, self._form_of_calls("messages"))
+
+    def _form_of_calls(self, parameter: str = "tools") -> CallForm:
+        """Raises InvalidParameters, which names the parameter, where there is none."""
+        if self.calls is None:
+            raise refusal("the model's chat template has no place for functions, or none that is known here", parameter)
+        return self.calls
+
+    def _write(self, messages: list[dict[str, Any]], *, add_generation_prompt: bool, **variables: Any) -> str:
+        """What the template writes. Raises FAULTS. variables: they go before the template's own."""
+        with bounded():
+            return self._template.render(
+                messages=messages,
+                add_generation_prompt=add_generation_prompt,
+                **{"tools": None, **self._variables, **variables},
+            )
+
+    def _render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
+        """The same, up to where the answer begins. Raises InvalidParameters."""
         try:
-            with bounded():
-                return self._template.render(
-                    messages=messages, add_generation_prompt=True, tools=None, **self._variables
-                )
+            return self._write(messages, add_generation_prompt=True, **variables)
         except FAULTS as error:
             raise refusal(f"the model's chat template refuses these messages: {error}") from error
 
@@ -121,25 +151,28 @@ class ChatTemplate:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in nested lists and objects, names of members aside."""
+    """Every text in nested lists and objects, names of members included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
+        if isinstance(value, dict):
+            yield from value
         for each in value.values() if isinstance(value, dict) else value:
             yield from texts(each)
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
-    """The same nested lists and objects with every text changed."""
+    """The same nested lists and objects with every text changed, names of members included."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {name: changed(each, change) for name, each in value.items()}
+        return {change(name): changed(each, change) for name, each in value.items()}
     return [changed(each, change) for each in value] if isinstance(value, list) else value
 
 
-def to_json(value: Any, indent: int | None = None, **options: Any) -> str:
-    """The filter `tojson` as transformers has it: without Jinja's escapes for HTML."""
+def to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **options: Any) -> str:
+    """The filter `tojson` as transformers has it: without Jinja's escapes for HTML. Escapes for ASCII would hide the
+    marks of `ChatTemplate.ids`, so there are none, whatever the template says."""
     if indent is not None and not 0 <= indent <= MOST_INDENT:
         raise TemplateError(f"tojson indents by {indent}, which is more than {MOST_INDENT}")
     return json.dumps(value, ensure_ascii=False, indent=indent, **options)
@@ -159,5 +192,5 @@ def token_text(value: Any) -> str | None:
     return value.get("content") if isinstance(value, dict) else value
 
 
-def refusal(message: str) -> InvalidParameters:
-    return InvalidParameters(message, details=[{"parameter": "messages", "message": message}])
+def refusal(message: str, parameter: str = "messages") -> InvalidParameters:
+    return InvalidParameters(message, details=[{"parameter": parameter, "message": message}])

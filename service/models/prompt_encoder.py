@@ -7,6 +7,7 @@ encoder.encode([{"role": "user", "content": "Hello"}], params)         # by the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InvalidParameters, RequestError
@@ -35,13 +36,21 @@ class PromptEncoder:
         self.context_length, self.vocabulary_size = context_length, vocabulary_size
         self._longest_token = max(map(len, tokenizer.get_vocab()))  # characters
 
-    def encode(self, prompt: Prompt, params: SamplingParams, *, add_special_tokens: bool = False) -> list[int]:
+    def encode(
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        *,
+        add_special_tokens: bool = False,
+        functions: Sequence[dict[str, Any]] = (),
+    ) -> list[int]:
         """At least one token id, with room for params.max_tokens more.
 
-        add_special_tokens: whether the tokenizer adds its own (such as a start token) around a text. Raises
-        InvalidParameters, or RequestError for messages without a chat template.
+        add_special_tokens: whether the tokenizer adds its own (such as a start token) around a text. functions: that
+        the model is told of before the messages. Raises InvalidParameters, or RequestError for messages without a chat
+        template.
         """
-        ids = self._ids(prompt, add_special_tokens)
+        ids = self._ids(prompt, add_special_tokens, functions)
         if not ids:
             refuse("text", "at least one token", "an empty text")
         if max(ids) >= self.vocabulary_size:
@@ -64,7 +73,7 @@ class PromptEncoder:
         if params.constraint is not None and params.ignore_eos:
             refuse("ignore_eos", "false where there is a constraint, which only an end token can end", "true")
 
-    def _ids(self, prompt: Prompt, add_special_tokens: bool) -> list[int]:
+    def _ids(self, prompt: Prompt, add_special_tokens: bool, functions: Sequence[dict[str, Any]]) -> list[int]:
         if isinstance(prompt, str):
             self._check_length(len(prompt))
             try:
@@ -76,9 +85,9 @@ class PromptEncoder:
             return [item for item in prompt if isinstance(item, int)]
         if self.chat is None:
             raise RequestError(f"{self.name} has no chat template; send it a prompt")
-        self._check_length(sum(map(len, texts(messages))))
+        self._check_length(sum(map(len, texts([messages, *functions]))))
         try:
-            return self.chat.ids(messages)
+            return self.chat.ids(messages, functions)
         except TypeError:
             refuse("messages", "text of Unicode characters", "half of a surrogate pair")
 

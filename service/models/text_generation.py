@@ -10,13 +10,14 @@ Only the continuation is returned, never the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from ..capabilities import GENERATE_TEXT, TextCall, count_tokens
+from ..capabilities import GENERATE_TEXT, TextCall, Tools, count_tokens
 from ..errors import ServiceError, StartupError, in_a_line
 from ..generation.completion import Completion, Generation
 from ..generation.constraint import Constraints
@@ -26,8 +27,10 @@ from ..generation.params import SamplingParams
 from ..scheduling.admission import RESERVED_THREADS
 from .base import StreamingModel
 from .chat import ChatTemplate
-from .prompt_encoder import Prompt, PromptEncoder
+from .prompt_encoder import Prompt, PromptEncoder, refuse
 from .text_runner import load_runner
+from .tools.calling import Calling
+from .tools.reader import CallReader
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -81,6 +84,8 @@ class TextGenerationModel(StreamingModel):
         self.default_max_tokens = default_max_tokens
         self.eos_ids = frozenset(manifest.spec["eos_token_ids"])
         self.context_length = min(manifest.spec["context_length"], engine.capacity)
+        added = tokenizer.get_added_tokens_decoder()
+        self._special_ids = frozenset(token_id for token_id, token in added.items() if token.special)
         vocabulary_size = manifest.spec["vocabulary_size"]
         self._encoder = PromptEncoder(
             self.name, tokenizer, chat, context_length=self.context_length, vocabulary_size=vocabulary_size
@@ -114,7 +119,26 @@ class TextGenerationModel(StreamingModel):
     def generations(self, call: TextCall) -> list[Generation]:
         """The Generations of a call, not yet started: `n` for each prompt. Raises InvalidParameters."""
         choices = self.choices(call.parameters, call.n, call.logprobs)
-        return [self.stream(prompt, params) for prompt in call.prompts for params in choices]
+        if call.tools is not None:
+            choices = self._calling_choices(choices, call.tools)
+        return [self.stream(prompt, params, tools=call.tools) for prompt in call.prompts for params in choices]
+
+    def _calling_choices(self, choices: list[SamplingParams], tools: Tools) -> list[SamplingParams]:
+        """The choices, bound to write calls as the chat template does. Raises InvalidParameters."""
+        constraint = self.calling.constraint(tools, choices[0].constraint, self._constraints.why_not)
+        return [replace(params, constraint=constraint) for params in choices]
+
+    @cached_property
+    def calling(self) -> Calling:
+        """How it calls functions. Raises InvalidParameters for a model that calls none."""
+        form = None if self.chat is None else self.chat.calls
+        if form is None:
+            refuse("tools", "none: the model's chat template has no place for them, or none that is known here", "some")
+        return Calling(form, self.tokenizer, self.eos_ids)
+
+    def reader(self, tools: Tools) -> CallReader:
+        """Takes a completion's text, as it comes, apart into text and calls."""
+        return self.calling.reader(tools)
 
     def answer(self, call: TextCall, completions: Sequence[Completion], seconds: float) -> TextAnswer:
         return TextAnswer(completions, call.n, {"predict": seconds})
@@ -131,17 +155,22 @@ class TextGenerationModel(StreamingModel):
         params = replace(self.parameters(values), logprobs=logprobs)
         return [replace(params, seed=None if params.seed is None else params.seed + index) for index in range(n)]
 
-    def stream(self, prompt: Prompt, params: SamplingParams, *, add_special_tokens: bool = False) -> Generation:
+    def stream(
+        self, prompt: Prompt, params: SamplingParams, *, add_special_tokens: bool = False, tools: Tools | None = None
+    ) -> Generation:
         """A Generation, not yet started: an iterator of pieces of text.
 
         prompt: a text, token ids, or messages {"role", "content"} for the model's chat template. add_special_tokens:
-        whether the tokenizer adds its own (such as a start token) around a text. Raises InvalidParameters at once;
+        whether the tokenizer adds its own (such as a start token) around a text. tools: functions that messages are
+        answered with; their calls are in the text as the model writes them. Raises InvalidParameters at once;
         PredictionFailed while iterating.
         """
-        ids = self._encoder.encode(prompt, params, add_special_tokens=add_special_tokens)
+        functions = () if tools is None else tools.functions
+        ids = self._encoder.encode(prompt, params, add_special_tokens=add_special_tokens, functions=functions)
         guide = None if params.constraint is None else self._constraints.guide(params.constraint)
         sequence = self.engine.generate(ids, params, self.eos_ids, guide)
-        detokenizer = Detokenizer(self._decode, ids, params.stop)
+        kept = frozenset() if tools is None else self.calling.kept
+        detokenizer = Detokenizer(partial(self._decode, kept=kept), ids, params.stop)
         return Generation(sequence, detokenizer, prompt_tokens=len(ids), eos_ids=sequence.end_ids)
 
     def generate(self, prompt: Prompt, params: SamplingParams, *, add_special_tokens: bool = False) -> Completion:
@@ -177,5 +206,9 @@ class TextGenerationModel(StreamingModel):
         """Each token's own text; bytes that are no character by themselves become U+FFFD."""
         return self.tokenizer.decode_batch([[token] for token in ids], skip_special_tokens=False)
 
-    def _decode(self, ids: Sequence[int]) -> str:
-        return self.tokenizer.decode(ids, skip_special_tokens=True)
+    def _decode(self, ids: Sequence[int], kept: Collection[int] = ()) -> str:
+        """The text of these tokens, without special ones. kept: ids of special tokens that the text shows."""
+        if not kept:
+            return self.tokenizer.decode(ids, skip_special_tokens=True)
+        shown = [token for token in ids if token in kept or token not in self._special_ids]
+        return self.tokenizer.decode(shown, skip_special_tokens=False)
