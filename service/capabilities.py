@@ -99,6 +99,9 @@ class TextCall:
     may have "tool_calls", a list of {"id", "name", "arguments": an object}, and a message of the role "tool", which
     holds what a function gave, has the "tool_call_id". parameters: sampling parameters by their OpenAI names. n:
     completions of each prompt. logprobs: None, or how many alternatives each token lists. tools: what may be called.
+    special_tokens: whether the tokenizer puts its own marks around a text, such as a start token, and reads those that
+    are spelled in it. to_the_end: whether a text is as long as the model writes it where the parameters do not say
+    max_tokens.
     """
 
     prompts: Sequence[Any]
@@ -106,6 +109,8 @@ class TextCall:
     n: int = 1
     logprobs: int | None = None
     tools: Tools | None = None
+    special_tokens: bool = True
+    to_the_end: bool = False
 
     capability: ClassVar[Capability] = GENERATE_TEXT
 

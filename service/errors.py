@@ -10,6 +10,7 @@
     |   |- UnsupportedMediaType 415 unsupported_media_type
     |   |- InvalidInstances    422 invalid_instances       details: every violation
     |   `- InvalidParameters   422 invalid_parameters      details: every violation
+    |       `- ContextLengthExceeded 422 context_length_exceeded
     |- Unauthorized            401 unauthorized            no API key, or an unknown one
     |- Forbidden               403 forbidden               a known key without the scope
     |- Unavailable             503 unavailable             safe to send again, after Retry-After seconds
@@ -47,12 +48,13 @@ decides it again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 __all__ = [
     "MAX_VIOLATIONS",
     "ArtifactMissing",
     "BadSetting",
+    "ContextLengthExceeded",
     "DeadlineExceeded",
     "DigestMismatch",
     "Draining",
@@ -170,19 +172,23 @@ class InvalidInstances(RequestError):
 
 
 class InvalidParameters(RequestError):
-    """Parameters out of range.
-
-    `details` holds ``{"parameter", "expected", "got"}``.
-    """
+    """Parameters out of range. `details` holds ``{"parameter", "expected", "got"}``, or a sentence as "message"."""
 
     status = 422
     code = "invalid_parameters"
 
     @classmethod
-    def naming(cls, violations: list[dict[str, str]]) -> InvalidParameters:
+    def naming(cls, violations: list[dict[str, str]]) -> Self:
         """The error whose message is a sentence for each of the first three violations, and whose details are all."""
-        sentences = ["{parameter}: expected {expected}, got {got}".format(**each) for each in violations[:3]]
+        ours = "{parameter}: expected {expected}, got {got}"
+        sentences = [each["message"] if "message" in each else ours.format(**each) for each in violations[:3]]
         return cls("; ".join(sentences), details=violations, total=len(violations))
+
+
+class ContextLengthExceeded(InvalidParameters):
+    """The prompt, or what is asked for beyond it, is longer than the model's context."""
+
+    code = "context_length_exceeded"
 
 
 class Unauthorized(ServiceError):

@@ -231,6 +231,8 @@ class Settings:
         4, "Versions besides the current ones kept in memory once a request has named them.", parse=at_least(1)
     )
     max_tokens: int = setting(64, "Tokens generated where a request does not say max_tokens.", parse=at_least(1))
+    # Memory for keys and values is kept for as many tokens as a completion may have.
+    max_completion_tokens: int = setting(2048, "The same at most, for OpenAI's routes.", parse=at_least(1))
     slots: int = setting(16, "Completions that a text model writes at once, in each worker.", parse=at_least(1))
     kv_bytes: int = setting(
         2**30,
@@ -242,9 +244,7 @@ class Settings:
         "Memory for keys and values of finished completions, for prompts that begin alike, in bytes; 0: none.",
         parse=at_least(0),
     )
-    max_waiting: int = setting(
-        64, "Completions that may wait for a slot of a text model; beyond it 429.", parse=at_least(0)
-    )
+    max_waiting: int = setting(64, "Completions that may wait for a slot; beyond it 429.", parse=at_least(0))
     max_waiting_tokens: int = setting(65_536, "Prompt tokens that may wait; beyond it 429.", parse=at_least(0))
 
     @classmethod

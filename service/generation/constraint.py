@@ -150,7 +150,7 @@ def try_out(constraint: dict[str, Any]) -> Verdict:
 
 
 def refusal(reason: str) -> InvalidParameters:
-    expected = "a constraint that can be followed"
-    return InvalidParameters(
-        f"constraint: {reason}", details=[{"parameter": "constraint", "expected": expected, "got": reason}]
+    expected, sentence = "a constraint that can be followed", f"the text cannot be held to this form: {reason}"
+    return InvalidParameters.naming(
+        [{"parameter": "constraint", "expected": expected, "got": reason, "message": sentence}]
     )

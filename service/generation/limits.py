@@ -1,7 +1,7 @@
 """The sampling parameters that requests may set: one table of their names, limits and forms, for every dialect.
 
-    PARAMETERS["top_p"].expected           # "a number above 0, at most 1"
-    PARAMETERS["top_p"].schema             # {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1}
+    PARAMETERS["top_p"].expected           # "a number from 0 to 1"
+    PARAMETERS["top_p"].schema             # {"type": ["number", "null"], "minimum": 0, "maximum": 1}
     PARAMETERS["top_p"].accepts(1.5)       # False
 
 Names are spelled as OpenAI spells them. This module is a leaf: it imports nothing of Daylight's, so that dialects can
@@ -13,14 +13,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["PARAMETERS", "Parameter"]
+__all__ = ["PARAMETERS", "Parameter", "shown"]
 
 MAX_STOPS = 16
 MAX_STOP_LENGTH = 256  # characters; a stream holds back up to so many for a stop string that may have begun
 MAX_SEED = 2**63 - 1
+ANY_SEED = -1  # asks for no seed, as in vLLM and llama.cpp
 MAX_BIASES = 1024
 MAX_BIAS = 100
 MAX_TOKEN_DIGITS = 9
@@ -30,32 +31,35 @@ MAX_CONSTRAINT = 16_384  # characters of a constraint as JSON: a grammar may loo
 Schema = dict[str, Any]
 
 
+def shown(value: object) -> str:
+    """A value for a message, cut short."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write a number of more than 4,300 digits
+        return "a whole number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 @dataclass(frozen=True)
 class Parameter:
     """expected: the values it takes, in words. schema: as JSON Schema (draft 2020-12), null standing for the default.
 
-    accepts: whether a JSON value, not null, is one of them. read: an accepted value -> the one that is kept.
+    accepts: whether a JSON value, not null, is one of them. read: an accepted value -> the one that is kept. got: what
+    is said of a value that is not accepted.
     """
 
     expected: str
     schema: Schema
     accepts: Callable[[Any], bool]
     read: Callable[[Any], Any] = lambda value: value
+    got: Callable[[Any], str] = shown
 
 
-def number(lowest: float, highest: float | None = None, *, whole: bool = False, above: bool = False) -> Parameter:
-    """A number in a range. whole: as in JSON Schema, 16.0 is one. above: `lowest` itself is not accepted."""
+def number(lowest: float, highest: float | None = None, *, whole: bool = False) -> Parameter:
+    """A number in a range. whole: as in JSON Schema, 16.0 is one."""
     noun = "a whole number" if whole else "a number"
-    if highest is None:
-        expected = f"{noun}, {lowest} or more"
-    elif above:
-        expected = f"{noun} above {lowest}, at most {highest}"
-    else:
-        expected = f"{noun} from {lowest} to {highest}"
-    schema: Schema = {
-        "type": ["integer" if whole else "number", "null"],
-        "exclusiveMinimum" if above else "minimum": lowest,
-    }
+    expected = f"{noun}, {lowest} or more" if highest is None else f"{noun} from {lowest} to {highest}"
+    schema: Schema = {"type": ["integer" if whole else "number", "null"], "minimum": lowest}
     if highest is not None:
         schema["maximum"] = highest
 
@@ -63,7 +67,7 @@ def number(lowest: float, highest: float | None = None, *, whole: bool = False, 
         return (
             is_number(value)
             and (not whole or value == int(value))
-            and (value > lowest if above else value >= lowest)
+            and value >= lowest
             and (highest is None or value <= highest)
         )
 
@@ -139,10 +143,21 @@ def is_constraint(value: Any) -> bool:
         return False
     if not all(accepts(value[name]) for name, _, accepts in members):
         return False
+    return 0 < length_of(value) <= MAX_CONSTRAINT
+
+
+def length_of(value: Any) -> int:
+    """Characters of a value as JSON; 0 where it is nested too deep."""
     try:
-        return len(json.dumps(value)) <= MAX_CONSTRAINT
+        return len(json.dumps(value))
     except RecursionError:
-        return False
+        return 0
+
+
+def constraint_told(value: Any) -> str:
+    """What is wrong with a constraint: its length, where that is it; else how it begins."""
+    length = length_of(value)
+    return f"{length} characters" if length > MAX_CONSTRAINT else shown(value)
 
 
 def constraint_schema(kind: str) -> Schema:
@@ -165,9 +180,11 @@ STOP = {"type": "string", "minLength": 1, "maxLength": MAX_STOP_LENGTH}
 PARAMETERS = {
     "max_tokens": number(1, whole=True),
     "temperature": number(0),
-    "top_k": number(1, whole=True),
-    "top_p": number(0, 1, above=True),
-    "seed": number(0, MAX_SEED, whole=True),
+    "top_k": replace(number(-1, whole=True), read=lambda value: int(value) if value > 0 else None),  # 0, -1: all tokens
+    "top_p": number(0, 1),
+    "seed": replace(
+        number(-(2**63), MAX_SEED, whole=True), read=lambda value: None if value == ANY_SEED else int(value)
+    ),
     "stop": Parameter(
         f"a string, or a list of at most {MAX_STOPS}, each of 1 to {MAX_STOP_LENGTH} characters",
         {"anyOf": [STOP, {"type": "array", "maxItems": MAX_STOPS, "items": STOP}, {"type": "null"}]},
@@ -201,5 +218,6 @@ PARAMETERS = {
         f"or choice (and choices, a list of strings), at most {MAX_CONSTRAINT} characters of JSON",
         {"anyOf": [{"type": "null"}, *map(constraint_schema, CONSTRAINTS)]},
         is_constraint,
+        got=constraint_told,
     ),
 }

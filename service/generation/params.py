@@ -1,6 +1,6 @@
 """Sampling parameters of one completion, checked all at once.
 
-    params = SamplingParams.from_request({"temperature": 0.6, "stop": "\\n"}, default_max_tokens=64)
+    params = SamplingParams.from_request({"temperature": 0.6, "stop": "\\n"}, {"max_tokens": 64})
     params.temperature, params.stop, params.max_tokens    # 0.6, ("\\n",), 64
 
 What a request may set is in limits.py. This module imports nothing that computes.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidParameters
-from .limits import PARAMETERS
+from .limits import PARAMETERS, shown
 
 __all__ = ["SamplingParams"]
 
@@ -21,11 +21,12 @@ __all__ = ["SamplingParams"]
 class SamplingParams:
     """How one completion is sampled.
 
-    max_tokens: tokens to generate at most. temperature: 0 always takes the most probable token.
+    max_tokens: tokens to generate at most; yielding: nobody asked for so many, and fewer are generated where the
+    context ends before. temperature: 0 always takes the most probable token.
     top_k, top_p, min_p: sample among the k most probable tokens, among the fewest most probable ones that together
     have this probability, or among those at least this fraction as probable as the most probable. seed: the same
-    seed gives the same text. stop: strings that end the text, and are no part of it. stop_token_ids: token ids that
-    end it besides the model's own; ignore_eos makes these ordinary tokens.
+    seed gives the same text; None: another one each time. stop: strings that end the text, and are no part of it.
+    stop_token_ids: token ids that end it besides the model's own; ignore_eos makes these ordinary tokens.
     presence_penalty, frequency_penalty: subtracted from the logits of tokens generated before: once, or once for
     each time. repetition_penalty: divides the odds of tokens generated before or in the prompt.
     logit_bias: {token id: number added to its logit}. constraint: the form that the text must have:
@@ -51,15 +52,18 @@ class SamplingParams:
     ignore_eos: bool = False
     constraint: dict[str, Any] | None = None
     logprobs: int | None = None
+    yielding: bool = False
 
     @classmethod
-    def from_request(cls, values: dict[str, Any], default_max_tokens: int) -> SamplingParams:
+    def from_request(cls, values: dict[str, Any], defaults: dict[str, Any]) -> SamplingParams:
         """Check {name: JSON value}; null stands for the default.
 
+        defaults: JSON values of "max_tokens" and of any other parameters, which are right.
         Raises InvalidParameters with every violation: `{"parameter", "expected", "got"}`.
         """
         violations: list[dict[str, str]] = []
-        accepted: dict[str, Any] = {"max_tokens": default_max_tokens}
+        accepted: dict[str, Any] = {name: PARAMETERS[name].read(value) for name, value in defaults.items()}
+        accepted["yielding"] = values.get("max_tokens") is None
         for name, value in values.items():
             parameter = PARAMETERS.get(name)
             if parameter is None:
@@ -69,7 +73,7 @@ class SamplingParams:
             elif parameter.accepts(value):
                 accepted[name] = parameter.read(value)
             else:
-                violations.append(violation(name, parameter.expected, shown(value)))
+                violations.append(violation(name, parameter.expected, parameter.got(value)))
         if violations:
             raise InvalidParameters.naming(violations)
         return cls(**accepted)
@@ -77,12 +81,3 @@ class SamplingParams:
 
 def violation(parameter: object, expected: str, got: str) -> dict[str, str]:
     return {"parameter": shown(parameter).strip("'"), "expected": expected, "got": got}
-
-
-def shown(value: object) -> str:
-    """A value for a message, cut short."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to write a number of more than 4,300 digits
-        return "a whole number of thousands of digits"
-    return text if len(text) <= 60 else text[:57] + "..."

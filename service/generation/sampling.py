@@ -24,6 +24,7 @@ __all__ = ["Sampler", "TokenLogprobs", "token_logprobs"]
 # The first guess of how many tokens a nucleus holds: sorting a whole vocabulary costs more than all the rest of
 # sampling, and the most probable few tokens nearly always suffice.
 NUCLEUS = 64
+SEEDS = 2**64  # numpy takes no negative ones
 
 
 class Sampler:
@@ -36,7 +37,7 @@ class Sampler:
         self._bias_ids, self._biases = ids_and_values(params.logit_bias or {})
         self._counts: dict[int, int] = {}  # token id -> how often it was sampled
         self._prompt = dict.fromkeys(prompt_ids, 0)
-        self._generator = np.random.default_rng(params.seed)
+        self._generator = np.random.default_rng(None if params.seed is None else params.seed % SEEDS)
 
     def __call__(self, logits: np.ndarray) -> int:
         """The next token id. logits: float array [vocabulary], not changed.

@@ -193,4 +193,4 @@ def token_text(value: Any) -> str | None:
 
 
 def refusal(message: str, parameter: str = "messages") -> InvalidParameters:
-    return InvalidParameters(message, details=[{"parameter": parameter, "message": message}])
+    return InvalidParameters.naming([{"parameter": parameter, "message": message}])

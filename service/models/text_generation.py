@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
@@ -28,7 +29,9 @@ from ..scheduling.admission import RESERVED_THREADS
 from .base import StreamingModel
 from .chat import ChatTemplate
 from .prompt_encoder import Prompt, PromptEncoder, refuse
+from .sampling_defaults import sampling_defaults
 from .text_runner import load_runner
+from .token_bytes import TokenBytes
 from .tools.calling import Calling
 from .tools.reader import CallReader
 
@@ -69,26 +72,28 @@ class TextGenerationModel(StreamingModel):
         self,
         manifest: Manifest,
         tokenizer: Tokenizer,
+        plain: Tokenizer,
         engine: Engine,
+        settings: Settings,
         *,
-        default_max_tokens: int,
+        sampling: dict[str, Any] | None = None,
         chat: ChatTemplate | None = None,
     ) -> None:
-        """chat: None for a model without a chat template."""
+        """plain: the tokenizer again, which reads special tokens in a text as text. sampling: the checkpoint's own
+        defaults (sampling_defaults). chat: None for a model without a chat template."""
         super().__init__(manifest)
         self.tokenizer = tokenizer
-        # A special token in a request's text stays text: "<|im_end|>" must not end the turn.
-        self.tokenizer.encode_special_tokens = True
         self.engine = engine
         self.chat = chat
-        self.default_max_tokens = default_max_tokens
+        self._settings, self._sampling = settings, sampling or {}
+        self._token_bytes = TokenBytes(tokenizer)
         self.eos_ids = frozenset(manifest.spec["eos_token_ids"])
         self.context_length = min(manifest.spec["context_length"], engine.capacity)
         added = tokenizer.get_added_tokens_decoder()
         self._special_ids = frozenset(token_id for token_id, token in added.items() if token.special)
         vocabulary_size = manifest.spec["vocabulary_size"]
-        self._encoder = PromptEncoder(
-            self.name, tokenizer, chat, context_length=self.context_length, vocabulary_size=vocabulary_size
+        self.encoder = PromptEncoder(
+            self.name, tokenizer, plain, chat, context_length=self.context_length, vocabulary_size=vocabulary_size
         )
         self._constraints = Constraints(tokenizer.to_str, vocabulary_size=vocabulary_size, eos_ids=self.eos_ids)
 
@@ -96,8 +101,11 @@ class TextGenerationModel(StreamingModel):
     def load(cls, version: StoredVersion, settings: Settings) -> TextGenerationModel:
         version.verify()
         try:
-            tokenizer = Tokenizer.from_file(str(version.folder / TOKENIZER))
-            chat = ChatTemplate.load(version, tokenizer)
+            tokenizer, plain = (read_tokenizer(version.folder / TOKENIZER) for _ in range(2))
+            # What a chat's user writes stays text: "<|im_end|>" must not end the turn.
+            plain.encode_special_tokens = True
+            chat = ChatTemplate.load(version, plain)
+            sampling = sampling_defaults(version.folder)
             runner = load_runner(version, settings)
         except StartupError as error:
             raise StartupError(f"{version} cannot be loaded: {in_a_line(error)}") from error
@@ -110,7 +118,7 @@ class TextGenerationModel(StreamingModel):
             max_waiting=settings.max_waiting,
             max_waiting_tokens=settings.max_waiting_tokens,
         )
-        return cls(version.manifest, tokenizer, engine, default_max_tokens=settings.max_tokens, chat=chat)
+        return cls(version.manifest, tokenizer, plain, engine, settings, sampling=sampling, chat=chat)
 
     @property
     def failure(self) -> str | None:
@@ -118,10 +126,21 @@ class TextGenerationModel(StreamingModel):
 
     def generations(self, call: TextCall) -> list[Generation]:
         """The Generations of a call, not yet started: `n` for each prompt. Raises InvalidParameters."""
-        choices = self.choices(call.parameters, call.n, call.logprobs)
+        most, count = self._settings.slots + self._settings.max_waiting, len(call.prompts) * call.n
+        if count > most:
+            refuse("n" if call.n > 1 else "text", f"at most {most} completions in a request", str(count))
+        choices = self.choices(call)
         if call.tools is not None:
             choices = self._calling_choices(choices, call.tools)
-        return [self.stream(prompt, params, tools=call.tools) for prompt in call.prompts for params in choices]
+        made = [
+            self.stream(prompt, params, special_tokens=call.special_tokens, tools=call.tools)
+            for prompt in call.prompts
+            for params in choices
+        ]
+        tokens = sum(generation.prompt_tokens for generation in made)
+        if count > 1 and tokens > self._settings.max_waiting_tokens:
+            refuse("text", f"prompts of at most {self._settings.max_waiting_tokens} tokens together", str(tokens))
+        return made
 
     def _calling_choices(self, choices: list[SamplingParams], tools: Tools) -> list[SamplingParams]:
         """The choices, bound to write calls as the chat template does. Raises InvalidParameters."""
@@ -146,36 +165,46 @@ class TextGenerationModel(StreamingModel):
     def stop(self) -> None:
         self.engine.stop()
 
-    def parameters(self, values: dict[str, Any]) -> SamplingParams:
-        """A request's {name: value} as SamplingParams. Raises InvalidParameters."""
-        return SamplingParams.from_request(values, self.default_max_tokens)
+    def describe(self) -> dict[str, Any]:
+        return super().describe() | {"sampling_defaults": self.sampling_defaults(to_the_end=True)}
 
-    def choices(self, values: dict[str, Any], n: int, logprobs: int | None = None) -> list[SamplingParams]:
-        """SamplingParams of n completions of one prompt: seed, seed + 1, ... if it is set. Raises InvalidParameters."""
-        params = replace(self.parameters(values), logprobs=logprobs)
-        return [replace(params, seed=None if params.seed is None else params.seed + index) for index in range(n)]
+    def sampling_defaults(self, *, to_the_end: bool = False) -> dict[str, Any]:
+        """What holds where a request says nothing: the checkpoint's own, and max_tokens. to_the_end: as in TextCall."""
+        if not to_the_end:
+            return self._sampling | {"max_tokens": self._settings.max_tokens}
+        own, most = self._sampling.get("max_tokens"), self._settings.max_completion_tokens
+        return {"temperature": 1.0} | self._sampling | {"max_tokens": most if own is None else min(most, own)}
+
+    def parameters(self, values: dict[str, Any], *, to_the_end: bool = False) -> SamplingParams:
+        """A request's {name: value} as SamplingParams. Raises InvalidParameters."""
+        return SamplingParams.from_request(values, self.sampling_defaults(to_the_end=to_the_end))
+
+    def choices(self, call: TextCall) -> list[SamplingParams]:
+        """SamplingParams of each completion of a prompt: seed, seed + 1, ... if it is set. Raises InvalidParameters."""
+        params = replace(self.parameters(call.parameters, to_the_end=call.to_the_end), logprobs=call.logprobs)
+        return [replace(params, seed=None if params.seed is None else params.seed + index) for index in range(call.n)]
 
     def stream(
-        self, prompt: Prompt, params: SamplingParams, *, add_special_tokens: bool = False, tools: Tools | None = None
+        self, prompt: Prompt, params: SamplingParams, *, special_tokens: bool = True, tools: Tools | None = None
     ) -> Generation:
         """A Generation, not yet started: an iterator of pieces of text.
 
-        prompt: a text, token ids, or messages {"role", "content"} for the model's chat template. add_special_tokens:
-        whether the tokenizer adds its own (such as a start token) around a text. tools: functions that messages are
-        answered with; their calls are in the text as the model writes them. Raises InvalidParameters at once;
-        PredictionFailed while iterating.
+        prompt: a text, token ids, or messages {"role", "content"} for the model's chat template. special_tokens: as
+        in TextCall. tools: functions that messages are answered with; their calls are in the text as the model writes
+        them. Raises InvalidParameters at once; PredictionFailed while iterating.
         """
         functions = () if tools is None else tools.functions
-        ids = self._encoder.encode(prompt, params, add_special_tokens=add_special_tokens, functions=functions)
+        ids = self.encoder.encode(prompt, special_tokens=special_tokens, functions=functions)
+        params = self.encoder.fitted(params, len(ids))
         guide = None if params.constraint is None else self._constraints.guide(params.constraint)
         sequence = self.engine.generate(ids, params, self.eos_ids, guide)
         kept = frozenset() if tools is None else self.calling.kept
         detokenizer = Detokenizer(partial(self._decode, kept=kept), ids, params.stop)
         return Generation(sequence, detokenizer, prompt_tokens=len(ids), eos_ids=sequence.end_ids)
 
-    def generate(self, prompt: Prompt, params: SamplingParams, *, add_special_tokens: bool = False) -> Completion:
+    def generate(self, prompt: Prompt, params: SamplingParams, *, special_tokens: bool = True) -> Completion:
         """As stream(), to its end. Raises InvalidParameters or PredictionFailed."""
-        return self.stream(prompt, params, add_special_tokens=add_special_tokens).collect()
+        return self.stream(prompt, params, special_tokens=special_tokens).collect()
 
     def warm_up(self) -> None:
         """Replay the stored example, greedily, and compare token by token. Raises StartupError.
@@ -186,13 +215,14 @@ class TextGenerationModel(StreamingModel):
         prompt, expected = self.manifest.example["prompt"], self.manifest.example["token_ids"]
         params = SamplingParams(max_tokens=max(1, len(expected)), temperature=0)
         try:
-            tokens = list(self.engine.generate(self._encoder.encode(prompt, params), params, self.eos_ids))
+            ids = self.encoder.encode(prompt)
+            tokens = list(self.engine.generate(ids, self.encoder.fitted(params, len(ids)), self.eos_ids))
         except ServiceError as error:
             raise StartupError(f"{self.name} version {self.version} fails on its own example: {error}") from error
         if tokens[: len(expected)] != expected:
             raise StartupError(
                 f"{self.name} version {self.version} continues its own example with {self._decode(tokens)!r}, "
-                f"but was packed with {self._decode(expected)!r}"
+                f"but was packed with {self._decode(expected)!r}; where an earlier release packed it, pack it again"
             )
 
     def sample(self) -> list[Any]:
@@ -202,9 +232,13 @@ class TextGenerationModel(StreamingModel):
         params = SamplingParams(max_tokens=SAMPLED, temperature=0)
         return [self.generate(prompt, params).text for prompt in items]
 
-    def texts(self, ids: Sequence[int]) -> list[str]:
-        """Each token's own text; bytes that are no character by themselves become U+FFFD."""
-        return self.tokenizer.decode_batch([[token] for token in ids], skip_special_tokens=False)
+    def token_bytes(self, token: int) -> bytes | None:
+        """A token's own bytes, which may be a part of a character; None for one that no text shows."""
+        return self._token_bytes.of(token)
+
+    def token_name(self, token: int) -> str:
+        """A token as the vocabulary spells it."""
+        return self.tokenizer.id_to_token(token) or f"token_id:{token}"
 
     def _decode(self, ids: Sequence[int], kept: Collection[int] = ()) -> str:
         """The text of these tokens, without special ones. kept: ids of special tokens that the text shows."""
@@ -212,3 +246,11 @@ class TextGenerationModel(StreamingModel):
             return self.tokenizer.decode(ids, skip_special_tokens=True)
         shown = [token for token in ids if token in kept or token not in self._special_ids]
         return self.tokenizer.decode(shown, skip_special_tokens=False)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer.json, whose own settings for batches (to cut or to fill up texts) no prompt must meet."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

@@ -63,8 +63,8 @@ def prove(draft: Draft, manifest: Manifest, network: Any, tokenizer: Any, prompt
 
 def measure(network: Any, served: TextGenerationModel) -> dict[str, Any]:
     longest = served.context_length - GREEDY_TOKENS
-    prompts = [served.tokenizer.encode(text, add_special_tokens=False).ids[:longest] for text in PROMPTS]
-    prose = served.tokenizer.encode(PROSE, add_special_tokens=False).ids
+    prompts = [served.tokenizer.encode(text).ids[:longest] for text in PROMPTS]
+    prose = served.tokenizer.encode(PROSE).ids
     return compared(network, served.engine.runner, prompts, prose)
 
 
@@ -78,7 +78,7 @@ def example(served: TextGenerationModel, network: Any, prompt: str) -> dict[str,
         completion = served.generate(prompt, params)
     except InvalidParameters as error:
         raise ValueError(f"the example prompt cannot be used: {error}") from None
-    prompt_ids = served.tokenizer.encode(prompt, add_special_tokens=False).ids
+    prompt_ids = served.tokenizer.encode(prompt).ids
     tokens = list(served.engine.generate(prompt_ids, params, served.eos_ids))
     precision = served.manifest.spec["runtime"]["precision"]
     if precision == "float32":
@@ -97,10 +97,14 @@ def example(served: TextGenerationModel, network: Any, prompt: str) -> dict[str,
 def prove_tokenizer(served: TextGenerationModel, tokenizer: Any) -> None:
     """Raises ValueError where the served tokenizer splits a text otherwise than transformers."""
     for text in TOKENIZER_PROOF:
-        expected = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
-        ids = served.tokenizer.encode(text, add_special_tokens=False).ids
-        if ids != expected:
-            raise ValueError(f"{TOKENIZER} splits {text!r} into {ids}, transformers into {expected}")
+        for special_tokens in (True, False):
+            expected = tokenizer(
+                text, add_special_tokens=special_tokens, split_special_tokens=not special_tokens
+            ).input_ids
+            reads = served.encoder.tokenizer if special_tokens else served.encoder.plain
+            ids = reads.encode(text, add_special_tokens=special_tokens).ids
+            if ids != expected:
+                raise ValueError(f"{TOKENIZER} splits {text!r} into {ids}, transformers into {expected}")
 
 
 def transformers_greedy(network: Any, prompt_ids: list[int], eos_ids: Iterable[int]) -> list[int]:

@@ -13,7 +13,7 @@ import os
 import re
 import select
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
@@ -26,6 +26,7 @@ ENVIRON = "daylight.context"
 STATUS = {status.value: f"{status.value} {status.phrase.upper()}" for status in HTTPStatus}  # as WSGI wants it
 SOUND_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
+SAME_NAMES: Mapping[str, str] = {}
 LONGEST = 86_400  # seconds; a larger X-Request-Timeout is refused with 400
 
 
@@ -47,11 +48,11 @@ class RequestContext:
     id: the caller's X-Request-ID where it is sound, else a new one. began: the `perf_counter()` moment at which a
     thread took the request. deadline: None, or such a moment after which nobody waits for the answer. key: the name
     of the API key, "" without one. allowed: whether the caller may see what the models are. route: the pattern that
-    the path matched, "-" without a match. model: its name, "-" until it is found. socket: the client's connection, or
-    None. body: the request's, still compressed, where the worker has read it; else None, and the environ has it.
-    media_type, more: of the answer, its Content-Type and further headers. refused: the code of the error that
-    was answered, "" without an error. seconds: {stage: seconds}, empty until something was predicted. tokens: (of
-    prompts, of completions), or None.
+    the path matched, "-" without a match. model: its name, "-" until it is found. socket: the client's connection,
+    or None. body: the request's, still compressed, where the worker has read it; else None, and the environ has it.
+    names: {parameter: its name in the body}, where that is another. media_type, more: of the answer, its
+    Content-Type and further headers. refused: the code of the error that was answered, "" without an error.
+    seconds: {stage: seconds}, empty until something was predicted. tokens: (of prompts, of completions), or None.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class RequestContext:
         "media_type",
         "model",
         "more",
+        "names",
         "refused",
         "route",
         "seconds",
@@ -85,6 +87,7 @@ class RequestContext:
         self.body: bytes | None = None
         self.tokens: tuple[int, int] | None = None
         self.more: Sequence[tuple[str, str]] = ()
+        self.names: Mapping[str, str] = SAME_NAMES
 
     def set_timeout(self, header: str) -> None:
         """Set the deadline from X-Request-Timeout. Raises RequestError unless it is a number of seconds."""

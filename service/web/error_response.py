@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import ServiceError, error_body
 from ..wire.json_body import JSON, dump
+from ..wire.outcomes import outcome, renamed
 from .context import RequestContext
 
 __all__ = ["error_response", "internal_error"]
@@ -15,14 +16,16 @@ log = logging.getLogger(__name__)
 
 
 def error_response(error: ServiceError, context: RequestContext, dialect: Any) -> tuple[int, dict[str, str], bytes]:
-    """A ServiceError as (status, {header: value}, bytes of JSON). dialect: whose form the body has."""
+    """A ServiceError as (status, {header: value}, bytes of JSON). dialect: whose status, words and form it has."""
     context.seconds.clear()  # nothing was predicted
     context.refused = error.code
     context.media_type = JSON
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.challenge is not None:
         headers["WWW-Authenticate"] = error.challenge
-    return error.status, headers, dump(dialect.error_body(error_body(error, context.id), error.status))
+    becomes = outcome(dialect.NAME, error.code, error.status)
+    body = error_body(renamed(error, context.names), context.id)
+    return becomes.status, headers, dump(dialect.error_body(body, becomes))
 
 
 def internal_error(context: RequestContext, method: str, path: str) -> ServiceError:

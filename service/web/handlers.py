@@ -78,6 +78,7 @@ def respond(
 ) -> bytes | EventStream:
     """Run the call, and encode the answer: whole, or as a stream of events that is still to be iterated."""
     context.lap("parse")
+    context.names = decoded.names
     adapter = dialect.ADAPTERS[decoded.call.capability]
     if decoded.timeout is not None:
         context.limit_timeout(decoded.timeout)

@@ -114,8 +114,9 @@ ROUTES = (
     Route("POST", "/predict", "article.predict", article, predict_default, fast=True),
     Route("GET", "/predict", "article.predict_query", article, predict_default),
     # KServe V1 and TensorFlow Serving
-    Route("GET", "/v1/models", "v1.list_models", v1),
-    *versioned("GET", "/v1/models/<plain:name>", "v1.describe", v1),
+    # The first two are OpenAI's as well, whose clients read its form of an error alone.
+    Route("GET", "/v1/models", "v1.list_models", completions),
+    *versioned("GET", "/v1/models/<plain:name>", "v1.describe", completions),
     *versioned("GET", "/v1/models/<plain:name>/schema", "v1.schema", v1),
     *versioned("GET", "/v1/models/<plain:name>/metadata", "v1.metadata", v1),
     *versioned("POST", "/v1/models/<plain:name>:predict", "v1.predict", v1, predict, fast=True),

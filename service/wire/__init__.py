@@ -14,7 +14,8 @@ DIALECTS = (article, completions, chat, v1, v2, mlflow)
 
 
 def error_dialect(dialect, path):
-    """In whose form an error is: the route's dialect; without one, that whose PREFIX the path has, or the article."""
+    """In whose form an error is: the route's dialect; without one, that with the longest PREFIX, or the article."""
     if dialect is not None:
         return dialect
-    return next((each for each in DIALECTS if each.PREFIX and path.startswith(each.PREFIX)), article)
+    known = [each for each in DIALECTS if each.PREFIX and path.startswith(each.PREFIX)]
+    return max(known, key=lambda each: len(each.PREFIX), default=article)

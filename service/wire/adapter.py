@@ -5,13 +5,13 @@
     adapter.encode(model, request, decoded, answer).content
 
 A dialect is a module with four names: NAME, in the OpenAPI document; ADAPTERS, {Capability: Adapter};
-`error_body(body, status)`, which reshapes errors.error_body into the protocol's own form; and PREFIX: paths that begin
-so and are no route have its errors, too ("": none).
+`error_body(body, outcome)`, which reshapes errors.error_body into the protocol's own form (outcomes.py has the statuses
+and the words); and PREFIX: paths that begin so and are no route have its errors, too ("": none).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -55,7 +55,8 @@ class Decoded(NamedTuple):
 
     call: a TableCall, a TextCall, or another capability's. note: whatever the dialect's `encode` has to know of the
     request. model: the name of the model where the body names it. stream: whether the answer is streamed.
-    timeout: seconds that the body itself allows, None where it says nothing.
+    timeout: seconds that the body itself allows, None where it says nothing. names: {parameter of the call: its name in
+    the body}, where that is another.
     """
 
     call: Any
@@ -63,6 +64,7 @@ class Decoded(NamedTuple):
     model: str | None = None
     stream: bool = False
     timeout: float | None = None
+    names: Mapping[str, str] = {}
 
 
 class Encoded(NamedTuple):

@@ -19,6 +19,7 @@ from ..errors import RequestError
 from .adapter import Adapter, Decoded, Encoded, Request
 from .json_body import dump
 from .json_limits import check_keys
+from .outcomes import Outcome
 from .table_formats.parts import check_rows
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "TEMPERATURE", "capability_of", "error_body", "from_query"]
@@ -80,8 +81,8 @@ def decode_text(request: Request, _model: Any) -> Decoded:
 
 
 def text_call(text: str, parameters: dict[str, Any]) -> TextCall:
-    """Lower-cased and at the article's temperature, as in the article."""
-    return TextCall([text.lower()], {"temperature": TEMPERATURE, **parameters})
+    """Lower-cased, without special tokens, and at the article's temperature, as in the article."""
+    return TextCall([text.lower()], {"temperature": TEMPERATURE, **parameters}, special_tokens=False)
 
 
 def encode_text(_model: Any, _request: Request, _decoded: Decoded, answer: Any) -> Encoded:
@@ -89,7 +90,7 @@ def encode_text(_model: Any, _request: Request, _decoded: Decoded, answer: Any) 
     return Encoded(dump({"Prediction": completion.text}))
 
 
-def error_body(body: dict[str, Any], _status: int) -> dict[str, Any]:
+def error_body(body: dict[str, Any], _outcome: Outcome) -> dict[str, Any]:
     """Daylight's own form (errors.error_body), unchanged."""
     return body
 

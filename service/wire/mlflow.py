@@ -16,6 +16,7 @@ from . import table_formats
 from .adapter import Adapter, Decoded, Encoded, Request
 from .json_body import JSON, dump
 from .json_limits import check_keys
+from .outcomes import Outcome
 from .output_options import from_values
 from .table_formats.parts import check_names, check_rows, fault, refuse
 
@@ -25,14 +26,6 @@ NAME = "mlflow"
 PREFIX = "/endpoints/"
 VERSION = "3.17.2"  # the release whose protocol this is, and whose clients the tests drive
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-CODES = {
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "ENDPOINT_NOT_FOUND",
-    429: "REQUEST_LIMIT_EXCEEDED",
-    503: "TEMPORARILY_UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
 
 
 def envelope(value: Any, max_rows: int) -> tuple[Any, dict[str, Any], list[str]]:
@@ -131,12 +124,11 @@ def encoded(predictions: list[Any], warnings: list[str]) -> Encoded:
     return Encoded(dump({"predictions": predictions} | ({"warnings": warnings} if warnings else {})))
 
 
-def error_body(body: dict[str, Any], status: int) -> dict[str, Any]:
+def error_body(body: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     """MLflow's `error_code` and `message`; details and request_id stand beside them."""
     fault = dict(body["error"])
     del fault["code"]
-    code = CODES.get(status, "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR")
-    return {"error_code": code, "message": fault.pop("message"), **fault}
+    return {"error_code": outcome.code, "message": fault.pop("message"), **fault}
 
 
 ADAPTERS = {

@@ -45,6 +45,6 @@ def test_v2_columns_with_holes(visited, told):
 def test_v2_texts_and_errors(told):
     (text,) = told["v2"]["text"]
     assert len(text) == 4
-    assert told["v2"]["violations"]["status"] == 422
+    assert told["v2"]["violations"]["status"] == 400
     assert 'row 0, column "' in told["v2"]["violations"]["message"]
     assert "there is no model 'absent'" in told["v2"]["no_model"]["message"]

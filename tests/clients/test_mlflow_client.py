@@ -44,7 +44,7 @@ def test_the_version_is_that_of_the_client(found):
 def test_the_scoring_client_shows_what_is_wrong(found):
     kind, told = found["hole"]
     assert kind == "Exception"
-    assert "error code 422" in told
+    assert "error code 400" in told
     assert r"row 1, column \"sepal length (cm)\": expected number, got null (and 3 more)" in told
     assert "at least one" in found["empty"][1]
 

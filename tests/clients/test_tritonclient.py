@@ -78,7 +78,7 @@ def test_errors_say_all_in_one_string(told):
     }
     assert told["no_version"]["status"] == "404"
     assert told["violations"] == {
-        "status": "422",
+        "status": "400",
         "message": 'row 0, column "sepal width (cm)": expected number, got null; '
         'row 2, column "petal width (cm)": expected number, got null',
     }

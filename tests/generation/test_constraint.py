@@ -183,7 +183,7 @@ def test_a_constraint_needs_an_end_token(model):
 
 def test_an_unreadable_tokenizer_is_refused():
     broken = Constraints(lambda: "{}", vocabulary_size=257, eos_ids={256})
-    with pytest.raises(InvalidParameters, match="constraint: "):
+    with pytest.raises(InvalidParameters, match="the text cannot be held to this form: "):
         broken.guide({"type": "json_object"})
 
 
@@ -225,9 +225,15 @@ WRONG = [
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: str(value)[:50])
 def test_a_malformed_constraint_is_refused_by_name(value):
     with pytest.raises(InvalidParameters) as caught:
-        SamplingParams.from_request({"constraint": value}, 8)
+        SamplingParams.from_request({"constraint": value}, {"max_tokens": 8})
     assert caught.value.details[0]["parameter"] == "constraint"
     assert caught.value.details[0]["expected"] == PARAMETERS["constraint"].expected
+
+
+def test_a_constraint_that_is_too_long_is_told_so():
+    """The message began with the constraint, and did not say what was wrong with it."""
+    with pytest.raises(InvalidParameters, match="got 18[0-9]{3} characters"):
+        SamplingParams.from_request({"constraint": {"type": "regex", "pattern": "a" * 18_000}}, {"max_tokens": 8})
 
 
 def test_a_constraint_nested_too_deep_is_refused():

@@ -165,7 +165,9 @@ def test_presence_and_frequency_penalties_are_openais():
 
 def test_the_smallest_float_is_a_valid_temperature():
     """5e-324 divided into minus infinity with a warning, which, where warnings are errors, ended the whole engine."""
-    params = SamplingParams.from_request({"temperature": 5e-324, "seed": 1, "top_k": 3, "top_p": 0.9}, 1)
+    params = SamplingParams.from_request(
+        {"temperature": 5e-324, "seed": 1, "top_k": 3, "top_p": 0.9}, {"max_tokens": 1}
+    )
     assert Sampler(params)(LOGITS) == 1
 
 

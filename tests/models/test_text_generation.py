@@ -93,8 +93,10 @@ def test_an_end_token_ends_the_text(packed, copied):
     assert len(completion.text) == ids.index(end)
 
 
-def test_special_tokens_in_a_prompt_are_text(model):
-    assert model.generate(END, GREEDY).prompt_tokens == len(END)
+def test_special_tokens_in_a_prompt_are_tokens_unless_it_is_nothing_but_text(model):
+    """A client that renders the chat template itself was answered for the letters of the marks."""
+    assert model.generate(END, GREEDY).prompt_tokens == 1
+    assert model.generate(END, GREEDY, special_tokens=False).prompt_tokens == len(END)
 
 
 def test_concurrent_streams_have_the_text_of_each_alone(model):
@@ -153,7 +155,7 @@ def test_the_whole_context_can_be_used(model):
 
 def test_max_tokens_defaults_to_the_setting(packed):
     model = models.load(packed, Settings(workers=1, max_tokens=7))
-    assert model.parameters({"temperature": 0.6}) == SamplingParams(max_tokens=7, temperature=0.6)
+    assert model.parameters({"temperature": 0.6}) == SamplingParams(max_tokens=7, temperature=0.6, yielding=True)
     with pytest.raises(InvalidParameters, match="heat"):
         model.parameters({"heat": 1})
 

@@ -122,30 +122,31 @@ def test_the_version_is_plain_text(client):
     assert answer.text.count(".") == 2
 
 
+VIOLATION = "INVALID_PARAMETER_VALUE"  # where the envelope is right, and what it holds is not
 BAD = [
     ("no form", {"json": {}}, 400, "got none of them"),
     ("two forms", {"json": {"instances": [ROW], "inputs": [VALUES]}}, 400, "got instances, inputs"),
     ("a bare list", {"json": [ROW]}, 400, "send an object with one of"),
     ("a bare record", {"json": ROW}, 400, "got none of them"),
     ("params", {"json": {"instances": [ROW], "params": [1]}}, 400, "params: expected an object"),
-    ("an unknown param", {"json": {"instances": [ROW], "params": {"n": 1}}}, 422, "n: expected outputs or top_k"),
-    ("top_k", {"json": {"instances": [ROW], "params": {"top_k": True}}}, 422, "top_k: expected a whole number"),
-    ("an unknown output", {"json": {"instances": [ROW], "params": {"outputs": ["x"]}}}, 422, 'got "x"'),
+    ("an unknown param", {"json": {"instances": [ROW], "params": {"n": 1}}}, VIOLATION, "n: expected outputs or top_k"),
+    ("top_k", {"json": {"instances": [ROW], "params": {"top_k": True}}}, VIOLATION, "top_k: expected a whole number"),
+    ("an unknown output", {"json": {"instances": [ROW], "params": {"outputs": ["x"]}}}, VIOLATION, 'got "x"'),
     ("split", {"json": {"dataframe_split": [VALUES]}}, 400, "dataframe_split: expected an object"),
     ("names", {"json": {"dataframe_split": {"columns": "abcd", "data": [VALUES]}}}, 400, "a list of names as columns"),
     (
         "a name twice",
         {"json": {"dataframe_split": {"columns": [*NAMES[:3], NAMES[0]], "data": [VALUES]}}},
-        422,
+        VIOLATION,
         'column "sepal length (cm)": expected one column of this name, got 2',
     ),
     (
         "a short row",
         {"json": {"dataframe_split": {"columns": NAMES, "data": [VALUES, VALUES[1:], 7]}}},
-        422,
+        VIOLATION,
         "row 1: expected a list of 4 values, one a column, got 3 values (and 1 more)",
     ),
-    ("no rows", {"json": {"dataframe_split": {"columns": NAMES, "data": []}}}, 422, "at least one"),
+    ("no rows", {"json": {"dataframe_split": {"columns": NAMES, "data": []}}}, VIOLATION, "at least one"),
     ("no records", {"json": {"dataframe_records": ROW}}, 400, "dataframe_records: expected a list"),
     ("too many rows", {"json": {"dataframe_records": [ROW] * 51}}, 413, "51 rows in one request"),
     ("another media type", {"data": b"<x/>", "content_type": "text/xml"}, 415, "send application/json, text/csv"),
@@ -159,7 +160,8 @@ BAD = [
 @pytest.mark.parametrize(("request_", "status", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
 def test_what_is_wrong_is_said_in_mlflow_s_form(client, request_, status, told):
     answer = client.post("/invocations", headers={"X-Request-ID": "abc"}, **request_)
-    assert (answer.status_code, answer.json["error_code"], answer.json["request_id"]) == (status, "BAD_REQUEST", "abc")
+    wanted = (400, VIOLATION) if status == VIOLATION else (status, "BAD_REQUEST")
+    assert (answer.status_code, answer.json["error_code"], answer.json["request_id"]) == (*wanted, "abc")
     assert told in answer.json["message"]
 
 
@@ -167,24 +169,24 @@ def test_violations_are_those_of_v1(client):
     rows = [ROW, ROW | {"petal width (cm)": "0.2"}, {"sepal width (cm)": 1}]
     mlflow = client.post("/invocations", json={"dataframe_records": rows})
     v1 = client.post("/v1/models/iris:predict", json={"instances": rows})
-    assert mlflow.status_code == v1.status_code == 422
+    assert (mlflow.status_code, v1.status_code) == (400, 422)
     assert mlflow.json["details"] == v1.json["details"]
     assert mlflow.json["message"] == v1.json["error"]
 
 
 def test_bare_nan_is_a_missing_value(client):
     answer = client.post("/invocations", data=json.dumps({"inputs": [[float("nan"), *VALUES[1:]]]}))
-    assert (answer.status_code, answer.json["details"][0]["got"]) == (422, "null")
+    assert (answer.status_code, answer.json["details"][0]["got"]) == (400, "null")
 
 
 def test_an_unknown_endpoint(client):
     answer = client.post("/endpoints/absent/invocations", json={"instances": [ROW]})
-    assert (answer.status_code, answer.json["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+    assert (answer.status_code, answer.json["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
     assert "there are iris, tiny" in answer.json["message"]
 
 
 def test_texts_that_are_none_are_named_by_row(client):
     answer = client.post(TEXTS, json={"inputs": ["ab", 7, {"a": "b", "c": "d"}]})
-    assert (answer.status_code, [fault["row"] for fault in answer.json["details"]]) == (422, [1, 2])
-    assert client.post(TEXTS, json={"inputs": ["ab"], "params": {"top_p": 7}}).status_code == 422
+    assert (answer.status_code, [fault["row"] for fault in answer.json["details"]]) == (400, [1, 2])
+    assert client.post(TEXTS, json={"inputs": ["ab"], "params": {"top_p": 7}}).status_code == 400
     assert client.post(TEXTS, data="text\nab\n", content_type="text/csv").status_code == 415

@@ -37,10 +37,10 @@ def message(answer):
     """The sentence of an error, wherever the dialect of the path has it."""
     path, body = answer.request.path, answer.json
     if re.match(r"/(invocations|ping|health|version)$|/endpoints/", path):
-        assert body["error_code"] in ("BAD_REQUEST", "ENDPOINT_NOT_FOUND")
+        assert body["error_code"] in ("BAD_REQUEST", "ENDPOINT_NOT_FOUND", "RESOURCE_DOES_NOT_EXIST")
         return body["message"]
     error = body["error"]
-    if path.startswith("/v1/models"):
+    if re.match(r"/v1/models/.*(:predict|/schema|/metadata)$", path):
         assert isinstance(error, str)
     return error if isinstance(error, str) else error["message"]
 

@@ -139,8 +139,55 @@ def test_contents_may_come_in_parts(ask):
 def test_a_template_may_refuse(ask):
     answer = ask("chat/completions", CHAT | {"messages": [{"role": "developer", "content": "x"}]})
     error = answer.json["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (422, "invalid_parameters", "messages")
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_value", "messages")
     assert error["message"].endswith("refuses these messages: no developers")
+
+
+# --- how long
+
+
+@pytest.mark.parametrize("path", ["completions", "chat/completions"])
+def test_a_text_ends_with_the_context_where_nobody_says_max_tokens(ask, path, model):
+    """64 tokens were written, and near the end of the context a max_tokens was refused that nobody had sent."""
+    for prompt in ("abc", "a" * 120):
+        asked = {"prompt": prompt, "messages": [{"role": "user", "content": prompt[:110]}]}
+        field = "messages" if path.startswith("chat") else "prompt"
+        answer = ask(path, {"model": "tiny", "temperature": 0, field: asked[field]})
+        usage = answer.json["usage"]
+        assert (answer.status_code, usage["total_tokens"]) == (200, 128)
+        assert answer.json["choices"][0]["finish_reason"] == "length"
+
+
+def test_the_bound_of_a_text_without_max_tokens_is_told(packed):
+    settings = Settings(store=packed.folder.parents[1], workers=1, max_completion_tokens=40)
+    client = create_app(settings).test_client()
+    told = client.get("/v1/models/tiny").json["sampling_defaults"]
+    assert told == {"temperature": 1.0, "max_tokens": 40}
+    answer = client.post("/v1/completions", json={"model": "tiny", "prompt": "abc", "temperature": 0})
+    assert answer.json["usage"]["completion_tokens"] == 40
+    v1 = client.post("/v1/models/tiny:predict", json={"instances": ["abc"], "parameters": {"temperature": 0}}).json
+    assert v1["predictions"][0]["usage"]["completion_tokens"] == 64
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "param"),
+    [
+        ("chat/completions", {"messages": [{"role": "user", "content": "a" * 128}]}, "messages"),
+        ("chat/completions", {"messages": [{"role": "user", "content": "a" * 10_000_000}]}, "messages"),
+        ("chat/completions", {"max_tokens": 128}, "max_tokens"),
+        ("chat/completions", {"max_tokens": None, "max_completion_tokens": 128}, "max_completion_tokens"),
+        ("completions", {"prompt": "a" * 128}, "prompt"),
+        ("completions", {"prompt": [7] * 128}, "prompt"),
+        ("completions", {"stream": True, "max_tokens": 126}, "max_tokens"),
+    ],
+)
+def test_a_context_that_is_exceeded_is_told_as_frameworks_look_for_it(ask, path, change, param):
+    """LangChain, LiteLLM and agents then shorten the conversation; 422 and our own words told them nothing."""
+    answer = ask(path, (CHAT if path.startswith("chat") else PROMPT) | change)
+    error = answer.json["error"]
+    assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
+    assert (error["code"], error["param"]) == ("context_length_exceeded", param)
+    assert error["message"].startswith("This model's maximum context length is 128 tokens. However, ")
 
 
 # --- refusals
@@ -190,20 +237,45 @@ def test_every_fault_is_told_at_once(ask):
     body = ask("completions", GREEDY | {"suffix": "x", "n": 0, "colour": 1}).json["error"]
     assert {one["parameter"] for one in body["details"]} == {"suffix", "n", "colour", "prompt"}
     answer = ask("completions", PROMPT | {"temperature": -1, "top_p": 7, "stream": True})
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert {one["parameter"] for one in answer.json["error"]["details"]} == {"temperature", "top_p"}
 
 
 def test_an_unknown_model_is_not_found(ask):
     answer = ask("completions", PROMPT | {"model": "huge"})
     assert (answer.status_code, answer.json["error"]["code"]) == (404, "model_not_found")
+    assert answer.json["error"]["type"] == "invalid_request_error"
 
 
 def test_too_much_at_once_is_told_to_wait_before_any_frame(ask):
-    answer = ask("completions", PROMPT | {"n": 9, "stream": True})
+    """The engine holds eight, four of which wait; two of five each are too many together."""
+    five = PROMPT | {"n": 5, "max_tokens": 120, "temperature": 1, "stream": True}
+    running = ask("completions", five)
+    answer = ask("completions", five)
     assert (answer.status_code, answer.json["error"]["type"]) == (429, "rate_limit_error")
+    assert answer.json["error"]["code"] == "rate_limit_exceeded"
     assert int(answer.headers["Retry-After"]) >= 1
     assert "completions are running" in answer.json["error"]["message"]
+    running.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "param"),
+    [
+        ("completions", {"n": 9}, "n"),
+        ("completions", {"prompt": ["a"] * 9}, "prompt"),
+        ("completions", {"prompt": ["a" * 100] * 4, "max_tokens": 1}, "prompt"),
+        ("chat/completions", {"n": 9}, "n"),
+    ],
+)
+def test_what_can_never_pass_is_not_told_to_wait(packed, path, change, param):
+    """81 choices on an idle server were answered 429 with Retry-After 1, today and for ever."""
+    bounds = {"slots": 4, "max_waiting": 4, "max_waiting_tokens": 300}
+    client = create_app(Settings(store=packed.folder.parents[1], workers=1, **bounds)).test_client()
+    answer = client.post(f"/v1/{path}", json=(CHAT if path.startswith("chat") else PROMPT) | change)
+    assert (answer.status_code, answer.json["error"]["param"]) == (400, param)
+    assert "Retry-After" not in answer.headers
+    assert client.post("/v1/completions", json=PROMPT | {"n": 8, "max_tokens": 1}).status_code == 200
 
 
 # --- ends before the end

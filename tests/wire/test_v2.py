@@ -167,8 +167,8 @@ def test_texts_are_continued(infer):
     named = outputs(infer("tiny", **call(tensor(["ab"], "BYTES", "any"), parameters=greedy, outputs=counts)))
     assert named["text_output"]["data"] == answer["text"]["data"][:1]
     assert named["completion_tokens"]["data"] == [3]
-    assert "top_p" in infer("tiny", 422, **call(tensor(["ab"], "BYTES"), parameters={"top_p": 7}))["error"]
-    assert "nope" in infer("tiny", 422, **call(tensor(["ab"], "BYTES"), outputs=[{"name": "nope"}]))["error"]
+    assert "top_p" in infer("tiny", 400, **call(tensor(["ab"], "BYTES"), parameters={"top_p": 7}))["error"]
+    assert "nope" in infer("tiny", 400, **call(tensor(["ab"], "BYTES"), outputs=[{"name": "nope"}]))["error"]
     assert "exactly one input of BYTES" in infer("tiny", 400, **call(tensor()))["error"]
     assert "inputs[0].data[1]" in infer("tiny", 400, **call(tensor(["ab", None], "BYTES")))["error"]
 

@@ -13,7 +13,7 @@ from .response import COMPLETION, Form, encode
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "error_body"]
 
 NAME = "openai"
-PREFIX = ""
+PREFIX = "/v1/"
 
 
 def decode(request: Request, model: Any) -> Decoded:

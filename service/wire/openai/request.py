@@ -131,31 +131,37 @@ COMPLETION, CHAT = CompletionEnvelope(), ChatEnvelope()
 def decode_completion(request: Request, _model: Any = None) -> Decoded:
     """Raises RequestError with every fault of the envelope."""
     envelope, parameters = load(COMPLETION, request.json)
-    return decoded(envelope, envelope["prompt"], parameters, envelope.get("logprobs"))
+    return decoded(envelope, "prompt", envelope["prompt"], parameters, envelope.get("logprobs"))
 
 
 def decode_chat(request: Request, _model: Any = None) -> Decoded:
     """The call's one prompt is a list of messages. Raises as `decode_completion`."""
     envelope, parameters = load(CHAT, request.json)
     logprobs = (envelope.get("top_logprobs") or 0) if envelope.get("logprobs") else None
-    return decoded(envelope, [envelope["messages"]], parameters, logprobs)
+    return decoded(envelope, "messages", [envelope["messages"]], parameters, logprobs)
 
 
-def decoded(envelope: dict[str, Any], prompts: list[Any], parameters: dict[str, Any], logprobs: int | None) -> Decoded:
-    if envelope.get("max_completion_tokens") is not None:
+def decoded(
+    envelope: dict[str, Any], field: str, prompts: list[Any], parameters: dict[str, Any], logprobs: int | None
+) -> Decoded:
+    """field: that of the prompts."""
+    names = {"text": field}
+    if "max_completion_tokens" in envelope:
         parameters["max_tokens"] = envelope["max_completion_tokens"]
+        names["max_tokens"] = "max_completion_tokens"
     if envelope.get("response_format"):
-        parameters["constraint"] = envelope["response_format"]
+        parameters["constraint"], names["constraint"] = envelope["response_format"]
     count = envelope.get("n") or 1
     if count * len(prompts) > MOST_CHOICES:
         sentence = f"n: {count} of each of {len(prompts)} prompts; a request has at most {MOST_CHOICES} choices"
         raise RequestError(sentence, details=[{"parameter": "n", "message": sentence}])
     stream_options = envelope.get("stream_options") or {}
     return Decoded(
-        TextCall(prompts, parameters, count, logprobs),
+        TextCall(prompts, parameters, count, logprobs, to_the_end=True),
         note=Options(bool(stream_options.get("include_usage"))),
         model=envelope["model"],
         stream=bool(envelope.get("stream")),
+        names=names,
     )
 
 

@@ -1,6 +1,6 @@
 """OpenAI's `response_format` as a constraint of ours.
 
-    ResponseFormat().deserialize({"type": "json_object"})     # {"type": "json_object"}
+    ResponseFormat().deserialize({"type": "json_object"})     # ({"type": "json_object"}, "response_format")
 
 Others took it over with the schema in another place, {"type": "json_object", "schema": {...}} (Together, Fireworks,
 llama.cpp): that is followed, too.
@@ -12,7 +12,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-__all__ = ["ResponseFormat", "place_of_schema"]
+__all__ = ["ResponseFormat"]
 
 EXPECTED = 'expected {"type": "text"}, "json_object", or "json_schema" with json_schema.schema'
 # What each type may hold besides the type, and what json_schema may.
@@ -21,7 +21,7 @@ DESCRIPTION = {"name", "description", "schema", "strict"}
 
 
 class ResponseFormat(fields.Field):
-    """A response_format -> a constraint, or None where any text will do."""
+    """A response_format -> (a constraint, where the caller wrote it), or None where any text will do."""
 
     def _deserialize(self, value, attr, data, **_):
         value = given(value)
@@ -31,21 +31,15 @@ class ResponseFormat(fields.Field):
         refuse_unknown(value, MEMBERS[kind])
         described = given(value.get("json_schema", {}))
         refuse_unknown(described, DESCRIPTION, "json_schema.")
-        schemas = [holder["schema"] for holder in (value, described) if "schema" in holder]
-        if len(schemas) > 1 or not all(isinstance(schema, dict) for schema in schemas):
+        places = {"response_format.schema": value, "response_format.json_schema.schema": described}
+        schemas = {place: holder["schema"] for place, holder in places.items() if "schema" in holder}
+        if len(schemas) > 1 or not all(isinstance(schema, dict) for schema in schemas.values()):
             raise ValidationError("expected one schema, an object")
-        if schemas:
-            return {"type": "json_schema", "schema": schemas[0]}
+        for place, schema in schemas.items():
+            return {"type": "json_schema", "schema": schema}, place
         if kind == "json_schema":
             raise ValidationError(EXPECTED)
-        return {"type": kind} if kind == "json_object" else None
-
-
-def place_of_schema(value: dict[str, Any]) -> str:
-    """Where a response_format that was read holds its schema, as the caller wrote it."""
-    if "schema" in value:
-        return "response_format.schema"
-    return "response_format.json_schema.schema" if value.get("json_schema") else "response_format"
+        return ({"type": kind}, "response_format") if kind == "json_object" else None
 
 
 def given(value: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ ABOUT = (
     "What this server serves now: every model with its own columns, in every dialect. "
     "HEAD works where GET does, OPTIONS everywhere. Ranges of columns are told, not enforced: a model may "
     "extrapolate. What a schema cannot say (columns of unequal length, a value the model cannot compute with, "
-    "a text longer than the model's context) is answered with 422 and the place."
+    "a text longer than the model's context) is refused, and the place is named."
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ... import errors
 from ...errors import RequestError, ServiceError, error_body
 from .. import error_dialect
+from ..outcomes import outcome
 from .parts import json, ref
 
 __all__ = ["Refusals"]
@@ -25,15 +26,16 @@ SENTENCES = {
     "payload_too_large": "the body is larger than 16777216 bytes, the most taken",
     "unsupported_media_type": "the body is announced as text/xml; send application/json",
     "invalid_instances": 'row 3, column "age": expected number or null, got "abc"',
-    "invalid_parameters": "top_p: expected a number above 0, at most 1, got 2",
+    "invalid_parameters": "top_p: expected a number from 0 to 1, got 2",
     "model_not_ready": "not ready: the models are not loaded; the server's log says why",
+    "context_length_exceeded": "This model's maximum context length is 8192 tokens. However, your text has 9031.",
     "overloaded": "6 generations are running or waiting, which is all this worker takes",
     "internal_error": "something went wrong here; the log has it under the request id",
     "prediction_failed": "the model failed on these rows; they satisfy its schema",
 }
 DETAILS: dict[str, list[dict[str, Any]]] = {
     "invalid_instances": [{"row": 3, "column": "age", "expected": "number or null", "got": '"abc"'}],
-    "invalid_parameters": [{"parameter": "top_p", "expected": "a number above 0, at most 1", "got": "2"}],
+    "invalid_parameters": [{"parameter": "top_p", "expected": "a number from 0 to 1", "got": "2"}],
 }
 
 
@@ -43,24 +45,26 @@ class Refusals:
     def __init__(self, spec, secured):
         self.spec = spec
         self.secured = secured
-        self.errors = by_status()
+        self.errors = errors_of_the_tree()
         self.defined: set[str] = set()
 
     def of(self, dialect, path, operation):
         """{status: reference} for the operation at this path. dialect: the route's own, or None."""
         dialect = error_dialect(dialect, path)
-        statuses = EVERYWHERE.union(operation.errors, KEYS if self.secured and not operation.open else ())
-        return {str(status): self.response(dialect, status) for status in sorted(statuses) if status in self.errors}
+        ours = EVERYWHERE.union(operation.errors, KEYS if self.secured and not operation.open else ())
+        statuses = {becomes(dialect, error).status for error in self.errors if error.status in ours}
+        return {str(status): self.response(dialect, status) for status in sorted(statuses)}
 
     def response(self, dialect, status):
         name = f"{dialect.NAME}.{status}"
         if name not in self.defined:
             self.defined.add(name)
-            examples = {error.code: dialect.error_body(sample(error), status) for error in self.errors[status]}
+            possible = [error for error in self.errors if becomes(dialect, error).status == status]
+            examples = {error.code: dialect.error_body(sample(error), becomes(dialect, error)) for error in possible}
             headers = {"X-Request-ID": ref("X-Request-ID", "headers")}
             if status in RETRIED:
                 headers["Retry-After"] = ref("Retry-After", "headers")
-            if any(error.challenge for error in self.errors[status]):
+            if any(error.challenge for error in possible):
                 headers["WWW-Authenticate"] = ref("WWW-Authenticate", "headers")
             described = "; ".join(sorted(examples)).replace("_", " ")
             content = json(shape(next(iter(examples.values()))), **examples)
@@ -68,16 +72,21 @@ class Refusals:
         return ref(name, "responses")
 
 
-def by_status():
-    """{status: the classes of error that have it}, from the whole tree."""
-    by_code: dict[int, list[type[ServiceError]]] = {}
+def becomes(dialect, error):
+    """What an error of this class becomes in the dialect."""
+    return outcome(dialect.NAME, error.code, error.status)
+
+
+def errors_of_the_tree():
+    """The classes of error, from the root down."""
+    found: list[type[ServiceError]] = []
     unseen = [ServiceError]
     while unseen:
         error = unseen.pop(0)
         unseen += error.__subclasses__()
         if error.__module__ == errors.__name__:
-            by_code.setdefault(error.status, []).append(error)
-    return by_code
+            found.append(error)
+    return found
 
 
 def sample(error):

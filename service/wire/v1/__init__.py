@@ -20,13 +20,14 @@ from .. import table_formats
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..json_body import JSON, dump
 from ..json_limits import check_keys
+from ..outcomes import Outcome
 from ..output_options import from_query
 from ..table_formats.parts import check_rows
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "describe", "error_body", "list_models"]
 
 NAME = "v1"
-PREFIX = "/v1/"
+PREFIX = "/v1/models/"
 TABLES = tuple(table_formats.FORMS)
 ANSWERS = (JSON, *table_formats.ANSWERS)
 CONTENT_TYPES = {  # without a charset many readers take Latin-1
@@ -126,7 +127,7 @@ def describe(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "model_version_status": [status]}
 
 
-def error_body(body: dict[str, Any], _status: int) -> dict[str, Any]:
+def error_body(body: dict[str, Any], _outcome: Outcome) -> dict[str, Any]:
     """V1's `error` is a string; code, details and request_id stand beside it."""
     fault = dict(body["error"])
     return {"error": fault.pop("message"), **fault}

@@ -18,6 +18,7 @@ import orjson
 from ...capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
 from ...errors import InvalidParameters
 from ..adapter import Adapter, Decoded, Encoded, Request
+from ..outcomes import Outcome
 from .answer import TEXT_OUTPUTS, encode
 from .metadata import index, metadata, server
 from .outputs import RequestedOutput
@@ -74,7 +75,7 @@ def encoded(content: bytes, json_length: int | None) -> Encoded:
     return Encoded(content) if json_length is None else Encoded(content, OCTETS, ((LENGTH, str(json_length)),))
 
 
-def error_body(body: dict[str, Any], _status: int) -> dict[str, Any]:
+def error_body(body: dict[str, Any], _outcome: Outcome) -> dict[str, Any]:
     """V2's `error` is a string that says all; code, details and request_id stand beside it."""
     fault = dict(body["error"])
     return {"error": sentence(fault.pop("message"), fault["details"], fault.get("total")), **fault}
