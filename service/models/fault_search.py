@@ -8,7 +8,7 @@ which costs predictions; halving keeps them few where few cells are at fault.
 """
 
 from .tables.column import shown
-from .tables.plan import Violations
+from .tables.violations import Violations
 
 __all__ = ["blame"]
 

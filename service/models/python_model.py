@@ -102,6 +102,9 @@ class RowPlan(ColumnPlan):
         self.container = "rows"  # what comes out is a list of dicts: nothing that goes by arrays may take it for one
         self._cast = {column.name: CAST[column.kind] for column in self.columns if column.kind in CAST}
 
+    def read_json(self, body):
+        return None  # an array keeps no rows
+
     def read(self, instances):
         table = super().read(instances)
         return table._replace(values=[self._typed(row) for row in self.records(instances)])

@@ -30,7 +30,7 @@ from .base import TurnModel
 from .fault_search import blame
 from .tables.column import Column, shown
 from .tables.output import Output, close
-from .tables.plan import ColumnPlan
+from .tables.plan import ColumnPlan, Table
 
 __all__ = ["TabularAnswer", "TabularModel"]
 
@@ -228,6 +228,8 @@ def proof_of(version):
 
 
 def rows_of(instances):
+    if type(instances) is Table:
+        return instances.rows
     if isinstance(instances, dict):
         return max((len(values) for values in instances.values() if isinstance(values, list)), default=0)
     return len(instances) if isinstance(instances, list | np.ndarray) else 0

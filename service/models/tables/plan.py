@@ -7,10 +7,10 @@
 Rows come as a list of objects, a list of lists or an ndarray in the fitted order, an
 object of columns, or (one column only) bare values. All violations are found in one pass.
 
-There are two ways through. The short one serves tables that are numbers
-throughout: it asks what types the cells have once, for all cells together, and
-makes one array. Whatever surprises it goes the careful way, cell by cell, which
-alone decides what is wrong.
+There are three ways through. Bodies of JSON for models of numbers are decoded by the contract itself
+(typed_json.py): plan.read_json. The short way serves tables that are numbers throughout: it asks what
+types the cells have once, for all cells together, and makes one array. Whatever surprises either goes the
+careful way, cell by cell, which alone decides what is wrong.
 """
 
 import math
@@ -20,17 +20,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import MAX_VIOLATIONS, InvalidInstances
+from ...errors import MAX_VIOLATIONS
 from .column import ABSENT, shown
 from .column_types import EXACT, NUMPY, whole_range
+from .typed_json import TypedJson
+from .violations import Violations
 
-__all__ = ["CONTAINERS", "ColumnPlan", "Table", "Violations", "common_dtype"]
+__all__ = ["CONTAINERS", "ColumnPlan", "Table", "common_dtype"]
 
 CONTAINERS = ("array", "frame", "list", "numbers")
-KEPT = 100 * MAX_VIOLATIONS  # found column by column, told row by row: the first rows of a hundred columns
 NAMED = 10  # columns of no use named in one answer
 PLAIN = frozenset({int, float})
 HOLES = PLAIN | {type(None)}
+ROUNDED = ("float16", "float32")
 SHORT = frozenset(map(np.dtype, NUMPY - {"bool", "float16"}))  # float16 ends long before EXACT
 
 
@@ -59,16 +61,29 @@ class ColumnPlan:
         self._places = {name: place for place, name in enumerate(self.names)}
         self._pick: Any = itemgetter(*self.names) if len(self.names) > 1 else None
         self._dtype = common_dtype(self.columns)
-        self._short = container in ("array", "numbers") and self._dtype in SHORT and self._pick is not None
+        # A column of float32 beside one of float64 is rounded by itself, which the short way does not.
+        rounded = any(column.dtype in ROUNDED and column.dtype != self._dtype for column in self.columns)
+        numbers = container in ("array", "numbers") and self._dtype in SHORT and not rounded
+        self._short = numbers and self._pick is not None
         self._not_nullable = np.array([not column.nullable for column in self.columns])
         self._integers = np.flatnonzero([column.kind == "integer" for column in self.columns])
         limits = [whole_range(self.columns[place].dtype) for place in self._integers if self._short]
         self._lowest = np.array([lowest for lowest, _ in limits], dtype=np.float64)
         self._highest = np.array([highest for _, highest in limits], dtype=np.float64)
+        self._json = TypedJson(self.columns) if self._short and TypedJson.fits(self.columns) else None
 
     def read(self, instances):
-        """Rows -> Table. Raises InvalidInstances naming every violation."""
+        """Rows -> Table, or a Table as it is. Raises InvalidInstances naming every violation."""
+        if type(instances) is Table:
+            return instances
         return (self._short and self._read_numbers(instances)) or self._read_carefully(instances)
+
+    def read_json(self, body):
+        """A body of {"instances": rows} -> Table; None where it is not that, or has to be read carefully."""
+        array = self._json.read(body) if self._json is not None else None
+        if array is None:
+            return None
+        return Table(self._fitted(array, self._json.nullable and np.isnan(array).any()), len(array))
 
     def records(self, instances):
         """Rows in any accepted form -> a list of {column: cell} with this model's columns only."""
@@ -120,9 +135,13 @@ class ColumnPlan:
                 return None
         if len(self._integers) and not self._whole(array[:, self._integers]):
             return None
-        if not holes and self._dtype != array.dtype:
-            array = array.astype(self._dtype)
-        return Table(array, len(array), warnings)
+        return Table(self._fitted(array, holes), len(array), warnings)
+
+    def _fitted(self, array, holes):
+        """The array in the dtype of the fitted columns; whole numbers with a hole among them stay floats."""
+        if self._dtype == array.dtype or (holes and self._dtype.kind != "f"):
+            return array
+        return array.astype(self._dtype)
 
     def _holes_allowed(self, array):
         """Whether every NaN stands in a nullable column and the rest is well inside the exact range."""
@@ -173,6 +192,8 @@ class ColumnPlan:
 
     def _by_column(self, instances, violations):
         """Any accepted form of rows -> a list of cells per column, and the warnings."""
+        if type(instances) is Table:
+            instances = instances.values
         if isinstance(instances, np.ndarray):
             instances = instances.tolist()
         if isinstance(instances, dict):
@@ -263,33 +284,6 @@ def common_dtype(columns):
         return None
     # The nullable dtypes of pandas and Arrow are what scikit-learn makes floats of.
     return np.result_type(*(column.dtype if column.dtype in NUMPY else "float64" for column in columns))
-
-
-class Violations:
-    """Everything that is wrong with one request; the first are kept, all are counted."""
-
-    def __init__(self):
-        self.found = []
-        self.total = 0
-
-    def add(self, row, column, expected, got):
-        self.total += 1
-        if len(self.found) < KEPT:
-            place = {"row": row, "column": column}
-            self.found.append({k: v for k, v in place.items() if v is not None} | {"expected": expected, "got": got})
-
-    def refuse(self):
-        """Raise InvalidInstances if anything was found."""
-        if self.total:
-            self.found.sort(key=lambda violation: violation.get("row", -1))
-            raise InvalidInstances(summary(self.found[0], self.total), details=self.found, total=self.total)
-
-
-def summary(first, total):
-    """One sentence for people: the first violation, and how many there are."""
-    place = ", ".join(f"{what} {shown(first[what])}" for what in ("row", "column") if what in first)
-    others = f" (and {total - 1} more)" if total > 1 else ""
-    return f"{place + ': ' if place else ''}expected {first['expected']}, got {first['got']}{others}"
 
 
 def without_nan(values):

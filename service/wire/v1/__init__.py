@@ -19,7 +19,7 @@ from ...errors import NotAcceptable
 from .. import table_formats
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..json_body import JSON, dump
-from ..json_limits import check_keys
+from ..json_limits import check_containers, check_keys
 from ..outcomes import Outcome
 from ..output_options import from_query
 from ..table_formats.parts import check_rows
@@ -39,7 +39,9 @@ CONTENT_TYPES = {  # without a charset many readers take Latin-1
 def decode_table(request: Request, model: Any) -> Decoded:
     """JSON, or one of the table formats with its options in the query -> a TableCall. Raises RequestError kinds."""
     if request.media_type == JSON:
-        call = table_call(request.json)
+        check_containers(request.content, request.max_rows)
+        table = model.plan.read_json(request.content)
+        call = table_call(request.json) if table is None else TableCall(table)
     else:
         outputs, top_k = from_query(request.query)
         call = TableCall(table_formats.read(request, model), outputs, top_k)

@@ -218,3 +218,13 @@ def test_a_column_says_itself_in_json_and_back():
         "missing_rate": 0.5,
     }
     assert Column.from_json(entry) == column
+
+
+@pytest.mark.parametrize("container", ["array", "numbers"])
+@pytest.mark.parametrize(("other", "cell"), [("float64", 1.0), ("float32", None)])
+def test_float32_is_rounded_whatever_is_beside_it(container, other, cell):
+    """Beside a float64, or a hole, a cell of a float32 column once reached the model as the float64 of the body."""
+    columns = [Column("a", "number", "float32"), Column("b", "number", other, nullable=True)]
+    plan = ColumnPlan(columns, container)
+    assert plan.read([[0.1, cell]]).values[0, 0] == np.float32(0.1)
+    assert plan.read([{"a": 0.1, "b": cell}]).values[0, 0] == np.float32(0.1)
