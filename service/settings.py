@@ -188,7 +188,7 @@ class Settings:
         3600.0, "Seconds that packing a file in the sandbox may take; then it is ended.", parse=seconds
     )
     allow_version_mismatch: bool = setting(
-        False, "Serve models packed with another major or minor version of scikit-learn.", parse=yes_or_no
+        False, "Serve models packed with another major or minor version of a library that they need.", parse=yes_or_no
     )
     # Parsing needs up to 18 bytes of memory for each byte of JSON, 30 for one of CSV, and 36 to find keys that come
     # twice, in every thread at once.

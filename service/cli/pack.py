@@ -56,8 +56,8 @@ def pack(
     message: str,
     **options: Any,
 ) -> None:
-    """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a folder with a text-generation
-    checkpoint, or mymodel.py:Class."""
+    """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a model that XGBoost, LightGBM or CatBoost
+    has saved, a folder with a text-generation checkpoint, or mymodel.py:Class."""
     configured = settings()
     root = store or configured.store
     if uses_sandbox(file, sandbox):

@@ -35,16 +35,15 @@ def check_kind(version: StoredVersion) -> None:
 
 
 def check_stored(version: StoredVersion, settings: Settings) -> None:
-    """Check what can be without loading the version: signature, kind, digests, its library. Raises StartupError."""
-    from .runtimes.library_versions import check_library
+    """Check what can be without loading the version: signature, kind, digests, its libraries. Raises StartupError."""
+    from .runtimes.library_versions import check_needs
 
     Keys.of(settings).check(version.manifest)
     check_kind(version)
     version.verify()
     manifest = version.manifest
     if manifest.kind == "tabular" and manifest.spec.get("runtime", {}).get("name", "sklearn") == "sklearn":
-        packed = manifest.provenance.get("packages", {}).get("scikit-learn")
-        check_library("scikit-learn", packed, allow=settings.allow_version_mismatch)
+        check_needs(manifest.provenance.get("needs", {}), allow=settings.allow_version_mismatch)
 
 
 def load(version: StoredVersion, settings: Settings) -> Model:

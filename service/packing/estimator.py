@@ -18,6 +18,7 @@ from typing import Any
 import joblib
 import pandas as pd
 
+from ..models.runtimes.boosters import as_estimator
 from ..store.draft import Draft
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
@@ -28,7 +29,7 @@ from .provenance import provenance
 
 __all__ = ["pack", "pack_file"]
 
-LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "pandas", "xgboost", "lightgbm", "onnx", "onnxruntime")
+LIBRARIES = ("scikit-learn", "numpy", "scipy", "joblib", "pandas", "onnx", "onnxruntime")
 
 
 def pack(
@@ -45,7 +46,9 @@ def pack(
     code: Iterable[Path | str] = (),
     runtime: str = "auto",
 ) -> StoredVersion:
-    """Pack a fitted estimator as a new version of the model `name`, and make it current unless told otherwise.
+    """Pack a fitted estimator, or a Booster of XGBoost or LightGBM, as a new version of the model `name`.
+
+    It becomes current unless told otherwise.
 
     X: DataFrame or ndarray [rows, columns], or texts [rows]; the rows it was fitted on, or rows like them (default:
     none, and what the estimator does not tell is assumed). y: the targets, used for their names. store: the folder of
@@ -57,7 +60,7 @@ def pack(
     Returns the new version. Raises ValueError that says what cannot be packed, and why.
     """
     check_name(name)
-    contract = learn_contract(estimator, X, y)
+    contract = learn_contract(as_estimator(estimator), X, y)
     compiled = compile_model(contract, runtime)
     opened = open_store(store)
     with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
@@ -83,8 +86,8 @@ def pack_file(
     code: Iterable[Path | str] = (),
     runtime: str = "auto",
 ) -> StoredVersion:
-    """Pack a `.pkl`, `.joblib` or `.skops` file, its bytes unchanged; it is opened in this process, without the
-    sandbox of the command line.
+    """Pack a `.pkl`, `.joblib` or `.skops` file, or one that XGBoost, LightGBM or CatBoost has written itself (`.json`,
+    `.ubj`, `.txt`, `.cbm`), its bytes unchanged; it is opened in this process, without the sandbox of the command line.
 
     data: a CSV or Parquet file of sample rows.
 

@@ -26,6 +26,7 @@ __all__ = [
     "text_columns",
 ]
 
+MADE_NAMES = ("Column_{}", "{}")  # LightGBM's and CatBoost's, for an array
 Inside = tuple[Any, list[str]]  # (a part of an estimator, the input columns it sees)
 
 TASKS = {
@@ -39,8 +40,10 @@ TASKS = {
 def fitted_names(estimator: Any) -> list[str] | None:
     """The column names of the frame it was fitted on, or None."""
     names = getattr(estimator, "feature_names_in_", None)
-    if names is None or list(names) == [f"Column_{place}" for place in range(len(names))]:
-        return None  # LightGBM's placeholders for an array
+    if names is None:
+        names = getattr(estimator, "feature_names_", None)  # CatBoost's
+    if names is None or any(list(names) == [made.format(place) for place in range(len(names))] for made in MADE_NAMES):
+        return None
     return [str(name) for name in names]
 
 
@@ -59,8 +62,8 @@ def takes_arrays(estimator: Any) -> bool:
 
 
 def fitted_width(estimator: Any) -> int | None:
-    """How many columns it was fitted on, or None (a vectorizer of texts counts none)."""
-    return getattr(estimator, "n_features_in_", None)
+    """How many columns it was fitted on, or None (a vectorizer of texts counts none, nor does a CatBoost pickle)."""
+    return getattr(estimator, "n_features_in_", None) or len(getattr(estimator, "feature_names_", None) or ()) or None
 
 
 def methods(estimator: Any) -> list[str]:

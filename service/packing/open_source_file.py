@@ -15,14 +15,16 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..errors import BadSetting, in_a_line
-from ..models.runtimes import pickles, skops_files
+from ..models.runtimes import boosters, pickles, skops_files
 from ..models.runtimes.bundled_code import FOLDER, carried
+from ..models.runtimes.library_versions import DISTRIBUTIONS, needed
 from ..models.runtimes.open_payload import SKOPS
 from ..models.runtimes.pickle_rules import resolve, within
 from ..models.runtimes.safe_names import PACKAGES
+from ..models.runtimes.sklearn import parts
 from ..settings import Settings
 from ..store.draft import Draft
 from ..store.signature import Keys
@@ -68,7 +70,7 @@ def setting(name: str) -> Any:
 
 
 def open_file(path: Path | str, trust: Iterable[str] = (), code: Iterable[Path | str] = ()) -> Opened:
-    """Open a .pkl, .joblib or .skops file.
+    """Open a .pkl, .joblib or .skops file, or one that XGBoost, LightGBM or CatBoost has written itself.
 
     trust: dotted names of modules (or things in them) that a pickle may import besides the known packages. code: paths
     of Python files that it needs. Raises ValueError, with no code of the file run, where it imports anything else, and
@@ -79,7 +81,10 @@ def open_file(path: Path | str, trust: Iterable[str] = (), code: Iterable[Path |
     with open(path, "rb") as file:
         if path.suffix == SKOPS:
             types = setting("trusted_types")
-            return Opened(attempt(path, modules, lambda: skops_files.load(file, types)))
+            estimator = attempt(path, modules, lambda: skops_files.load(file, types))
+            return Opened(estimator, {"needs": needed(type(part).__module__ for part in parts(estimator))})
+        if path.suffix in boosters.SUFFIXES:
+            return open_booster(path, file)
         try:
             listed = contents(file)
         except ValueError as error:
@@ -91,12 +96,24 @@ def open_file(path: Path | str, trust: Iterable[str] = (), code: Iterable[Path |
             raise ValueError(f"{path} was not opened: {refusal_sentence(refused)}")
         hint = version_hint(listed.sklearn)
         check_names(path, listed.imports, hint)
-        estimator = attempt(path, modules, lambda: pickles.load(file, allowed), hint)
-    known: dict[str, Any] = {"made_with": {"scikit-learn": listed.sklearn}} if listed.sklearn else {}
+        estimator = boosters.as_estimator(attempt(path, modules, lambda: pickles.load(file, allowed), hint))
+    known: dict[str, Any] = {"needs": needed(listed.imports)}
+    if listed.sklearn:
+        known["made_with"] = {"scikit-learn": listed.sklearn}
     trusted = sorted(listed.refused(modules))
     if trusted:
         known["trusted"] = trusted
     return Opened(estimator, known, hint)
+
+
+def open_booster(path: Path, file: BinaryIO) -> Opened:
+    """A file that a library of boosters has written. Raises ValueError where it is none, or the library is absent."""
+    try:
+        library = boosters.library_of(file)
+    except ValueError as error:
+        raise ValueError(f"{path} is {error}") from None
+    check_installed(path, [library])
+    return Opened(attempt(path, {}, lambda: boosters.load(file)), {"needs": needed([library])})
 
 
 def version_hint(made_with: str | None) -> str:
@@ -104,7 +121,10 @@ def version_hint(made_with: str | None) -> str:
     installed = version("scikit-learn")
     if made_with in (None, installed):
         return ""
-    return f"made with scikit-learn {made_with}, and {installed} is installed: pip install scikit-learn=={made_with}"
+    return (
+        f"made with scikit-learn {made_with}, and {installed} is installed, the release that serves here: "
+        f"fit and save it again with {installed}"
+    )
 
 
 def check_installed(path: Path, imports: Iterable[str]) -> None:
@@ -112,9 +132,10 @@ def check_installed(path: Path, imports: Iterable[str]) -> None:
     needed = {name.partition(".")[0] for name in imports} & KNOWN_PACKAGES
     absent = sorted(name for name in needed if find_spec(name) is None)
     if absent:
+        distributions = [DISTRIBUTIONS.get(name, (name,))[0] for name in absent]
         raise ValueError(
             f"{path} needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not installed here: "
-            f"install the release it was made with, and pack it again"
+            f"pip install {' '.join(distributions)}, in the release it was made with, and pack it again"
         )
 
 
@@ -125,11 +146,10 @@ def check_names(path: Path, imports: Iterable[str], hint: str) -> None:
         return
     name = next((each for each in gone if each.startswith("sklearn.")), gone[0])
     package = name.partition(".")[0]
+    missing = f"it needs {name}, which the installed {package} does not have"
     if hint and package == "sklearn":
-        cure = f"it was {hint}"
-    else:
-        cure = f"install the release of {package} it was made with, and pack it again"
-    raise ValueError(f"{path} needs {name}, which the installed {package} does not have: {cure}")
+        raise ValueError(f"{path} was {hint}; {missing}")
+    raise ValueError(f"{path}: {missing}; install the release of {package} it was made with, and pack it again")
 
 
 def attempt(path: Path | str, modules: dict[str, bytes], load: Callable[[], Any], hint: str = "") -> Any:
@@ -145,7 +165,7 @@ def attempt(path: Path | str, modules: dict[str, bytes], load: Callable[[], Any]
                 f"--code {name}.py"
             ) from None
         if hint:
-            raise ValueError(f"{path} cannot be opened: it was {hint} ({sentence(error)})") from error
+            raise ValueError(f"{path} was {hint}; it cannot be opened: {sentence(error)}") from error
         raise ValueError(f"{path} cannot be opened: {sentence(error)}") from error
 
 
@@ -162,7 +182,7 @@ def told(hint: str) -> Iterator[None]:
     except Exception as error:
         if not hint:
             raise
-        raise ValueError(f"{error if isinstance(error, ValueError) else sentence(error)}; it was {hint}") from error
+        raise ValueError(f"it was {hint}; {error if isinstance(error, ValueError) else sentence(error)}") from error
 
 
 def refusal_sentence(refused: dict[str, str]) -> str:
@@ -202,12 +222,13 @@ def carry(draft: Draft, code: Iterable[Path | str]) -> dict[str, bytes]:
 
 
 def known_of_written(path: Path, modules: dict[str, bytes]) -> dict[str, Any]:
-    """For the provenance of a pickle that this process wrote: the names beyond the known packages that it imports.
+    """For the provenance of a pickle that this process wrote: the libraries that it needs, and the names beyond them.
 
-    They are trusted, since this process has imported them already. Raises ValueError where a server cannot.
+    The names are trusted, since this process has imported them already. Raises ValueError where a server cannot.
     """
     with open(path, "rb") as file:
-        trusted = sorted(contents(file).refused(modules))
+        listed = contents(file)
+        trusted = sorted(listed.refused(modules))
         main = [name.removeprefix("__main__.") for name in trusted if name.startswith("__main__.")]
         if main:
             raise ValueError(
@@ -215,4 +236,4 @@ def known_of_written(path: Path, modules: dict[str, bytes]) -> dict[str, Any]:
                 f"mymodule.py, import it from there, fit again and pass code=['mymodule.py']"
             )
         attempt(path.name, modules, lambda: pickles.load(file, [*trusted, *modules]))
-    return {"trusted": trusted} if trusted else {}
+    return {"needs": needed(listed.imports)} | ({"trusted": trusted} if trusted else {})

@@ -46,11 +46,13 @@ def made_by_an_older_scikit_learn(path):
     path.write_bytes(data.replace(now, older))
 
 
-def test_pickle_of_another_scikit_learn_is_refused_with_the_install_command(tmp_path):
+def test_a_pickle_of_another_scikit_learn_is_packed_with_a_note_of_both_releases(tmp_path):
+    """It said `pip install scikit-learn==1.2.3`, which broke the environment for everything else in it."""
     made_by_an_older_scikit_learn(tmp_path / "old.pkl")
     found = run("pack", tmp_path / "old.pkl", "--store", tmp_path / "store")
     assert found.exit_code == 0, found.output
-    assert "pip install scikit-learn==1.2.3" in found.output
+    assert f"made with scikit-learn 1.2.3, and {sklearn.__version__} is installed" in found.output
+    assert "pip install" not in found.output
     version = Store(tmp_path / "store").open("old")
     assert version.manifest.provenance["made_with"] == {"scikit-learn": "1.2.3"}
     models.load(version, Settings()).warm_up()
@@ -59,11 +61,13 @@ def test_pickle_of_another_scikit_learn_is_refused_with_the_install_command(tmp_
 @pytest.mark.parametrize(("packed", "served"), [("1.2.3", False), ("2.9.1", False), ("1.9.7", True)])
 def test_a_version_packed_with_another_scikit_learn_is_not_served(tmp_path, packed, served):
     version = pack(fitted(), X, Y, name="iris", store=tmp_path, runtime="sklearn")
-    version.manifest.provenance["packages"]["scikit-learn"] = packed
+    version.manifest.provenance["needs"]["sklearn"] = packed
     if served:
         models.load(version, Settings()).warm_up()
         return
-    with pytest.raises(VersionMismatch, match=f"scikit-learn=={packed}.*DAYLIGHT_ALLOW_VERSION_MISMATCH=yes"):
+    with pytest.raises(
+        VersionMismatch, match=f"scikit-learn {packed} and .* is installed.*DAYLIGHT_ALLOW_VERSION_MISMATCH=yes"
+    ):
         models.load(version, Settings())
     models.load(version, Settings.from_environ({"DAYLIGHT_ALLOW_VERSION_MISMATCH": "yes"})).warm_up()
 
@@ -172,6 +176,6 @@ def test_torch_modules_are_refused_and_bare_weights_get_advice(tmp_path):
 
 def test_a_model_of_a_library_that_is_not_installed_names_the_library(tmp_path):
     """Its classes could not be looked up, so they used to be refused one by one as functions to be trusted."""
-    (tmp_path / "boosted.pkl").write_bytes(b"ccatboost.core\nCatBoostClassifier\n)R.")
-    with pytest.raises(ValueError, match=r"needs catboost, which is not installed here: install the release"):
+    (tmp_path / "boosted.pkl").write_bytes(b"cfeature_engine.encoding\nOneHotEncoder\n)R.")
+    with pytest.raises(ValueError, match=r"needs feature_engine, which is not installed.*: pip install feature-engine"):
         pack_file(tmp_path / "boosted.pkl", store=tmp_path / "store")

@@ -1,17 +1,50 @@
-"""Whether the library that runs a model is the one it was packed with.
+"""Whether the libraries that run a model are those it was packed with.
 
-check_library("scikit-learn", packed="1.5.2", allow=False)     # VersionMismatch under 1.9.1, fine under 1.5.9
+    needs = needed(["sklearn.svm._classes.SVC", "xgboost.core.Booster"])    # {"sklearn": "1.9.1", "xgboost": "3.2.0"}
+    check_needs(needs, allow=False)     # VersionMismatch under another minor release of one of them
+
+Only the libraries whose estimators are served are compared; a compiled model needs none of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import InvalidVersion, Version
 
 from ...errors import VersionMismatch
 
-__all__ = ["check_library", "same_release"]
+__all__ = ["DISTRIBUTIONS", "check_needs", "needed", "same_release"]
+
+# What a library is imported as -> what it is installed as; the first name is the usual one.
+DISTRIBUTIONS = {
+    "catboost": ("catboost",),
+    "category_encoders": ("category-encoders",),
+    "feature_engine": ("feature-engine",),
+    "imblearn": ("imbalanced-learn",),
+    "lightgbm": ("lightgbm",),
+    "sklearn": ("scikit-learn",),
+    "skrub": ("skrub",),
+    "xgboost": ("xgboost", "xgboost-cpu"),
+}
+PINNED = "sklearn"  # this service itself wants one release of it
+
+
+def installed(library: str) -> str | None:
+    """The version of a library by the name it is imported as; None where it is not installed."""
+    for distribution in DISTRIBUTIONS[library]:
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def needed(names: Iterable[str]) -> dict[str, str]:
+    """{library: its installed version} of those in which these dotted names lie."""
+    libraries = sorted({name.partition(".")[0] for name in names} & DISTRIBUTIONS.keys())
+    return {library: found for library in libraries if (found := installed(library))}
 
 
 def same_release(packed: str, installed: str) -> bool:
@@ -23,17 +56,26 @@ def same_release(packed: str, installed: str) -> bool:
     return (ours.epoch, ours.major, ours.minor) == (theirs.epoch, theirs.major, theirs.minor)
 
 
-def check_library(library: str, packed: str | None, *, allow: bool) -> None:
-    """Raises VersionMismatch where the installed major.minor is not the packed one.
+def check_needs(needs: Mapping[str, str], *, allow: bool) -> None:
+    """Raise VersionMismatch naming each library that is not installed, or in another major.minor than the packed one.
 
-    `packed` is None where the manifest names no version: nothing is compared. `allow`: accept every version.
+    needs: {library: the version it was packed with}, as of `needed`. allow: accept every version that is installed.
     """
-    try:
-        installed = version(library)
-    except PackageNotFoundError:
-        raise VersionMismatch(f"it needs {library}, which is not installed here: pip install {library}") from None
-    if packed and not allow and not same_release(packed, installed):
-        raise VersionMismatch(
-            f"it was packed with {library} {packed} and {installed} is installed, which may answer otherwise: "
-            f"pip install {library}=={packed}, pack it again, or set DAYLIGHT_ALLOW_VERSION_MISMATCH=yes"
-        )
+    faults = [fault for library, packed in needs.items() if (fault := mismatch(library, packed, allow=allow))]
+    if faults:
+        raise VersionMismatch("; ".join(faults))
+
+
+def mismatch(library: str, packed: str, *, allow: bool) -> str | None:
+    """What is wrong with a library, and what to do; None where nothing is."""
+    found, name = installed(library), DISTRIBUTIONS[library][0]
+    if found is None:
+        return f"it needs {name}, which is not installed here: pip install {name}=={packed}"
+    if allow or same_release(packed, found):
+        return None
+    # Another scikit-learn would break what the service needs beside it.
+    install = "" if library == PINNED else f"pip install {name}=={packed}, "
+    return (
+        f"it was packed with {name} {packed} and {found} is installed, which may answer otherwise: "
+        f"{install}pack it again here, or set DAYLIGHT_ALLOW_VERSION_MISMATCH=yes"
+    )

@@ -2,8 +2,9 @@
 
 estimator = open_payload(version, settings)
 
-The suffix of the payload decides: a `.skops` file may hold the types that the settings trust; any other file
-is a pickle, and may import the modules that were trusted when it was packed and those bundled with it.
+The suffix of the payload decides: a `.skops` file may hold the types that the settings trust, files that boosters
+write themselves hold no code, and any other file is a pickle, which may import the modules that were trusted when it
+was packed and those bundled with it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from . import pickles, skops_files
+from . import boosters, pickles, skops_files
 from .bundled_code import carried, sources
-from .library_versions import check_library
+from .library_versions import check_needs
 
 if TYPE_CHECKING:
     from ...settings import Settings
@@ -27,10 +28,11 @@ SKOPS = ".skops"
 def open_payload(version: StoredVersion, settings: Settings) -> Any:
     """The estimator of a StoredVersion. Raises VersionMismatch, DigestMismatch, Refused, or what the file raises."""
     manifest = version.manifest
-    packed_with = manifest.provenance.get("packages", {}).get("scikit-learn")
-    check_library("scikit-learn", packed_with, allow=settings.allow_version_mismatch)
-    modules = sources(version)
+    check_needs(manifest.provenance.get("needs", {}), allow=settings.allow_version_mismatch)
+    modules, suffix = sources(version), PurePath(manifest.spec["payload"]).suffix
     with version.open(manifest.spec["payload"]) as file, carried(modules):
-        if PurePath(manifest.spec["payload"]).suffix == SKOPS:
+        if suffix == SKOPS:
             return skops_files.load(file, settings.trusted_types)
-        return pickles.load(file, [*manifest.provenance.get("trusted", ()), *modules])
+        if suffix in boosters.SUFFIXES:
+            return boosters.load(file)
+        return boosters.as_estimator(pickles.load(file, [*manifest.provenance.get("trusted", ()), *modules]))

@@ -12,6 +12,7 @@ every other answer is float64 [rows, width]. Several targets give a list of tens
 
 from pkgutil import resolve_name
 
+from ...models.runtimes.boosters import BareBooster
 from .tables import Table, Untranslatable, tabulate
 
 __all__ = ["TRANSLATORS", "Table", "Untranslatable", "translate"]
@@ -151,6 +152,8 @@ def translate(g, estimator, X):
     """
     if isinstance(X, Table) and X.coded and not hasattr(estimator, "predict") and not hasattr(estimator, "steps"):
         return {"transform": tabulate(g, estimator.transform, X)}
+    if isinstance(estimator, BareBooster):
+        estimator = estimator.native
     path = TRANSLATORS.get(public_name(type(estimator)))
     if path is None:
         raise Untranslatable(f"{type(estimator).__name__} has no translation")

@@ -5,7 +5,7 @@ from importlib.metadata import version
 import pytest
 
 from service.errors import VersionMismatch
-from service.models.runtimes.library_versions import check_library, same_release
+from service.models.runtimes.library_versions import DISTRIBUTIONS, check_needs, needed, same_release
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,27 @@ def test_same_release_of_a_text_that_is_not_a_version():
     assert not same_release("unknown", "1.9.0")
 
 
-def test_check_library_refuses_another_release_and_names_the_fix():
-    with pytest.raises(VersionMismatch, match=r"pip install scikit-learn==0\.1\.0"):
-        check_library("scikit-learn", "0.1.0", allow=False)
+def test_another_release_is_refused_and_every_library_named_with_a_way_out():
+    """Installing another scikit-learn was advised, beside which nothing else of the service works."""
+    with pytest.raises(VersionMismatch) as refused:
+        check_needs({"sklearn": "0.1.0", "lightgbm": "0.2.0"}, allow=False)
+    about_sklearn, about_lightgbm = str(refused.value).split("; ")
+    assert "packed with scikit-learn 0.1.0 and " in about_sklearn
+    assert "pip install" not in about_sklearn
+    assert "pip install lightgbm==0.2.0" in about_lightgbm
 
 
-@pytest.mark.parametrize(("packed", "allow"), [(None, False), ("0.1.0", True), (version("scikit-learn"), False)])
-def test_check_library_accepts_no_version_an_allowed_and_the_installed_one(packed, allow):
-    check_library("scikit-learn", packed, allow=allow)
+def test_an_absent_library_is_named_with_its_release(monkeypatch):
+    monkeypatch.setitem(DISTRIBUTIONS, "skrub", ("no-such-library",))
+    with pytest.raises(VersionMismatch, match=r"pip install no-such-library==0\.5"):
+        check_needs({"skrub": "0.5"}, allow=True)
+
+
+@pytest.mark.parametrize(("packed", "allow"), [("0.1.0", True), (version("scikit-learn"), False)])
+def test_an_allowed_and_the_installed_release_pass(packed, allow):
+    check_needs({"sklearn": packed}, allow=allow)
+
+
+def test_what_is_needed_follows_from_the_names_that_a_file_imports():
+    names = ["sklearn.svm._classes.SVC", "xgboost.core.Booster", "numpy.dtype"]
+    assert needed(names) == {"sklearn": version("scikit-learn"), "xgboost": version("xgboost-cpu")}
