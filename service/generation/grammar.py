@@ -38,9 +38,11 @@ def grammar(constraint: dict[str, Any], *, trial: bool = False) -> str:
 
     trial: for a tokenizer of bytes, which has none of the model's special tokens: a byte stands for each.
     """
+    from .json_schema import followable  # not at the top: as a program, this file is in no package
+
     match constraint:
         case {"type": "json_schema", "schema": schema}:
-            return LLMatcher.grammar_from_json_schema(schema, overrides=JSON_STYLE)
+            return LLMatcher.grammar_from_json_schema(followable(schema), overrides=JSON_STYLE)
         case {"type": "json_object"}:
             return LLMatcher.grammar_from_json_schema({"type": "object"}, overrides=JSON_STYLE)
         case {"type": "regex", "pattern": pattern}:
@@ -48,7 +50,8 @@ def grammar(constraint: dict[str, Any], *, trial: bool = False) -> str:
         case {"type": "choice", "choices": choices}:
             return LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(choice) for choice in choices))
         case {"type": "lark", "rules": rules, "schemas": schemas, "tokens": tokens}:
-            objects = [f"{name}: %json {json.dumps({**schemas[name], 'x-guidance': JSON_STYLE})}" for name in schemas]
+            followed = {name: {**followable(schemas[name]), "x-guidance": JSON_STYLE} for name in schemas}
+            objects = [f"{name}: %json {json.dumps(schema)}" for name, schema in followed.items()]
             special = [f"{name}: {json.dumps(chr(1)) if trial else list_of(ids)}" for name, ids in tokens.items()]
             return LLMatcher.grammar_from_lark("\n".join([*rules, *objects, *special]))
         case _:

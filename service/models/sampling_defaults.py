@@ -31,7 +31,10 @@ SAMPLED = ("temperature", "top_k", "top_p", "min_p")  # what says nothing where 
 def sampling_defaults(folder: Path) -> dict[str, Any]:
     """{sampling parameter: JSON value}; empty without the file. Raises ValueError that names a value out of range."""
     path = folder / FILE
-    config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise ValueError(f"{FILE} is not JSON: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"{FILE} holds no object")
     defaults = {ours: config[theirs] for theirs, ours in FIELDS.items() if config.get(theirs) is not None}

@@ -28,6 +28,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import in_a_line
 from ..models.checkpoints import assemble, misfit, read_config, surplus
+from ..models.sampling_defaults import FILE as GENERATION
+from ..models.sampling_defaults import sampling_defaults
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
 from .checkpoint_task import check_generates_text, check_left_to_right
@@ -75,6 +77,8 @@ def pack_checkpoint(
     if runtime not in RUNTIMES or precision not in PRECISIONS:
         raise ValueError(f"expected a runtime of {', '.join(RUNTIMES)} and a precision of {', '.join(PRECISIONS)}")
     folder = Path(folder)
+    with reading(folder):
+        sampling_defaults(folder)  # before anything large is read
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
     with reading(folder):
@@ -85,8 +89,8 @@ def pack_checkpoint(
         write_network(network, draft.folder / weights)
         network.config.save_pretrained(draft.folder)
         tokenizer.save_pretrained(draft.folder)
-        if (folder / "generation_config.json").exists():
-            shutil.copyfile(folder / "generation_config.json", draft.folder / "generation_config.json")
+        if (folder / GENERATION).exists():
+            shutil.copyfile(folder / GENERATION, draft.folder / GENERATION)
         served = (
             compiled(network, tokenizer, draft.folder, precision) if runtime == "auto" else served_by_torch("asked for")
         )
