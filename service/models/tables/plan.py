@@ -80,8 +80,7 @@ class ColumnPlan:
 
     def read_json(self, body):
         """A body of {"instances": rows} -> Table; None where it is not that, or has to be read carefully."""
-        array = self._json.read(body) if self._json is not None else None
-        if array is None:
+        if self._json is None or (array := self._json.read(body)) is None:
             return None
         return Table(self._fitted(array, self._json.nullable and np.isnan(array).any()), len(array))
 

@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Annotated, Any
 
 import numpy as np
-from msgspec import DecodeError, Meta, Struct, defstruct
+from msgspec import DecodeError, Meta, defstruct
 from msgspec.json import Decoder
 from msgspec.structs import astuple
 
@@ -40,7 +40,7 @@ class TypedJson:
         self.nullable = any(column.nullable for column in columns)
         cells = [cell(column) for column in columns]
         fields = [f"c{place}" for place in range(self.width)]  # a column's name need be no identifier
-        strict = {"forbid_unknown_fields": True, "gc": False, "eq": False}
+        strict: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False, "eq": False}
         row = defstruct(
             "Row",
             list(zip(fields, cells, strict=True)),
@@ -48,8 +48,8 @@ class TypedJson:
             **strict,
         )
         named, listed = list[row], list[tuple[tuple(cells)]]  # type: ignore[valid-type, misc]
-        self.named = Decoder(defstruct("Named", [("instances", named)], **strict))
-        self.listed = Decoder(defstruct("Listed", [("instances", listed)], **strict))
+        self.named: Any = Decoder(defstruct("Named", [("instances", named)], **strict))
+        self.listed: Any = Decoder(defstruct("Listed", [("instances", listed)], **strict))
 
     @staticmethod
     def fits(columns: Sequence[Column]) -> bool:
@@ -68,11 +68,11 @@ class TypedJson:
         start = body.find(b"[", 0, START) + 1
         try:
             if body[start : start + 16].lstrip().startswith(b"{"):
-                rows: list[Struct] = self.named.decode(body).instances
+                rows = self.named.decode(body).instances
                 keys, cells = 1 + len(rows) * self.width, chain.from_iterable(map(astuple, rows))
             else:
-                listed: list[tuple] = self.listed.decode(body).instances
-                rows, keys, cells = listed, 1, chain.from_iterable(listed)
+                rows = self.listed.decode(body).instances
+                keys, cells = 1, chain.from_iterable(rows)
         except (DecodeError, UnicodeDecodeError, RecursionError):
             return None
         if not rows or colons(body) != keys:
