@@ -30,6 +30,7 @@ from gunicorn.http.errors import ConfigurationProblem, LimitRequestHeaders, NoMo
 from gunicorn.workers.sync import SyncWorker
 
 from ..errors import RequestError, ServiceError, Unavailable
+from ..observability import access_log
 from ..settings import Settings
 from ..web.services import EXTENSION
 from .acceptor import Acceptor
@@ -77,6 +78,7 @@ class KeepAliveWorker(SyncWorker):
             make_room=self.shed,
         )
         self.acceptor.listen(True)
+        access_log.hold()
         self.next_tick = 0.0
         while self.alive:
             self.turn()

@@ -14,6 +14,7 @@ import re
 import select
 import socket
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
@@ -40,6 +41,12 @@ SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("Cache-Control", "no-store"),
 )
+
+
+@lru_cache(maxsize=64)
+def timing_of(stages: tuple[str, ...]) -> str:
+    """Server-Timing of these stages, for their milliseconds to be put into."""
+    return ", ".join(f"{stage};dur=%.3f" for stage in stages)
 
 
 class RequestContext:
@@ -144,4 +151,4 @@ class RequestContext:
     @property
     def timing(self) -> str:
         """The stages of the request and their milliseconds, as Server-Timing has them."""
-        return ", ".join([f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in self.seconds.items()])
+        return timing_of(tuple(self.seconds)) % tuple([seconds * 1000 for seconds in self.seconds.values()])

@@ -69,9 +69,15 @@ WALL = re.compile(r"\btime\.time\(|\btime\(\)|datetime\.now\(")
 # What tells people or files what time it is; everything that waits or measures uses monotonic clocks.
 TELLS = {
     "observability/access_log.py": "lines of the log",
-    "server/keepalive_worker.py": "the Date header, and gunicorn's access log",
+    "server/keepalive_worker.py": "gunicorn's access log",
+    "server/native_answer.py": "the Date header",
+    "server/one_send.py": "the Date header",
     "web/access/api_keys.py": "when a key was made",
+    "server/lifecycle/worker_registry.py": "when an admin asked for something",
+    "store/draft.py": "how old an abandoned draft is, by its files",
+    "store/key_pairs.py": "when a key pair was made",
     "store/manifest.py": "when a version was packed",
+    "store/receipts.py": "when a history's entry was made",
     "wire/openai/response.py": "`created` of OpenAI's answers",
     "models/chat.py": "what a chat template calls today",
 }

@@ -16,11 +16,12 @@ import requests
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.support.serving import eventually, live_server, refusal
+from benchmarks.support.serving import eventually, live_server, refusal, stop
 from service.packing import pack
 from service.settings import cores
 from service.store.manifest import MANIFEST
 from tests.support.estimators import Slow, Threads, sample
+from tests.support.workers import CLASSES
 
 ROW = {
     "sepal length (cm)": 5.1,
@@ -54,6 +55,17 @@ def test_models_are_loaded_in_the_workers_and_never_in_the_master(tabular_store)
             assert in_memory(second, library)
             assert not in_memory(server.pid, library), f"the master has {library} in memory: a fork may hang"
         assert not in_memory(server.pid, "torch")
+
+
+@CLASSES
+def test_a_worker_that_ends_has_written_the_line_of_every_request(tabular_store, env):
+    """Lines wait up to 50 ms for each other, and TERM comes sooner."""
+    with live_server(tabular_store, env=env) as server:
+        ids = [f"request-{number}" for number in range(20)]
+        for one in ids:
+            requests.get(f"{server}/health/live", headers={"X-Request-ID": one}, timeout=10)
+        assert stop(server) == 0
+        assert [one for one in ids if f"id={one}\n" not in server.log] == []
 
 
 def test_run_folder_lives_as_long_as_the_server(tabular_store):
