@@ -10,6 +10,8 @@ standard input or output. A file appears under its name when all of it is writte
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +25,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InvalidInstances
+from ..wire.table_formats.arrow_cells import cells_of_table, check_types
 from ..wire.table_formats.csv_cells import cells_of
+from ..wire.table_formats.csv_dialect import Dialect, recognise
 from ..wire.table_formats.formulas import inert
 from ..wire.table_formats.parts import flat
 
@@ -31,6 +35,8 @@ __all__ = ["CHUNK_ROWS", "Tally", "score"]
 
 CHUNK_ROWS = 10_000
 STANDARD = "-"
+HEAD = 2**16  # bytes that tell how a CSV file is written
+NUMBERS = ("number", "integer")  # kinds of columns
 
 Cells = dict[str, list[Any]]  # {column: JSON cells}
 Progress = Callable[[int], Any]
@@ -115,29 +121,44 @@ def read(
 ) -> Iterator[tuple[pd.DataFrame, Cells]]:
     """Yield (frame as in the file, its cells), chunk by chunk."""
     if str(source).endswith(".parquet"):
-        yield from read_parquet(source, progress)
+        yield from read_parquet(source, columns, progress)
         return
     with ExitStack() as stack:
-        file = sys.stdin.buffer if str(source) == STANDARD else stack.enter_context(open(source, "rb"))
+        opened: Any = sys.stdin.buffer if str(source) == STANDARD else stack.enter_context(open(source, "rb"))
+        file = io.BufferedReader(opened, HEAD)
+        dialect = recognise(file.peek(HEAD)[:HEAD], whole=False)
+        options: dict[str, Any] = {"sep": dialect.separator, "encoding": dialect.encoding}
         done = 0
-        for frame in pd.read_csv(file, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS):
-            yield frame, {name: cells_of(frame[name].tolist(), columns[name]) for name in frame if name in columns}
+        for frame in pd.read_csv(file, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS, **options):
+            yield (
+                frame,
+                {name: typed(frame[name].tolist(), columns[name], dialect) for name in frame if name in columns},
+            )
             if progress and file.seekable():
                 progress(file.tell() - done)
                 done = file.tell()
 
 
-def read_parquet(source: str | Path, progress: Progress | None) -> Iterator[tuple[pd.DataFrame, Cells]]:
+def typed(cells: list[str], column: Any, dialect: Dialect) -> list[Any]:
+    """Cells of CSV as JSON would have them; numbers as this file writes them."""
+    if dialect.decimal != "." or dialect.thousands:
+        cells = list(map(dialect.number, cells)) if column.kind in NUMBERS else cells
+    return cells_of(cells, column)
+
+
+def read_parquet(
+    source: str | Path, columns: dict[str, Any], progress: Progress | None
+) -> Iterator[tuple[pd.DataFrame, Cells]]:
     with pq.ParquetFile(source) as file:
+        check_types(file.schema_arrow, list(columns.values()))
         for batch in file.iter_batches(CHUNK_ROWS):
-            cells = {name: [plain(cell) for cell in batch[name].to_pylist()] for name in batch.schema.names}
-            yield batch.to_pandas(), cells
+            table = pa.Table.from_batches([batch])
+            cells = cells_of_table(
+                table.select([name for name in table.column_names if name in columns]), columns.values(), math.inf
+            )
+            yield table.to_pandas(types_mapper=pd.ArrowDtype), cells  # numpy has no whole numbers with holes
             if progress:
                 progress(batch.num_rows)
-
-
-def plain(cell: Any) -> Any:
-    return cell.isoformat() if hasattr(cell, "isoformat") else cell
 
 
 @contextmanager
@@ -161,7 +182,7 @@ def escaped(frame: pd.DataFrame) -> pd.DataFrame:
     """A copy of the frame whose texts, and names of columns, no spreadsheet program computes."""
     frame = frame.copy()
     for place, dtype in enumerate(frame.dtypes):
-        if dtype.kind == "O":
+        if dtype.kind in "OU":  # pandas' own texts, and Arrow's
             frame.isetitem(place, [inert(cell) for cell in frame.iloc[:, place]])
     frame.columns = list(map(inert, frame.columns))
     return frame

@@ -81,11 +81,12 @@ class PlainOutput(Output):
     def check(self, raw, rows):
         accepts, expected = DECLARED.get(self.dtype, (None, ""))
         if accepts is None:
-            return
+            return raw
         for row, value in enumerate(raw):
             if not accepts(value):
                 got = f"the model gave {shown(value)} where its manifest declares {expected}"
                 raise PredictionFailed(f"row {row}: {got}")
+        return raw
 
     def plain(self, raw, top_k=None):
         return raw

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 # MemoryError or OSError, says that the model or its machine has failed.
 CELL_FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError)
 
+DEPENDENT = "this model's answer for a row depends on the other rows of its request; alone the row may get another one"
+
 
 @dataclass(slots=True)
 class TabularAnswer:
@@ -88,6 +90,7 @@ class TabularModel(TurnModel):
         self.outputs = {name: Output(**described) for name, described in spec["outputs"].items()}
         self.primary = next(iter(self.outputs))
         self.max_rows = max_rows
+        self.caveats = (DEPENDENT,) if spec.get("rows_depend") else ()
 
     @classmethod
     def load(cls, version, settings):
@@ -121,7 +124,7 @@ class TabularModel(TurnModel):
         table = self.plan.read(instances)
         checked = perf_counter()
         try:
-            raw = self._compute(table.values, names, deadline)
+            raw = self._compute(table, names, deadline)
         except PredictionFailed as error:
             log.error("%s version %s: %s", self.name, self.version, error.message)
             raise
@@ -132,7 +135,8 @@ class TabularModel(TurnModel):
             self._blame(instances, names, error)
         queued = getattr(raw, "queued", 0.0)  # a runtime that lets requests wait for each other says how long
         seconds = {"check": checked - began, "queue": queued, "predict": perf_counter() - checked - queued}
-        return TabularAnswer({name: (self.outputs[name], raw[name]) for name in names}, table.warnings, seconds, top_k)
+        warnings = (*table.warnings, *self.caveats)
+        return TabularAnswer({name: (self.outputs[name], raw[name]) for name in names}, warnings, seconds, top_k)
 
     def warm_up(self):
         for example in [self.manifest.example, *self.proof]:
@@ -140,7 +144,7 @@ class TabularModel(TurnModel):
 
     def optimize(self, settings):
         """Let concurrent requests share calls, where that pays for this model."""
-        if self.plan.container == "array" and settings.threads > 1:
+        if self.plan.container == "array" and settings.threads > 1 and not self.caveats:
             rows = self.plan.read(self.manifest.example["instances"]).values
             self.runtime = batched(self.runtime, rows, self.outputs)
 
@@ -155,7 +159,7 @@ class TabularModel(TurnModel):
 
     def _replay(self, example):
         try:
-            raw = self.runtime.run(self.plan.read(example["instances"]).values, list(example["outputs"]))
+            raw = self._compute(self.plan.read(example["instances"]), list(example["outputs"]))
             answers = {name: self.outputs[name].plain(raw[name]) for name in example["outputs"]}
         except Exception as error:
             which = f"{self.name} version {self.version}"
@@ -186,14 +190,14 @@ class TabularModel(TurnModel):
             raise InvalidParameters.naming(faults)
         return names
 
-    def _compute(self, values, names, deadline=None):
+    def _compute(self, table, names, deadline=None):
         """{output: what the runtime returned}, one value a row of the declared type.
 
         Raises PredictionFailed or NotFinite where it is not, DeadlineExceeded, or what the model raises.
         """
-        raw = self.runtime.run(values, names, deadline)
+        raw = self.runtime.run(table.values, names, deadline)
         for name in names:
-            self.outputs[name].check(raw[name], len(values))
+            raw[name] = self.outputs[name].check(raw[name], table.rows)
         return raw
 
     def _blame(self, instances, names, error):
@@ -212,7 +216,7 @@ class TabularModel(TurnModel):
     def _works(self, instances, names):
         """Whether the model answers these rows. Raises what no cell is to blame for."""
         try:
-            self._compute(self.plan.read(instances).values, names)
+            self._compute(self.plan.read(instances), names)
         except (*CELL_FAULTS, InvalidInstances):
             return False
         return True

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..models.runtimes.sklearn import SklearnRuntime
 from ..models.tables.output import Output
+from ..models.tables.plain_values import dense, plain_values
 from ..models.tables.plan import ColumnPlan, common_dtype
 from .contract import Contract
 from .equivalence import Evidence, Unequal, compare, parts
@@ -80,6 +81,8 @@ def compile_model(contract: Contract, choice: str = "auto") -> Compiled:
         return not_compiled("it was packed so")
     if not contract.sample_rows:
         return not_compiled("nothing can be proven without sample rows")
+    if contract.rows_depend:
+        return not_compiled("its answer for a row depends on the other rows of the request")
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -185,7 +188,7 @@ def classes(estimator: Any) -> list[Any]:
     labels = getattr(estimator, "classes_", None)
     if labels is None:
         raise ValueError(f"{type(estimator).__name__} is a classifier without classes_")
-    return [np.asarray(each).tolist() for each in labels] if isinstance(labels, list) else np.asarray(labels).tolist()
+    return [plain_values(dense(each)) for each in labels] if isinstance(labels, list) else plain_values(dense(labels))
 
 
 # --- proving

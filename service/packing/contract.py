@@ -7,9 +7,10 @@ It is learned in a line of steps, each of which takes a Contract and returns one
 
 1. from_sample, or from_estimator where there is no sample: the columns, and the rows to prove everything on
 2. choose_container: the first way to call the estimator whose answers through JSON are its own answers in process
-3. ask_about_cells: which columns may be missing, and which may hold a new category; the model itself is asked
-4. describe_answers: what each method returns
-5. add_example: one row and its answers, which every load repeats
+3. ask_about_neighbors: whether a row gets the same answer alone, and in another order
+4. ask_about_cells: which columns may be missing, and which may hold a new category; the model itself is asked
+5. describe_answers: what each method returns
+6. add_example: one row and its answers, which every load repeats
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ from ..models.tables.plan import ColumnPlan
 from . import introspection
 from .native_categories import native_categories
 from .output_schema import describe_outputs
-from .proof import finite, prove
+from .proof import dependence, finite, prove
 from .sample_table import assumed_names, read_sample
 from .schema import QUESTIONS, Row, ask, assumed_columns, json_rows, learn_columns
 
 __all__ = ["Contract", "learn_contract", "made_row"]
 
 PROOF_ROWS = 1000
+Missing = dict[str, tuple[str, ...]]
 MADE_UP = {"number": 0.0, "integer": 0, "boolean": False, "text": "text", "datetime": "2000-01-01T00:00:00"}
 
 
@@ -47,10 +49,12 @@ class Contract:
 
     columns: in the order it was fitted on. sample_rows: how many rows the sample has, 0 without one. rows: the sample
     as JSON rows, those that the proof uses; one made-up row without a sample. forms: {container: the same rows as the
-    estimator is called with them in process, or None}. notes: sentences for the person who packs.
+    estimator is called with them in process, or None}. given: the same rows as its owner has them, or None. notes:
+    sentences for the person who packs.
 
     The rest is filled by the steps. container: how the estimator is called. answers: {method: what it returned for
-    `rows`}. outputs: {method: Output}. example: {"instances": [row], "outputs": {method: [answer]}}.
+    `rows`}. rows_depend: whether the answer for a row depends on its neighbors. outputs: {method: Output}. example:
+    {"instances": [row], "outputs": {method: [answer]}}.
     """
 
     estimator: Any
@@ -59,9 +63,11 @@ class Contract:
     sample_rows: int
     rows: list[Row]
     forms: dict[str, Any]
+    given: Any = None
     notes: tuple[str, ...] = ()
     container: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
+    rows_depend: bool = False
     outputs: dict[str, Output] = field(default_factory=dict)
     example: dict[str, Any] = field(default_factory=dict)
 
@@ -89,19 +95,22 @@ class Contract:
                 for method, output in self.outputs.items()
             },
             "notes": list(self.notes),
+            **({"rows_depend": True} if self.rows_depend else {}),
         }
 
 
-def learn_contract(estimator: Any, X: Any = None, y: Any = None) -> Contract:
-    """Everything that the service has to know of a fitted estimator. X, y: as in `pack`.
+def learn_contract(estimator: Any, X: Any = None, y: Any = None, missing: Missing | None = None) -> Contract:
+    """Everything that the service has to know of a fitted estimator. X, y: as in `pack`. missing: {column: the texts
+    that stood for a missing cell in the sample's file}, which mean the same in requests.
 
     Raises ValueError that says what cannot be served, and why.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an estimator that is tried in several ways warns of some of them
         try:
-            contract = from_estimator(estimator) if X is None else from_sample(estimator, X)
+            contract = from_estimator(estimator) if X is None else from_sample(estimator, X, missing or {})
             contract = choose_container(contract)
+            contract = ask_about_neighbors(contract)
             contract = ask_about_cells(contract)
             contract = describe_answers(contract, y)
             return add_example(contract)
@@ -130,13 +139,14 @@ def servable_methods(estimator: Any) -> list[str]:
     return methods
 
 
-def from_sample(estimator: Any, X: Any) -> Contract:
+def from_sample(estimator: Any, X: Any, missing: Missing) -> Contract:
     """Step 1: columns learned from all sample rows; a thousand of them, evenly spread, are for the proof."""
     methods = servable_methods(estimator)
     sample = read_sample(estimator, X)
     names = list(sample.frame.columns)
     categories = dict(introspection.known_categories(estimator, names)) | native_categories(estimator, sample.frame)
     columns = learn_columns(sample.frame, categories, introspection.text_columns(estimator, names), sample.labels)
+    columns = [replace(column, missing_texts=missing.get(column.name, ())) for column in columns]
     places, notes = proof_places(sample.frame)
     for_proof = sample.at(places)
     return Contract(
@@ -146,6 +156,7 @@ def from_sample(estimator: Any, X: Any) -> Contract:
         sample_rows=len(sample.frame),
         rows=json_rows(for_proof.frame),
         forms=for_proof.forms,
+        given=for_proof.given,
         notes=(*sample.notes, *notes),
     )
 
@@ -161,18 +172,28 @@ def from_estimator(estimator: Any) -> Contract:
     if numbers:
         notes.insert(0, f"no sample rows: {numbers} columns are taken for numbers; --data tells their true kinds")
     forms = dict.fromkeys(assumed_forms(estimator, columns))
-    return Contract(estimator, methods, columns, 0, [made_row(columns)], forms, tuple(notes))
+    return Contract(estimator, methods, columns, 0, [made_row(columns)], forms, notes=tuple(notes))
 
 
 def choose_container(contract: Contract) -> Contract:
     """Step 2: prove each way to call the estimator; the first whose answers are its own is kept."""
     runtime = SklearnRuntime(contract.estimator)
-    container, answers, notes = prove(runtime, contract.columns, contract.forms, contract.rows, contract.methods)
-    return replace(contract.noting(*notes), container=container, answers=answers)
+    proven = prove(runtime, contract.columns, contract.forms, contract.given, contract.rows, contract.methods)
+    return replace(contract.noting(*proven.notes), container=proven.container, answers=proven.answers)
+
+
+def ask_about_neighbors(contract: Contract) -> Contract:
+    """Step 3: whether the answer for a row depends on the other rows of the call; then every answer will say so."""
+    plan = ColumnPlan(contract.columns, contract.container)
+    how = dependence(SklearnRuntime(contract.estimator), plan, contract.rows, contract.answers)
+    if how is None:
+        return contract
+    note = f"the answer for a row depends on the other rows of its request: {how}; every answer carries a warning"
+    return replace(contract.noting(note), rows_depend=True)
 
 
 def ask_about_cells(contract: Contract) -> Contract:
-    """Step 3: learn from the model which cells may be missing, and which columns take a new category."""
+    """Step 4: learn from the model which cells may be missing, and which columns take a new category."""
     runtime = SklearnRuntime(contract.estimator)
 
     def predicts(columns: list[Column], row: Row) -> bool:
@@ -190,7 +211,7 @@ def ask_about_cells(contract: Contract) -> Contract:
 
 
 def describe_answers(contract: Contract, y: Any) -> Contract:
-    """Step 4: dtype, shape and labels of each method's output. y: the targets, for their names."""
+    """Step 5: dtype, shape and labels of each method's output. y: the targets, for their names."""
     outputs = describe_outputs(contract.estimator, contract.answers, y)
     numbers = [method for method, output in outputs.items() if output.dtype == "number" and not output.nullable]
     nullable = [column.name for column in contract.columns if column.nullable][:QUESTIONS]
@@ -207,11 +228,11 @@ def describe_answers(contract: Contract, y: Any) -> Contract:
 
 
 def add_example(contract: Contract) -> Contract:
-    """Step 5: a row of the sample with the answers that every load must give again."""
+    """Step 6: a row of the sample with the answers that every load must give again."""
     row, outputs = contract.first_row, contract.outputs
     plan = ColumnPlan(contract.columns, contract.container)
     answers = SklearnRuntime(contract.estimator).run(plan.read([row]).values, list(outputs))
-    plain = {method: finite(output.plain(answers[method])) for method, output in outputs.items()}
+    plain = {method: finite(output.plain(output.check(answers[method], 1))) for method, output in outputs.items()}
     return replace(contract, example={"instances": [row], "outputs": plain})
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..models.tables.column import shown
-from ..models.tables.output import dense
+from ..models.tables.plain_values import dense, plain_values
 
-__all__ = ["Evidence", "Unequal", "compare", "parts"]
+__all__ = ["Evidence", "Unequal", "by_target", "compare", "margins", "parts", "plain_labels"]
 
 TINY = 1e-300
 
@@ -73,7 +73,7 @@ def label_agreement(
 
     absolute: {method: the largest absolute difference of its scores}.
     """
-    labels, others = dense(expected["predict"]), dense(predicted)
+    labels, others = plain_labels(expected["predict"]), plain_labels(predicted)
     if labels.shape != others.shape:
         raise Unequal(f"predict has the shape {others.shape}, not {labels.shape}")
     wrong = by_target(labels != others) & ~tied[:, None]
@@ -91,6 +91,12 @@ def label_agreement(
     close_rows = close.any(axis=1)
     ties = tied | (close_rows & (margin.min(axis=1) == 0))
     return Evidence(measured, int((close_rows & ~ties).sum()), int(ties.sum()), ~(close_rows | tied))
+
+
+def plain_labels(answer: Any) -> np.ndarray:
+    """Labels as callers see them: a graph's are plain already, scikit-learn's may be bytes or dates."""
+    array = dense(answer)
+    return np.array(plain_values(array)) if array.dtype.kind in "SMO" else array
 
 
 def by_target(array: np.ndarray) -> np.ndarray:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import joblib
-import pandas as pd
 
 from ..models.runtimes.boosters import as_estimator
 from ..store.draft import Draft
@@ -24,8 +24,9 @@ from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
 from .compilation import Compiled, compile_model
 from .contract import Contract, learn_contract
-from .open_source_file import carry, known_of_written, open_file, open_store, promotes, told
+from .open_source_file import Opened, carry, known_of_written, open_file, open_store, promotes, told
 from .provenance import provenance
+from .sample_file import KEEPS_TYPES, SampleFile, read_sample_file
 
 __all__ = ["pack", "pack_file"]
 
@@ -100,9 +101,11 @@ def pack_file(
     path = Path(path)
     name = check_name(name or path.stem)
     opened = open_file(path, trust, code)
-    X, y = read_data(data, list(target))
     with told(opened.hint):
-        contract = learn_contract(opened.estimator, X, y)
+        if data is None:
+            contract = learn_contract(opened.estimator)
+        else:
+            contract = learn_from_file(opened, read_sample_file(data, list(target), opened.estimator))
         compiled = compile_model(contract, runtime)
     if opened.hint:
         contract = contract.noting(f"{opened.hint} to have the answers it was tested with")
@@ -115,15 +118,20 @@ def pack_file(
     return to.open(draft.model, draft.version)
 
 
-def read_data(data: Path | str | None, target: list[str]) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """A CSV or Parquet file -> (inputs, targets), or None for either. Raises ValueError for an unknown target."""
-    if data is None:
-        return None, None
-    frame = pd.read_parquet(data) if Path(data).suffix == ".parquet" else pd.read_csv(data)
-    absent = [column for column in target if column not in frame.columns]
-    if absent:
-        raise ValueError(f"{data} has no column {absent[0]!r}; its columns are {', '.join(map(repr, frame.columns))}")
-    return frame.drop(columns=target), frame[target] if target else None
+def learn_from_file(opened: Opened, sample: SampleFile) -> Contract:
+    """The contract, by a sample whose types may have been guessed: texts that are dates are tried as dates, too."""
+    try:
+        return learn_contract(opened.estimator, sample.X, sample.y, sample.missing).noting(*sample.notes)
+    except ValueError as error:
+        if not sample.is_csv or not len(sample.X.select_dtypes(["object", "str"]).columns):
+            raise
+        dated = sample.with_dates()
+        if dated is None:
+            raise ValueError(f"{error}; {KEEPS_TYPES}") from error
+        try:
+            return learn_from_file(opened, replace(dated, is_csv=False))
+        except ValueError:
+            raise ValueError(f"{error}; {KEEPS_TYPES}") from error
 
 
 def written(

@@ -15,6 +15,7 @@ from sklearn import base
 from ..models.runtimes.sklearn import METHODS, parts
 
 __all__ = [
+    "categories_by_column",
     "encoders",
     "fitted_names",
     "fitted_width",
@@ -84,16 +85,29 @@ def task(estimator: Any) -> str:
 
 def known_categories(estimator: Any, columns: list[str]) -> Iterator[tuple[str, list[Any]]]:
     """Yield (column, categories) for every column that an encoder inside it maps."""
-    for part, names in encoders(estimator, list(columns)):
+    for part, names in known_parts(estimator, columns):
         for name, categories in zip(names, getattr(part, "categories_", ()), strict=False):
             yield name, [plain(category) for category in categories]
 
 
+def categories_by_column(estimator: Any, columns: list[str]) -> dict[str, list[Any]]:
+    """{column: the categories of its encoder} among these columns, whatever their order in the fitted frame."""
+    names = fitted_names(estimator) or columns
+    return {name: known for name, known in known_categories(estimator, names) if name in columns}
+
+
 def text_columns(estimator: Any, columns: list[str]) -> set[str]:
     """The columns that a vectorizer of texts reads."""
-    return {
-        name for part, names in encoders(estimator, list(columns)) if hasattr(part, "build_analyzer") for name in names
-    }
+    inside = known_parts(estimator, columns)
+    return {name for part, names in inside if hasattr(part, "build_analyzer") for name in names}
+
+
+def known_parts(estimator: Any, columns: list[str]) -> list[Inside]:
+    """What `encoders` finds; nothing where an object of another library uses the names of scikit-learn's attributes."""
+    try:
+        return list(encoders(estimator, list(columns)))
+    except Exception:  # it may hold anything under them; the sample tells the columns then
+        return []
 
 
 def encoders(estimator: Any, columns: list[str]) -> Iterator[Inside]:

@@ -5,34 +5,71 @@ outputs = describe_outputs(estimator, {"predict": np.array(["no"])}, y)     # {"
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..models.tables.output import Output, dense, label_key
+from ..models.runtimes.sklearn import parts
+from ..models.tables.output import Output
+from ..models.tables.plain_values import dense, label_key, plain_values
 
 __all__ = ["describe_outputs"]
 
-DTYPES = {"f": "number", "i": "integer", "u": "integer", "b": "boolean", "U": "string", "O": "string", "S": "string"}
+DTYPES = {"f": "number", "i": "integer", "u": "integer", "b": "boolean", "U": "string", "S": "string", "M": "string"}
+# The Python types of JSON values -> the dtype that holds them all.
+OF_TYPES = (({bool}, "boolean"), ({int}, "integer"), ({int, float}, "number"), ({str}, "string"))
+AGREE = 0.9  # of the rows, where the largest score is the predicted label's
 
 
 def describe_outputs(estimator: Any, answers: dict[str, Any], y: Any) -> dict[str, Output]:
     """{method: its answer} -> {method: Output}. y names the targets of a model with several."""
-    return {method: describe(estimator, method, answer, y) for method, answer in answers.items()}
+    return {method: describe(estimator, method, answers, y) for method in answers}
 
 
-def describe(estimator: Any, method: str, answer: Any, y: Any) -> Output:
-    if method != "predict_proba":
-        array = dense(answer)
-        dtype = DTYPES.get(array.dtype.kind, "string")
-        # A transformation hands a missing cell on; of other methods the sample tells whether they may.
-        nullable = dtype == "number" and (method == "transform" or not np.isfinite(array).all())
-        return Output(dtype, [None, *array.shape[1:]], nullable=nullable or None)
+def describe(estimator: Any, method: str, answers: dict[str, Any], y: Any) -> Output:
+    answer = answers[method]
+    if method == "predict_proba":
+        return probabilities(estimator, answer, y)
+    array = dense(answer)
+    dtype, missing = dtype_of(array)
+    # A transformation hands a missing cell on; of other methods the sample tells whether they may.
+    nullable = dtype == "number" and (method == "transform" or missing)
+    shape = [None, *array.shape[1:]]
+    if method == "decision_function" and keyed_by_label(estimator, array, answers):
+        return Output(dtype, shape, labels=labels_of(estimator.classes_), nullable=nullable or None)
+    targets = names_of(answer, y, array.shape[1]) if method == "predict" and array.ndim == 2 else None
+    return Output(dtype, shape, targets=targets, nullable=nullable or None)
+
+
+def dtype_of(array: np.ndarray) -> tuple[str, bool]:
+    """(the dtype of an Output for these values, whether some of them are missing, NaN or infinite)."""
+    if array.dtype.kind in DTYPES:
+        return DTYPES[array.dtype.kind], array.dtype.kind == "f" and not np.isfinite(array).all()
+    cells = list(leaves(plain_values(array), array.ndim))
+    types = {type(cell) for cell in cells if cell is not None}
+    dtype = next((dtype for among, dtype in OF_TYPES if types and types <= among), "object")
+    if dtype == "integer" and None in cells:
+        dtype = "number"  # the only kind whose values may be missing
+    return dtype, dtype == "number" and not all(cell is not None and np.isfinite(cell) for cell in cells)
+
+
+def leaves(values: Any, depth: int) -> Iterator[Any]:
+    """The entries of nested lists of so many dimensions."""
+    if depth == 0:
+        yield values
+    else:
+        for each in values:
+            yield from leaves(each, depth - 1)
+
+
+def probabilities(estimator: Any, answer: Any, y: Any) -> Output:
     classes = getattr(estimator, "classes_", None)
     if isinstance(answer, list):  # one array a target
-        labels_by_target = [[label_key(label) for label in plain(labels)] for labels in classes or ()]
-        return Output("number", [None, len(answer)], labels=labels_by_target, targets=target_names(y, len(answer)))
-    width = answer.shape[1]
+        labels_by_target = [labels_of(labels) for labels in classes or ()]
+        targets = target_names(y, len(answer))
+        return Output("number", [None, len(answer)], labels=labels_by_target, targets=targets)
+    width = np.shape(answer)[1]
     return Output("number", [None, width], labels=column_labels(classes, width, y))
 
 
@@ -42,11 +79,36 @@ def column_labels(classes: Any, width: int, y: Any) -> list[str] | None:
         return None
     if isinstance(classes, list):  # one probability a target: that it is on
         return target_names(y, width)
-    return [label_key(label) for label in plain(classes)]
+    return labels_of(classes)
 
 
-def plain(classes: Any) -> list[Any]:
-    return np.asarray(classes).tolist()
+def labels_of(classes: Any) -> list[str] | None:
+    """Class labels as keys, spelled as they are predicted; None where two of them would be one key."""
+    keys = [label_key(label) for label in plain_values(dense(classes))]
+    return keys if len(set(keys)) == len(keys) else None
+
+
+def keyed_by_label(estimator: Any, scores: np.ndarray, answers: dict[str, Any]) -> bool:
+    """Whether each column of a decision function is the score of one label.
+
+    As many columns as labels may also be one for each pair of labels: an SVC of three classes that is asked so. The
+    predictions tell: nearly always the label with the largest score is the predicted one.
+    """
+    classes = getattr(estimator, "classes_", None)
+    if scores.ndim != 2 or classes is None or isinstance(classes, list) or len(classes) != scores.shape[1]:
+        return False
+    if any(getattr(part, "decision_function_shape", None) == "ovo" for part in parts(estimator)):
+        return False
+    predicted = dense(answers["predict"]) if "predict" in answers else None
+    if predicted is None or predicted.ndim != 1 or labels_of(classes) is None:
+        return False
+    return bool(np.mean(dense(classes)[scores.argmax(axis=1)] == predicted) >= AGREE)
+
+
+def names_of(answer: Any, y: Any, width: int) -> list[str] | None:
+    """The names of several predictions a row: those of the answer, a frame, or of the targets; None without any."""
+    names = [str(name) for name in getattr(answer, "columns", getattr(y, "columns", ()))]
+    return names if len(names) == width == len(set(names)) else None
 
 
 def target_names(y: Any, width: int) -> list[str]:

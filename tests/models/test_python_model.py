@@ -257,7 +257,7 @@ def test_every_violation_is_told_as_for_any_table(browser):
         ("class C:\n    class Inputs:\n        a: int\n    def predict(self, rows): return []", "0 answers for 1 rows"),
         (
             "class C:\n    class Inputs:\n        a: int\n    def predict(self, r): return [{1}]",
-            "a set, which JSON has not",
+            "a set, which JSON has no value for",
         ),
         ("class C:\n    class Inputs:\n        a: int\n    def load(self, folder): 1 / 0", "none of predict"),
         (

@@ -116,9 +116,13 @@ def check(answer, animal, rows):
 def expected(animal, method, rows):
     """What the estimator itself says: a plain value a row."""
     raw = getattr(animal.estimator, method)(rows)
-    if method != "predict_proba" or not hasattr(animal.estimator, "classes_"):
+    classes = getattr(animal.estimator, "classes_", None)
+    if method == "predict" and np.ndim(raw) == 2:  # several targets have names
+        return [dict(zip(animal.y.columns, row, strict=True)) for row in listed(raw)]
+    if method == "decision_function" and np.ndim(raw) == 2 and raw.shape[1] == len(classes):
+        return keyed(raw, classes)
+    if method != "predict_proba" or classes is None:
         return listed(raw)
-    classes = animal.estimator.classes_
     if isinstance(raw, list):  # several targets: an array each
         by_target = [keyed(one, labels) for one, labels in zip(raw, classes, strict=True)]
         return [dict(zip(animal.y.columns, row, strict=True)) for row in zip(*by_target, strict=True)]

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from benchmarks.support.serving import eventually
 from service.capabilities import TableCall
-from service.models.tables.output import dense
+from service.models.tables.plain_values import dense
 from service.packing import pack
 from service.predictor import Predictor
 from service.scheduling.batching import LARGEST, SMALL, Batched, Results, batched

@@ -11,13 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PredictionFailed
+from ..tables.plain_values import NotPlain, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["PythonRuntime"]
-
-PLAIN = (str, int, float, type(None))  # bool is a subclass of int
 
 
 class PythonRuntime:
@@ -35,21 +34,11 @@ class PythonRuntime:
 
 def answers(result: Any, method: str, rows: int) -> list[Any]:
     """What `method` returned, as one JSON-ready value per row. Raises PredictionFailed where it is not that."""
-    values = plain(result, method)
+    try:
+        values = plain(result.tolist() if hasattr(result, "tolist") else result)
+    except NotPlain as error:
+        raise PredictionFailed(f"{method} gave {error}") from None
     if not isinstance(values, list) or len(values) != rows:
         got = f"{len(values)} answers" if isinstance(values, list) else type(result).__name__
         raise PredictionFailed(f"{method} gave {got} for {rows} rows")
     return values
-
-
-def plain(value: Any, method: str) -> Any:
-    """The value made of lists, dicts, numbers, texts and None; arrays and numbers of numpy become these."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [plain(item, method) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item, method) for key, item in value.items()}
-    if isinstance(value, PLAIN):
-        return value
-    raise PredictionFailed(f"{method} gave a {type(value).__name__}, which JSON has not")

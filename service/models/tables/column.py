@@ -38,7 +38,9 @@ class Column:
 
     `dtype` is the pandas (or numpy) name of the fitted column's dtype. `accepts_unknown`
     is the encoder's own policy for values outside `categories`. `missing` is how an object
-    column spelled a missing value: "nan" or "None". `label` is the column's name in the fitted
+    column spelled a missing value: "nan" or "None". `missing_texts` are what stood for one in the
+    sample's CSV, such as "NA": in a column of texts or categories they are missing cells in every
+    format, since a category of that name there was none. `label` is the column's name in the fitted
     frame where that was no text. `statistics` never decides anything: minimum, maximum,
     quantiles, missing_rate of the sample.
     """
@@ -51,14 +53,16 @@ class Column:
     ordered: bool = False
     accepts_unknown: bool = False
     missing: str = "nan"
+    missing_texts: tuple = ()
     label: int | float | bool | None = None
     statistics: dict = field(default_factory=dict, compare=False)
 
     @classmethod
     def from_json(cls, entry):
         known = {key: entry[key] for key in FIELDS if key in entry}
-        if known.get("categories") is not None:
-            known["categories"] = tuple(known["categories"])
+        for several in ("categories", "missing_texts"):
+            if known.get(several) is not None:
+                known[several] = tuple(known[several])
         rest = {key: value for key, value in entry.items() if key not in FIELDS}
         return cls(**known, statistics=rest)
 
@@ -99,6 +103,15 @@ class Column:
         types = set(map(type, values))
         return types <= self.types and self.takes.all_fit(self, values, types)
 
+    def with_holes(self, values):
+        """The cells with None for the texts that stood for a missing cell in the sample, but in columns of numbers.
+
+        There a text is no cell in JSON, and CSV has made None of it already.
+        """
+        if self.kind not in ("text", "category"):
+            return values
+        return [None if type(value) is str and value in self.missing_texts else value for value in values]
+
     def array(self, values):
         """Cells that all fit -> what the fitted column was: shape [n], dtype as `dtype` says."""
         return self.takes.array(self, values)
@@ -126,5 +139,12 @@ class Column:
         return set(values) - self.known - {None}
 
 
-SILENT = {"categories": None, "ordered": False, "accepts_unknown": False, "missing": "nan", "label": None}
+SILENT = {
+    "categories": None,
+    "ordered": False,
+    "accepts_unknown": False,
+    "missing": "nan",
+    "missing_texts": (),
+    "label": None,
+}
 FIELDS = ("name", "kind", "dtype", "nullable", *SILENT)

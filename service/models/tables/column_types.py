@@ -141,13 +141,15 @@ class Text(Kind):
 
 
 class Datetime(Kind):
-    """An ISO 8601 date or date-time; with an offset exactly where the fitted column had one."""
+    """An ISO 8601 date or date-time; with an offset exactly where the fitted column had one.
+
+    One without an offset says no moment, and one with an offset no time on the clock: neither stands for the other.
+    """
 
     types = frozenset({str})
 
     def expected(self, column):
-        zone = " with an offset" if zoned(column) else ""
-        return f"ISO 8601 date and time{zone}"
+        return f"ISO 8601 date and time {'with' if zoned(column) else 'without'} an offset"
 
     def fits(self, column, value):
         try:

@@ -13,19 +13,12 @@ import numpy as np
 
 from ...errors import PredictionFailed
 from .column import shown
+from .plain_values import PLAIN_KINDS, dense, plain_values
 
-__all__ = ["NUMBERS", "NotFinite", "Output", "close", "dense", "label_key"]
+__all__ = ["NUMBERS", "NotFinite", "Output", "close"]
 
 NUMBERS = ("number", "integer")  # the dtypes of an Output that are numbers
-
-PLAIN_KINDS = frozenset("biufU")  # numpy's letters for the dtypes whose tolist() is JSON already
-
-
-def label_key(label):
-    """A class label as a JSON object's key."""
-    if isinstance(label, bool | np.bool_):
-        return "true" if label else "false"
-    return str(label)
+NO_NUMBERS = ("string", "boolean")
 
 
 class NotFinite(ValueError):
@@ -36,9 +29,10 @@ class NotFinite(ValueError):
 class Output:
     """One method's answer.
 
-    `shape` has None for the rows. `labels`: the keys of a row's values: a list for one target,
-    a list of lists for several; None where rows are plain values. `targets` names the targets.
-    `nullable`: true where a number may be NaN or infinite, which is null in JSON.
+    `dtype`: number, integer, boolean, string, or object, which is any other JSON value. `shape` has
+    None for the rows. `labels`: the keys of a row's scores: a list for one target, a list of lists
+    for several; None where rows are plain values. `targets` names the targets; without labels, a row
+    has one value for each. `nullable`: true where a number may be NaN or infinite, which is null in JSON.
     """
 
     dtype: str
@@ -48,26 +42,54 @@ class Output:
     nullable: bool | None = None
 
     def check(self, raw, rows):
-        """Raise PredictionFailed unless the method returned one value a row of the declared type.
+        """What the method returned for so many rows, which must be one value a row of the declared type.
 
-        Raises NotFinite where a number is NaN or infinite and may not be.
+        A model may give one row's answer bare, without the list around it; the list is put around it here.
+        Raises PredictionFailed where it is anything else, and NotFinite where a number is NaN or infinite and may
+        not be.
         """
-        for part in raw if self.targets is not None and isinstance(raw, list) else [raw]:
-            array = part if type(part) is np.ndarray else dense(part)
-            if array.shape[:1] != (rows,):
+        if self._by_target(raw):
+            for part in raw:
+                self._check(part, rows)
+            return raw
+        return self._check(raw, rows)
+
+    def _by_target(self, raw):
+        return self.targets is not None and self.labels is not None and isinstance(raw, list)
+
+    def _check(self, part, rows):
+        array = part if type(part) is np.ndarray else dense(part)
+        if array.shape[:1] != (rows,):
+            if rows != 1 or array.shape != tuple(self.shape[1:]):
                 raise PredictionFailed(f"the model gave {count(array)} for {rows} rows")
-            if self.dtype not in NUMBERS or array.dtype.kind in "iub":
-                continue
-            if array.dtype.kind != "f":
-                raise PredictionFailed(f"the model gave {shown(array.ravel()[0])} where its manifest declares a number")
-            if not self.nullable and not np.isfinite(array).all():
-                raise NotFinite("the model's answer is NaN or infinite")
+            part = array = array[None]
+        if self.dtype in NO_NUMBERS and array.dtype.kind in "iuf":
+            declared = "a text" if self.dtype == "string" else "true or false"
+            raise PredictionFailed(
+                f"the model gave {shown(array.ravel()[0].item())} where its manifest declares {declared}"
+            )
+        if self.dtype not in NUMBERS or array.dtype.kind in "iub":
+            return part
+        if array.dtype.kind != "f":
+            return self._check_objects(part, array)
+        if not self.nullable and not np.isfinite(array).all():
+            raise NotFinite("the model's answer is NaN or infinite")
+        return part
+
+    def _check_objects(self, part, array):
+        """Numbers of other kinds than numpy's, such as decimals: as `_check`."""
+        for value in np.array(plain_values(array), dtype=object).ravel().tolist():
+            if not (value is None or type(value) in (int, float, bool)):
+                raise PredictionFailed(f"the model gave {shown(value)} where its manifest declares a number")
+            if not self.nullable and (value is None or not math.isfinite(value)):
+                raise NotFinite("the model's answer is missing, NaN or infinite")
+        return part
 
     def plain(self, raw, top_k=None):
         """What the method returned (array, sparse matrix, frame, list of arrays by target) -> one plain value a row."""
         if self.labels is None:
-            array = dense(raw)
-            return array.tolist() if array.dtype.kind in PLAIN_KINDS else [plain(value) for value in array.tolist()]
+            values = plain_values(dense(raw))
+            return values if self.targets is None else [dict(zip(self.targets, row, strict=True)) for row in values]
         if self.targets is None:
             return keyed(dense(raw), self.labels, top_k)
         by_target = [keyed(dense(part), labels, top_k) for part, labels in zip(raw, self.labels, strict=True)]
@@ -80,7 +102,7 @@ class Output:
         """
         if self.labels is None:
             array = dense(raw)
-            return [(None, array if array.dtype.kind in PLAIN_KINDS else self.plain(array), None)]
+            return [(None, array if array.dtype.kind in PLAIN_KINDS else plain_values(array), self.targets)]
         if self.targets is None:
             return [(None, dense(raw), self.labels)]
         parts = zip(self.targets, raw, self.labels, strict=True)
@@ -96,29 +118,6 @@ def keyed(array, labels, top_k):
     if top_k is None:
         return [dict(zip(labels, row, strict=True)) for row in rows]
     return [dict(nlargest(top_k, zip(labels, row, strict=True), key=itemgetter(1))) for row in rows]
-
-
-def plain(value):
-    """One value of an array of objects, dates or bytes, as JSON has it."""
-    if isinstance(value, list):
-        return [plain(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if type(value).__name__ in ("NAType", "NaTType"):  # what pandas calls missing, told without importing pandas
-        return None
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def dense(raw):
-    """Whatever a scikit-learn method returns as an ndarray."""
-    if hasattr(raw, "toarray"):
-        raw = raw.toarray()
-    array = np.asarray(raw)
-    return array.astype("datetime64[us]") if array.dtype.kind == "M" else array  # of nanoseconds numpy makes integers
 
 
 def close(found, wanted):

@@ -28,7 +28,7 @@ from .violations import Violations
 
 __all__ = ["CONTAINERS", "ColumnPlan", "Table", "common_dtype"]
 
-CONTAINERS = ("array", "frame", "list", "numbers")
+CONTAINERS = ("array", "frame", "list", "sparse", "numbers")
 NAMED = 10  # columns of no use named in one answer
 PLAIN = frozenset({int, float})
 HOLES = PLAIN | {type(None)}
@@ -37,7 +37,7 @@ SHORT = frozenset(map(np.dtype, NUMPY - {"bool", "float16"}))  # float16 ends lo
 
 
 class Table(NamedTuple):
-    """`values`: ndarray [rows, columns], DataFrame, or ndarray [rows] for a model of one text."""
+    """`values`: ndarray, sparse matrix or DataFrame [rows, columns], or ndarray [rows] for a model of one text."""
 
     values: object
     rows: int
@@ -47,8 +47,9 @@ class Table(NamedTuple):
 class ColumnPlan:
     """How rows become what the model was fitted on; built once, used by every request.
 
-    `container`: "array" (ndarray, [rows, columns]), "frame" (DataFrame) or "list"
-    (ndarray [rows], for vectorisers fitted on a series of texts). An array of numbers has
+    `container`: "array" (ndarray, [rows, columns]), "frame" (DataFrame), "list"
+    (ndarray [rows], for vectorisers fitted on a series of texts) or "sparse" (a CSR matrix,
+    without the zeros, for models to which an absent cell is no zero). An array of numbers has
     the dtype that numpy gives the fitted columns together; any other array is of objects.
     "numbers" is for compiled models: float64 [rows, columns], categories as their codes.
     """
@@ -167,6 +168,8 @@ class ColumnPlan:
         rows = len(cells[0])
         arrays = []
         for column, values in zip(self.columns, cells, strict=True):
+            if column.missing_texts:
+                values = column.with_holes(values)
             if not column.all_fit(values):
                 values = without_nan(values)
                 self._check(column, values, violations)
@@ -265,6 +268,10 @@ class ColumnPlan:
             frame = pd.DataFrame(dict(enumerate(kept)), copy=False)
             frame.columns = self._labels
             return frame
+        if self.container == "sparse":
+            from scipy.sparse import csr_matrix  # as pandas, for the few models that need it
+
+            return csr_matrix(np.column_stack([np.asarray(array, dtype=np.float64) for array in arrays]))
         if self._dtype is not None:
             dtype = np.result_type(self._dtype, *(array.dtype for array in arrays if isinstance(array, np.ndarray)))
             return np.column_stack([np.asarray(array, dtype=dtype) for array in arrays])

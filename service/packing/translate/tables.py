@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...models.tables.output import dense
+from ...models.tables.plain_values import dense
 from ...models.tables.plan import ColumnPlan
 from ..schema import unseen
 

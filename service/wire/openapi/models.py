@@ -66,6 +66,8 @@ def output_schema(entry: Entry, name: str) -> Schema:
     known = TYPES.get(output["dtype"])
     # numpy's object arrays are announced as strings, whatever they hold.
     cell: Schema = {"type": [known, "null"] if output.get("nullable") else known} if known else {}
+    if output.get("targets") and not output.get("labels"):
+        return {**keyed(output["targets"], cell), "title": name}
     if output.get("targets"):
         rows = [keyed(labels, cell) for labels in output["labels"]]
         return {"type": "object", "properties": dict(zip(output["targets"], rows, strict=True)), "title": name}

@@ -2,8 +2,8 @@
 
     cells_of_table(pa.table({"when": [datetime(2020, 1, 1)]}), columns, 2**24)   # {"when": ["2020-01-01T00:00:00..."]}
 
-Moments become ISO 8601 text (with an offset where the type has a zone), decimals floats, null None. Types without
-a JSON value a cell can have (lists, structs, durations) are violations.
+Moments become ISO 8601 text (with an offset where the type has a zone), decimals floats or whole numbers, null None.
+Types without a JSON value a cell can have (lists, structs, durations) are violations.
 """
 
 from collections.abc import Sequence
@@ -87,7 +87,10 @@ def cells_of(array, name):
         array = array.cast(pa.timestamp(kind.unit, "UTC"))
     if any_of(MOMENTS, kind):
         return [text and text.replace(" ", "T") for text in array.cast(pa.string()).to_pylist()]
-    if is_a.is_decimal(kind) or is_a.is_float16(kind):
+    if is_a.is_decimal(kind):
+        number = float if kind.scale > 0 else int  # whole ones stay exact, whatever their size
+        return [None if cell is None else number(cell) for cell in array.to_pylist()]
+    if is_a.is_float16(kind):
         array = array.cast(pa.float64())
     try:
         return (array.cast(pa.large_string()) if any_of((*TEXTS, *VIEWS), kind) else array).to_pylist()

@@ -3,14 +3,23 @@
     typed(["1.5", "", "abc"], "number", nullable=True)   # [1.5, None, "abc"]
 
 What is not a value of the kind stays text, so that the column plan can say where it
-stands. Text columns keep what they hold: "007" is not 7.
+stands. Text columns keep what they hold: "007" is not 7. Whole numbers stay exact, whatever their size.
 """
 
 import math
+import re
 
 __all__ = ["cells_of", "typed", "typed_category"]
 
-MISSING = frozenset({"", "NA", "NaN", "nan", "null", "NULL"})
+# What pandas reads as a missing number, since samples are read by it.
+MISSING = frozenset(
+    (
+        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"),
+        *("NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+EXACT_DIGITS = 15  # a whole number of so many is a float
 TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
@@ -45,6 +54,8 @@ def number(value):
     # float() also reads "1_000", "inf" and digits of other scripts, none of which a CSV means as a number
     if "_" in value or not value.isascii() or not math.isfinite(parsed):
         return value
+    if len(value) > EXACT_DIGITS and WHOLE.fullmatch(value):
+        return int(value)  # of which the float may be a neighbor
     return parsed
 
 

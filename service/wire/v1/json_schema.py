@@ -106,7 +106,7 @@ def cell_schema(column: dict[str, Any]) -> Schema:
     """One column's cell. The range seen at packing is described, not enforced: a model may extrapolate."""
     nullable = [None] if column["nullable"] else []
     if column["kind"] == "category" and not column.get("accepts_unknown"):
-        return {"enum": [*column["categories"], *nullable]}
+        return {"enum": [*column["categories"], *(column.get("missing_texts", ()) if nullable else ()), *nullable]}
     if column["kind"] == "category":
         known = list(column["categories"])
         types = sorted({CATEGORY_TYPES[type(value)] for value in known})

@@ -87,7 +87,9 @@ def output_tensors(name: str, output: dict[str, Any]) -> Iterator[Tensor]:
     """The tensors of one output: one, or one for each target where every target has labels of its own."""
     labels: Any = output.get("labels")
     shape = [-1 if size is None else size for size in output["shape"]]
-    if output.get("targets") is not None:
+    if output.get("targets") is not None and labels is None:
+        named = [(name, output["targets"])]
+    elif output.get("targets") is not None:
         named = [(f"{name}:{target}", keys) for target, keys in zip(output["targets"], labels, strict=True)]
     else:
         named = [(name, labels)]
