@@ -86,7 +86,11 @@ def pack_any(
 def weights_alone(file: Path) -> str:
     """Why a file of torch weights cannot be packed by itself. Raises ValueError where it holds more than weights."""
     from ..packing.checkpoint import read_state_dict
+    from ..packing.other_ways import CLASS_WAY
 
     if file.suffix != ".safetensors":
         read_state_dict(file)
-    return f"{file} holds weights alone; pack the folder that holds them with their config.json and tokenizer"
+    return (
+        f"{file} holds weights alone; of a text generator, pack the folder that holds them with their config.json and "
+        f"tokenizer. Of any other network, {CLASS_WAY}"
+    )

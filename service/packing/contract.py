@@ -31,6 +31,7 @@ from ..models.tables.output import NotFinite, Output
 from ..models.tables.plan import ColumnPlan
 from . import introspection
 from .native_categories import native_categories
+from .other_ways import other_way
 from .output_schema import describe_outputs
 from .proof import dependence, finite, prove
 from .sample_table import assumed_names, read_sample
@@ -134,7 +135,9 @@ def servable_methods(estimator: Any) -> list[str]:
     methods = introspection.methods(estimator)
     if not methods:
         labels_own = hasattr(estimator, "fit_predict") or hasattr(estimator, "fit_transform")
-        reason = "it can only label the rows it was fitted on" if labels_own else "nothing to serve"
+        reason = (
+            "it can only label the rows it was fitted on" if labels_own else f"nothing to serve; {other_way(estimator)}"
+        )
         raise ValueError(f"{name} has no predict and no transform: {reason}")
     return methods
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import joblib
 
+from ..errors import in_a_line
 from ..models.runtimes.boosters import as_estimator
 from ..store.draft import Draft
 from ..store.manifest import Manifest
@@ -66,7 +67,7 @@ def pack(
     opened = open_store(store)
     with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
         payload = draft.folder / "model.joblib"
-        joblib.dump(estimator, payload)
+        dump(estimator, payload)
         known = known_of_written(payload, carry(draft, code))
         draft.manifest = written(draft, contract, compiled, metrics, payload=payload.name, **known)
     return opened.open(draft.model, draft.version)
@@ -116,6 +117,18 @@ def pack_file(
         source = {"payload": path.name, "source": path.name}
         draft.manifest = written(draft, contract, compiled, metrics, **source, **opened.known)
     return to.open(draft.model, draft.version)
+
+
+def dump(estimator: Any, path: Path) -> None:
+    """Write the pickle. Raises ValueError for what pickle cannot write."""
+    try:
+        joblib.dump(estimator, path)
+    except Exception as error:  # pickle's own errors are of many types
+        raise ValueError(
+            f"{type(estimator).__name__} cannot be pickled: {in_a_line(error, 200)}. A server imports functions and "
+            f"classes by their names: define them in a file such as mymodule.py, import them from there, fit again "
+            f"and pass code=['mymodule.py']"
+        ) from error
 
 
 def learn_from_file(opened: Opened, sample: SampleFile) -> Contract:

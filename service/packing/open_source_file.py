@@ -190,11 +190,24 @@ def refusal_sentence(refused: dict[str, str]) -> str:
     listed = list(refused)[:LISTED]
     more = f" (and {len(refused) - LISTED} more)" if len(refused) > LISTED else ""
     reasons = "; ".join(refused[name] for name in listed) + more
-    accept = " ".join(f"--trust {name}" for name in refused)
+    accept = " ".join(f"--trust {name}" for name in shortest(refused))
     if any(name.startswith("__main__.") for name in refused):
         cure = "define it in a module, then fit and save again"
         return f"{reasons}; a server cannot import what is defined in __main__: {cure}"
     return f"{reasons}. If you know who made the file, pack it with {accept}; modules of your own: --code FILE"
+
+
+def shortest(names: Iterable[str]) -> list[str]:
+    """What to trust: a package where several of its names are asked for, but never a known one or Python's own."""
+    by_package: dict[str, list[str]] = {}
+    for name in names:
+        by_package.setdefault(name.partition(".")[0], []).append(name)
+    whole = {*sys.stdlib_module_names, *KNOWN_PACKAGES, "__main__"}
+    return [
+        each
+        for package, listed in by_package.items()
+        for each in ([package] if len(listed) > 1 and package not in whole else listed)
+    ]
 
 
 def read_code(paths: Iterable[Path | str]) -> dict[str, bytes]:

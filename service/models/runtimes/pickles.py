@@ -42,6 +42,7 @@ class Gate(Bounded):
         self.fix_imports = False  # find_class does it with modern(), before it checks the name
         self.trusted = tuple(trusted)
         self._imported = {}  # id -> (what find_class gave, what it found, its name); the entry keeps the id unique
+        self._made = {}  # id -> (what a call of a trusted name gave, that name); it may be called as well
         self._callable = set()
 
     def find_class(self, module, name):
@@ -64,6 +65,8 @@ class Gate(Bounded):
         raise Refused(f"it names an import by the number {code} alone")
 
     def check_call(self, called, arguments=()):
+        if id(called) in self._made:
+            return
         given, value, name = self._imported.get(id(called), (None, None, ""))
         if given is not called:
             raise Refused(f"it calls a {type(called).__name__}, which is no class or function it imports")
@@ -99,7 +102,15 @@ class Gate(Bounded):
             if isinstance(argument, type):
                 self.check_call(argument)
         super().load_reduce()
+        self._keep_trusted(called)
         self.measure()
+
+    def _keep_trusted(self, called):
+        """Whoever trusts what makes functions and classes, as cloudpickle's and dill's files do, trusts these, too."""
+        *_, name = self._imported.get(id(called)) or self._made.get(id(called)) or ("",)
+        made = self.stack[-1]
+        if callable(made) and id(made) not in self._imported and within(name, self.trusted):
+            self._made[id(made)] = made, name
 
     def load_newobj(self):
         self.check_call(self.stack[-2])
