@@ -16,10 +16,10 @@ from ..models.runtimes.sklearn import METHODS, parts
 
 __all__ = [
     "categories_by_column",
-    "encoders",
     "fitted_names",
     "fitted_width",
     "known_categories",
+    "known_parts",
     "methods",
     "plain",
     "takes_arrays",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from .introspection import encoders
+from .introspection import known_parts
 from .translate import Untranslatable
 from .translate.catboost_categories import unlisted
 
@@ -23,7 +23,7 @@ __all__ = ["native_categories"]
 def native_categories(estimator: Any, frame: pd.DataFrame) -> dict[str, list[Any]]:
     """{column: the categories it has in the sample}, of models whose categories are all there."""
     found: dict[str, list[Any]] = {}
-    for part, names in encoders(estimator, list(frame.columns)):
+    for part, names in known_parts(estimator, list(frame.columns)):
         if type(part).__module__.partition(".")[0] != "catboost" or not part.get_cat_feature_indices():
             continue
         by_place = {place: categories(frame[names[place]]) for place in part.get_cat_feature_indices()}
