@@ -68,10 +68,9 @@ def setting(
 
 def at_least(lowest: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        number = int(text)
-        if number < lowest:
-            raise ValueError(f"a whole number, {lowest} or more")
-        return number
+        if int(text) < lowest:
+            raise ValueError(parse.__doc__)
+        return int(text)
 
     parse.__doc__ = f"a whole number, {lowest} or more"
     return parse
@@ -115,15 +114,12 @@ class Settings:
     port: int = setting(1200, "Port the server listens on.", parse=at_least(0), bare=True)
     bind: str = setting("", "Listens here instead: `unix:/path/of.sock`, or `[address]:port`.", bare=True)
     workers: int = setting(
-        cores,
-        "Worker processes; each loads every model. Where texts are generated, 1 unless it is set.",
-        parse=at_least(1),
-        bare=True,
+        cores, "Worker processes: each loads all tables, one process more all texts.", parse=at_least(1), bare=True
     )
     threads: int = setting(
         8,
         "Threads of a worker: requests it holds at once. Generations take at most this many less 2; where texts are "
-        "generated, a thread for each completion that may run or wait unless it is set.",
+        "generated, there is one for each completion that may run or wait unless it is set.",
         parse=at_least(1),
         bare=True,
     )
@@ -215,9 +211,7 @@ class Settings:
         "", "The file of API keys (`python -m service keys add NAME`); empty: no key is asked for."
     )
     open: bool = setting(False, "Answer everybody without keys, on a public address or a unix socket.", parse=yes_or_no)
-    metrics_open: bool = setting(
-        False, "Answer `/metrics` without a key of scope admin, where there are keys.", parse=yes_or_no
-    )
+    metrics_open: bool = setting(False, "Answer `/metrics` without a key, where there are keys.", parse=yes_or_no)
     hosts: tuple[str, ...] = setting(
         (),
         "Names besides localhost under which a server on loopback without keys is asked, by commas, such as those of a "
@@ -233,10 +227,12 @@ class Settings:
     max_tokens: int = setting(64, "Tokens generated where a request does not say max_tokens.", parse=at_least(1))
     # Memory for keys and values is kept for as many tokens as a completion may have.
     max_completion_tokens: int = setting(2048, "The same at most, for OpenAI's routes.", parse=at_least(1))
-    slots: int = setting(16, "Completions that a text model writes at once, in each worker.", parse=at_least(1))
+    engine_socket: str = setting("", "Where the server's workers find its engine process; it sets this itself.")
+    engine_nice: int = setting(5, "How far texts stand back behind tables: 0 not at all, 19 most.", parse=at_least(0))
+    slots: int = setting(16, "Completions that a text model writes at once.", parse=at_least(1))
     kv_bytes: int = setting(
         2**30,
-        "Memory a text model may take for the keys and values of running completions, in each worker, in bytes.",
+        "Memory a text model may take for keys and values of running completions, in bytes; less where little is free.",
         parse=at_least(1),
     )
     prefix_bytes: int = setting(

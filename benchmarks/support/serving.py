@@ -54,10 +54,24 @@ class Server(str):
         """The process id of gunicorn's master."""
         return self.process.pid
 
-    def workers(self):
-        """The process ids of the workers there are now."""
+    def children(self):
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
+
+    def workers(self):
+        """The process ids of the workers there are now."""
+        return [pid for pid in self.children() if not is_engine(pid)]
+
+    def engines(self):
+        """The process ids of the engine processes there are now."""
+        return [pid for pid in self.children() if is_engine(pid)]
+
+
+def is_engine(pid):
+    """Whether a process runs the text models; one that has ended runs nothing."""
+    with contextlib.suppress(OSError):
+        return b"models.engine" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def gunicorn(app="wsgi:app"):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .detokenizer import Detokenizer
     from .sampling import TokenLogprobs
-    from .sequence import Sequence
+    from .sequence import TokenStream
 
 __all__ = ["Completion", "Generation"]
 
@@ -45,7 +45,7 @@ class Generation:
     """
 
     def __init__(
-        self, sequence: Sequence, detokenizer: Detokenizer, *, prompt_tokens: int, eos_ids: Collection[int] = ()
+        self, sequence: TokenStream, detokenizer: Detokenizer, *, prompt_tokens: int, eos_ids: Collection[int] = ()
     ) -> None:
         """sequence: from the engine; it is closed with this object. eos_ids: token ids that are no part of the text."""
         self.prompt_tokens = prompt_tokens

@@ -1,7 +1,8 @@
 """Constrained output: text that fits a JSON schema, a pattern or a choice, whatever the model finds more probable.
 
     constraints = Constraints(tokenizer.to_str, vocabulary_size=49152, eos_ids={2})
-    guide = constraints.guide({"type": "choice", "choices": ["yes", "no"]})     # raises InvalidParameters
+    grammar = constraints.grammar({"type": "choice", "choices": ["yes", "no"]})   # raises InvalidParameters
+    guide = constraints.guide(grammar)                                            # so does this
     guide.masked(logits), guide.accept(token)                                   # one step of one sequence
 
 Each grammar is tried out once in a process of its own, and compiled on the thread of the request; the engine's thread
@@ -54,16 +55,20 @@ class Constraints:
         self._verdicts: OrderedDict[str, Verdict] = OrderedDict()  # by the constraint as JSON
         self._verdicts_lock = threading.Lock()
 
-    def guide(self, constraint: dict[str, Any]) -> Guide:
-        """A Guide of a new text. Raises InvalidParameters where the constraint cannot be followed."""
-        from .grammar import matcher
-
+    def grammar(self, constraint: dict[str, Any]) -> str:
+        """The constraint as a grammar that was tried out. Raises InvalidParameters where it cannot be followed."""
         verdict = self._verdict(constraint)
         if verdict.reason:
             raise refusal(verdict.reason)
+        return verdict.grammar
+
+    def guide(self, grammar: str) -> Guide:
+        """A Guide of a new text. Raises InvalidParameters where the grammar cannot be followed."""
+        from .grammar import matcher
+
         try:
             # A new matcher for each text: copies of one share the parser's states, and the bound on their number.
-            return Guide(matcher(self._vocabulary(), verdict.grammar))
+            return Guide(matcher(self._vocabulary(), grammar))
         except ValueError as error:
             raise refusal(str(error)) from None
 

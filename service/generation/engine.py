@@ -24,7 +24,9 @@ from ..errors import ModelNotReady, PredictionFailed, ServiceError
 from .batch import Batch, Row
 from .cost_model import StepCostModel
 from .runner import Runner
+from .runner_calls import RunnerCalls
 from .sequence import Sequence
+from .suspects import Suspects
 from .waiting_queue import WaitingQueue
 
 if TYPE_CHECKING:
@@ -50,12 +52,18 @@ class Engine:
         prefix_bytes: int = 2**28,
         max_waiting: int = 64,
         max_waiting_tokens: int = 65_536,
+        guides: Callable[[str], Guide] | None = None,
+        suspects: Suspects | None = None,
     ) -> None:
         """kv_bytes: of keys and values of all rows. prefix_bytes: of those kept of finished sequences.
 
-        max_waiting, max_waiting_tokens: bounds of the queue, of sequences and of prompt tokens.
+        max_waiting, max_waiting_tokens: bounds of the queue, of sequences and of prompt tokens. guides: makes the
+        Guide of a grammar. suspects: prompts that have ended engines before.
         """
-        self.runner = runner
+        self.calls = RunnerCalls(runner, suspects or Suspects())
+        self.proven = False  # whether the model's example was replayed; set by whoever does
+        self._guides = guides
+        self._suspects = self.calls.suspects
         self.failure: str | None = None
         self._budget = kv_bytes // runner.slots.bytes_per_token  # tokens of all rows
         self.capacity = min(runner.slots.length, self._budget)
@@ -67,6 +75,10 @@ class Engine:
         self._stopping = False
         ENGINES.add(self)
 
+    @property
+    def runner(self) -> Runner:
+        return self.calls.runner
+
     # --- for any thread
 
     def generate(
@@ -74,22 +86,25 @@ class Engine:
         prompt_ids: list[int],
         params: SamplingParams,
         eos_ids: Collection[int] = (),
-        guide: Guide | None = None,
+        grammar: str | None = None,
     ) -> Sequence:
         """A Sequence: an iterator of at most params.max_tokens token ids, not yet started.
 
         prompt_ids: at least one id; with max_tokens, `capacity` at most. eos_ids: the model's end tokens: the first
-        that is generated ends the sequence, and is its last. guide: restricts the tokens that may be sampled.
+        that is generated ends the sequence, and is its last. grammar: restricts the tokens that may be sampled
+        (constraint). Raises InvalidParameters where the grammar cannot be followed.
         """
-        end_ids = frozenset(params.stop_token_ids) | (frozenset() if params.ignore_eos else frozenset(eos_ids))
-        return Sequence(self, prompt_ids, params, end_ids, guide)
+        guide = None if grammar is None or self._guides is None else self._guides(grammar)
+        return Sequence(self, prompt_ids, params, params.end_ids(eos_ids), guide)
 
     def submit(self, sequence: Sequence) -> None:
-        """Queue a sequence. Raises Overloaded, ModelNotReady, or ValueError for one longer than `capacity`."""
+        """Queue a sequence. Raises Overloaded, ModelNotReady, PredictionFailed for a prompt that has ended two
+        engines, or ValueError for one longer than `capacity`."""
         if sequence.reserved > self.capacity:
             raise ValueError(
                 f"a sequence of {sequence.reserved} tokens is longer than {self.capacity}, the most served"
             )
+        self._suspects.check(sequence.digest)
         with self._lock:
             if self.failure or self._stopping:
                 raise ModelNotReady(self.failure or "the engine is stopping")
@@ -135,6 +150,7 @@ class Engine:
                 if self._stopping:
                     self._end_all(None)
                 if not (self._queue or self._batch):
+                    self._suspects.working([])
                     self._thread = None
                     return
             try:
@@ -165,13 +181,21 @@ class Engine:
     def _start_next(self) -> Row | None:
         """Give the head of the queue a slot; None if the queue is empty or a slot or KV memory is lacking."""
         with self._lock:
-            if not self._queue or not self._batch.free_slots:
+            if not self._batch.free_slots:
                 return None
-            if self._batch.reserved + self._queue.head.reserved > self._budget:
+            sequence = self._queue.next(self._may_join)
+            if sequence is None or self._batch.reserved + sequence.reserved > self._budget:
                 return None  # strict FIFO: later, smaller requests must not starve this one
-            joining = self._batch.start(self._queue.pop())
+            self._queue.remove(sequence)
+            joining = self._batch.start(sequence)
         self._batch.reuse_prefix(joining)
         return joining
+
+    def _may_join(self, sequence: Sequence) -> bool:
+        """Whether the batch takes it now: of prompts during which an engine died, one at a time."""
+        if sequence.digest not in self._suspects:
+            return True
+        return not any(row.sequence.digest in self._suspects for row in self._batch)
 
     def _chunk_size(self, joining: Row, spent: float) -> int:
         remaining = joining.sequence.length - joining.held
@@ -182,11 +206,11 @@ class Engine:
         """Read a chunk of the joining row's prompt; after the last chunk it gets its first token and decodes."""
         ids = joining.unread(size)
         began = perf_counter()
-        logits = self._attempt(self.runner.extend, joining.slot, ids, joining.held)
+        logits = self.calls.extend(joining, ids)
         if logits is None:  # safe to retry: the same keys and values are written to the same places
-            logits = self._attempt(self.runner.extend, joining.slot, ids, joining.held)
+            logits = self.calls.extend(joining, ids)
         if logits is None:
-            if self._slot_works(joining.slot):
+            if self.calls.slot_works(joining.slot):
                 self._remove(joining, failed())
             else:
                 self._give_up()
@@ -201,9 +225,7 @@ class Engine:
         """The next token of every row."""
         rows = list(self._batch.rows)
         began = perf_counter()
-        logits = self._attempt(
-            self.runner.step, [int(row.sequence.ids[-1]) for row in rows], [row.held for row in rows]
-        )
+        logits = self.calls.step(rows)
         if logits is None:
             self._decode_one_by_one(rows)
             return
@@ -214,12 +236,12 @@ class Engine:
         """The step failed: decode each row by itself, so that only the rows that fail again end."""
         failing = []
         for row in reversed(rows):
-            logits = self._attempt(self.runner.extend, row.slot, row.unread(1), row.held)
+            logits = self.calls.extend(row, row.unread(1))
             if logits is None:
                 failing.append(row)
             else:
                 self._advance([row], logits[None])
-        if len(failing) == len(rows) and not self._slot_works(failing[0].slot):
+        if len(failing) == len(rows) and not self.calls.slot_works(failing[0].slot):
             self._give_up()
             return
         for row in failing:
@@ -243,22 +265,11 @@ class Engine:
 
     def _remove(self, row: Row, error: Exception | None = None) -> None:
         self._batch.remove(row, keep_prefix=error is None)
+        if row.sequence.digest in self._suspects:
+            self._suspects.cleared([row.sequence.digest])
         row.sequence.finish(error)
 
     # --- failures
-
-    def _attempt(self, call: Callable[..., np.ndarray], *arguments: object) -> np.ndarray | None:
-        """The logits that a call of the runner returns; None if it raises: the log has the cause."""
-        try:
-            return call(*arguments)
-        except Exception:
-            log.exception("the model raised while generating")
-            return None
-
-    def _slot_works(self, slot: int) -> bool:
-        """Whether the runner can still prefill one token, into a slot whose content is no longer needed: then the
-        sequence was at fault, not the runner."""
-        return self._attempt(self.runner.extend, slot, [0], 0) is not None
 
     def _give_up(self) -> None:
         with self._lock:

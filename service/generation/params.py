@@ -8,6 +8,7 @@ What a request may set is in limits.py. This module imports nothing that compute
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,10 @@ class SamplingParams:
     constraint: dict[str, Any] | None = None
     logprobs: int | None = None
     yielding: bool = False
+
+    def end_ids(self, eos_ids: Iterable[int]) -> frozenset[int]:
+        """The token ids that end the completion. eos_ids: the model's own end tokens."""
+        return frozenset(self.stop_token_ids) | (frozenset() if self.ignore_eos else frozenset(eos_ids))
 
     @classmethod
     def from_request(cls, values: dict[str, Any], defaults: dict[str, Any]) -> SamplingParams:

@@ -10,52 +10,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
 from .sampling import Sampler, TokenLogprobs, token_logprobs
+from .suspects import prompt_digest
 
 if TYPE_CHECKING:
     from .constraint import Guide
-    from .engine import Engine
     from .params import SamplingParams
 
-__all__ = ["Sequence"]
+__all__ = ["Sequence", "TokenStream"]
 
 END = None  # what a consumer gets after the last token
 
 
-class Sequence:
-    """An iterator of token ids, for one consumer.
+class Submits(Protocol):
+    """What a sequence asks of its engine."""
 
-    logprobs: a TokenLogprobs for each generated token, if params.logprobs asks for them. reserved: tokens that the
-    prompt and the completion may take together.
+    def submit(self, sequence: Any) -> None: ...
+
+    def withdraw(self, sequence: Any) -> None: ...
+
+
+class TokenStream:
+    """An iterator of token ids, for one consumer: what is common to a Sequence and to one in another process.
+
+    logprobs: a TokenLogprobs for each generated token, if params.logprobs asks for them.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        prompt_ids: list[int],
-        params: SamplingParams,
-        end_ids: Collection[int],
-        guide: Guide | None = None,
-    ) -> None:
-        """prompt_ids: at least one id. end_ids: the first of these that is generated ends the sequence."""
+    def __init__(self, engine: Submits, params: SamplingParams, end_ids: Collection[int]) -> None:
+        """end_ids: the first of these that is generated ends the sequence."""
         self.params = params
         self.end_ids = end_ids
         self.logprobs: list[TokenLogprobs] = []
         self.cancelled = False
         self.started = False
-        self.prompt_tokens = self.length = len(prompt_ids)
-        self.reserved = len(prompt_ids) + params.max_tokens
         self._engine = engine
         self._outbox: SimpleQueue = SimpleQueue()
-        self._put: Callable[[int | Exception | None], None] = self._outbox.put
+        self.put: Callable[[int | Exception | None], None] = self._outbox.put
         self._open = True
-        self._sampler = Sampler(params, prompt_ids, guide)
-        self._ids = np.empty(self.reserved, np.int32)
-        self._ids[: len(prompt_ids)] = prompt_ids
 
     # --- for the consumer
 
@@ -67,9 +62,9 @@ class Sequence:
 
     def send_to(self, outbox: SimpleQueue, index: int) -> None:
         """Put (index, item) into this queue instead of being iterated: token ids, then None or an exception."""
-        self._put = lambda item: outbox.put((index, item))
+        self.put = lambda item: outbox.put((index, item))
 
-    def __iter__(self) -> Sequence:
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> int:
@@ -93,6 +88,34 @@ class Sequence:
 
     # --- for the engine
 
+    def finish(self, error: Exception | None = None) -> None:
+        """Tell the consumer that it has ended, and why, if it failed."""
+        self.put(END if error is None else error)
+
+
+class Sequence(TokenStream):
+    """A TokenStream and its sampler, for an engine in this process.
+
+    reserved: tokens that the prompt and the completion may take together.
+    """
+
+    def __init__(
+        self,
+        engine: Submits,
+        prompt_ids: list[int],
+        params: SamplingParams,
+        end_ids: Collection[int],
+        guide: Guide | None = None,
+    ) -> None:
+        """prompt_ids: at least one id."""
+        super().__init__(engine, params, end_ids)
+        self.prompt_tokens = self.length = len(prompt_ids)
+        self.reserved = len(prompt_ids) + params.max_tokens
+        self._sampler = Sampler(params, prompt_ids, guide)
+        self._ids = np.empty(self.reserved, np.int32)
+        self._ids[: len(prompt_ids)] = prompt_ids
+        self.digest = prompt_digest(self._ids[: len(prompt_ids)])
+
     @property
     def ids(self) -> np.ndarray:
         """The prompt and the tokens generated so far: int32 array."""
@@ -108,9 +131,5 @@ class Sequence:
             self.logprobs.append(token_logprobs(logits, token, self.params.logprobs))
         self._ids[self.length] = token
         self.length += 1
-        self._put(token)
+        self.put(token)
         return token in self.end_ids or self.length == self.reserved
-
-    def finish(self, error: Exception | None = None) -> None:
-        """Tell the consumer that it has ended, and why, if it failed."""
-        self._put(END if error is None else error)

@@ -2,13 +2,13 @@
 
 queue = WaitingQueue(slots=16, max_waiting=64, max_tokens=65_536)
 queue.add(sequence, running=16, seconds=3)      # raises Overloaded beyond the bounds
-queue.head, queue.pop()                         # the sequence that is next
+queue.next(lambda sequence: True)               # the sequence whose turn it is
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..errors import Overloaded
 from .sequence import Sequence
@@ -31,10 +31,6 @@ class WaitingQueue:
         return iter(self._waiting)
 
     @property
-    def head(self) -> Sequence:
-        return self._waiting[0]
-
-    @property
     def tokens(self) -> int:
         """Prompt tokens of all waiting sequences."""
         return sum(sequence.prompt_tokens for sequence in self._waiting)
@@ -50,8 +46,9 @@ class WaitingQueue:
             )
         self._waiting.append(sequence)
 
-    def pop(self) -> Sequence:
-        return self._waiting.popleft()
+    def next(self, fits: Callable[[Sequence], bool]) -> Sequence | None:
+        """The first that fits, which stays in the queue; None without one."""
+        return next(filter(fits, self._waiting), None)
 
     def remove(self, sequence: Sequence) -> bool:
         """Take a sequence out of the queue. Returns whether it was in it."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..store.versions import StoredVersion
     from .base import Model
 
-__all__ = ["KINDS", "QUICK", "check_kind", "check_stored", "load", "shared_weights", "slowness"]
+__all__ = ["KINDS", "QUICK", "check_kind", "check_stored", "load", "own_process", "slowness"]
 
 KINDS = {
     "python": f"{__name__}.python_model:PythonModel",
@@ -53,11 +53,11 @@ def load(version: StoredVersion, settings: Settings) -> Model:
     return resolve_name(KINDS[version.manifest.kind]).load(version, settings)
 
 
-def shared_weights(version: StoredVersion) -> str | None:
-    """Why one worker should serve a version for all callers, in a sentence; None where each worker may as well."""
+def own_process(version: StoredVersion) -> str | None:
+    """Why a version runs in the engine process, for all workers, a sentence; None where each worker runs it."""
     if version.manifest.kind != "text_generation":
         return None
-    return f"{version} writes the texts of all callers together, and its weights lie in memory once a worker"
+    return f"{version} writes the texts of all callers together, in one process for all workers"
 
 
 def slowness(version: StoredVersion) -> str | None:

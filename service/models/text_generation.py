@@ -13,36 +13,35 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
 from ..capabilities import GENERATE_TEXT, TextCall, Tools, count_tokens
-from ..errors import ServiceError, StartupError, in_a_line
+from ..errors import ArtifactMissing, DigestMismatch, ServiceError, StartupError, in_a_line
 from ..generation.completion import Completion, Generation
-from ..generation.constraint import Constraints
 from ..generation.detokenizer import Detokenizer
-from ..generation.engine import Engine
 from ..generation.params import SamplingParams
 from ..scheduling.admission import RESERVED_THREADS
 from .base import StreamingModel
 from .chat import ChatTemplate
+from .engine.client import EngineClient
 from .prompt_encoder import Prompt, PromptEncoder, refuse
 from .sampling_defaults import sampling_defaults
-from .text_runner import load_runner
+from .text_runner import TOKENIZER, constraints_of, load_engine
 from .token_bytes import TokenBytes
 from .tools.calling import Calling
 from .tools.reader import CallReader
 
 if TYPE_CHECKING:
+    from ..generation.constraint import Constraints
+    from ..generation.engine import Engine
     from ..settings import Settings
     from ..store.manifest import Manifest
     from ..store.versions import StoredVersion
+    from .engine.remote import RemoteEngine
 
 __all__ = ["TOKENIZER", "TextGenerationModel"]
-
-TOKENIZER = "tokenizer.json"
 
 SAMPLED = 16  # tokens of each text that is compared with another version's
 
@@ -73,7 +72,8 @@ class TextGenerationModel(StreamingModel):
         manifest: Manifest,
         tokenizer: Tokenizer,
         plain: Tokenizer,
-        engine: Engine,
+        engine: Engine | RemoteEngine,
+        constraints: Constraints,
         settings: Settings,
         *,
         sampling: dict[str, Any] | None = None,
@@ -95,30 +95,33 @@ class TextGenerationModel(StreamingModel):
         self.encoder = PromptEncoder(
             self.name, tokenizer, plain, chat, context_length=self.context_length, vocabulary_size=vocabulary_size
         )
-        self._constraints = Constraints(tokenizer.to_str, vocabulary_size=vocabulary_size, eos_ids=self.eos_ids)
+        self._constraints = constraints
 
     @classmethod
     def load(cls, version: StoredVersion, settings: Settings) -> TextGenerationModel:
-        version.verify()
         try:
-            tokenizer, plain = (read_tokenizer(version.folder / TOKENIZER) for _ in range(2))
+            if settings.engine_socket:
+                engine: Engine | RemoteEngine = EngineClient.at(settings.engine_socket).open(
+                    version.manifest.model, version.manifest.version
+                )
+            else:
+                version.verify()
+                engine = load_engine(version, settings)
+            with version.open(TOKENIZER) as file:
+                text = file.read()
+            tokenizer, plain = read_tokenizer(text), read_tokenizer(text)
             # What a chat's user writes stays text: "<|im_end|>" must not end the turn.
             plain.encode_special_tokens = True
             chat = ChatTemplate.load(version, plain)
             sampling = sampling_defaults(version.folder)
-            runner = load_runner(version, settings)
+        except (ArtifactMissing, DigestMismatch):
+            raise
         except StartupError as error:
             raise StartupError(f"{version} cannot be loaded: {in_a_line(error)}") from error
         except Exception as error:  # the parsers of configs and weights raise all kinds of exceptions
             raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {in_a_line(error)}") from error
-        engine = Engine(
-            runner,
-            kv_bytes=settings.kv_bytes,
-            prefix_bytes=settings.prefix_bytes,
-            max_waiting=settings.max_waiting,
-            max_waiting_tokens=settings.max_waiting_tokens,
-        )
-        return cls(version.manifest, tokenizer, plain, engine, settings, sampling=sampling, chat=chat)
+        constraints = constraints_of(version)
+        return cls(version.manifest, tokenizer, plain, engine, constraints, settings, sampling=sampling, chat=chat)
 
     @property
     def failure(self) -> str | None:
@@ -196,8 +199,8 @@ class TextGenerationModel(StreamingModel):
         functions = () if tools is None else tools.functions
         ids = self.encoder.encode(prompt, special_tokens=special_tokens, functions=functions)
         params = self.encoder.fitted(params, len(ids))
-        guide = None if params.constraint is None else self._constraints.guide(params.constraint)
-        sequence = self.engine.generate(ids, params, self.eos_ids, guide)
+        grammar = None if params.constraint is None else self._constraints.grammar(params.constraint)
+        sequence = self.engine.generate(ids, params, self.eos_ids, grammar)
         kept = frozenset() if tools is None else self.calling.kept
         detokenizer = Detokenizer(partial(self._decode, kept=kept), ids, params.stop)
         return Generation(sequence, detokenizer, prompt_tokens=len(ids), eos_ids=sequence.end_ids)
@@ -207,11 +210,13 @@ class TextGenerationModel(StreamingModel):
         return self.stream(prompt, params, special_tokens=special_tokens).collect()
 
     def warm_up(self) -> None:
-        """Replay the stored example, greedily, and compare token by token. Raises StartupError.
+        """Replay the stored example, greedily, and compare token by token; once for each engine. Raises StartupError.
 
         The comparison is exact: packing stored only those leading tokens whose lead over the runner-up is far beyond
         what another processor's rounding can turn.
         """
+        if self.engine.proven:
+            return
         prompt, expected = self.manifest.example["prompt"], self.manifest.example["token_ids"]
         params = SamplingParams(max_tokens=max(1, len(expected)), temperature=0)
         try:
@@ -224,6 +229,7 @@ class TextGenerationModel(StreamingModel):
                 f"{self.name} version {self.version} continues its own example with {self._decode(tokens)!r}, "
                 f"but was packed with {self._decode(expected)!r}; where an earlier release packed it, pack it again"
             )
+        self.engine.proven = True
 
     def sample(self) -> list[Any]:
         return [self.manifest.example["prompt"]]
@@ -248,9 +254,9 @@ class TextGenerationModel(StreamingModel):
         return self.tokenizer.decode(shown, skip_special_tokens=False)
 
 
-def read_tokenizer(path: Path) -> Tokenizer:
+def read_tokenizer(text: bytes) -> Tokenizer:
     """A tokenizer.json, whose own settings for batches (to cut or to fill up texts) no prompt must meet."""
-    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer = Tokenizer.from_buffer(text)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

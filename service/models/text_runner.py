@@ -1,6 +1,6 @@
 """Which runner a packed text model gets on this machine: its graph, its torch network in batches, or row by row.
 
-    runner = load_runner(version, settings)
+    engine = load_engine(version, settings)        # a batch engine in this process
 
 Each candidate has to prove that it gives batched sequences what it gives them alone; the log says why one was refused.
 """
@@ -11,6 +11,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..generation.batch_check import check_batching
+from ..generation.constraint import Constraints
+from ..generation.engine import Engine
 from .runtimes.graph_rules import check_decoder
 
 if TYPE_CHECKING:
@@ -18,12 +20,39 @@ if TYPE_CHECKING:
 
     from ..generation.onnx_runner import OnnxRunner
     from ..generation.runner import Runner
+    from ..generation.suspects import Suspects
     from ..settings import Settings
     from ..store.versions import StoredVersion
 
-__all__ = ["load_runner"]
+__all__ = ["TOKENIZER", "constraints_of", "load_engine"]
 
 log = logging.getLogger(__name__)
+
+TOKENIZER = "tokenizer.json"
+
+
+def load_engine(version: StoredVersion, settings: Settings, suspects: Suspects | None = None) -> Engine:
+    """An Engine for a version whose files are verified. Raises whatever the files of a model make parsers raise."""
+    return Engine(
+        load_runner(version, settings),
+        kv_bytes=settings.kv_bytes,
+        prefix_bytes=settings.prefix_bytes,
+        max_waiting=settings.max_waiting,
+        max_waiting_tokens=settings.max_waiting_tokens,
+        guides=constraints_of(version).guide,
+        suspects=suspects,
+    )
+
+
+def constraints_of(version: StoredVersion) -> Constraints:
+    """The Constraints of a version, which read its tokenizer when they first need it."""
+    spec = version.manifest.spec
+
+    def tokenizer_json() -> str:
+        with version.open(TOKENIZER) as file:
+            return file.read().decode()
+
+    return Constraints(tokenizer_json, vocabulary_size=spec["vocabulary_size"], eos_ids=spec["eos_token_ids"])
 
 
 def load_runner(version: StoredVersion, settings: Settings) -> Runner:

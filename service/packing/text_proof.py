@@ -17,7 +17,9 @@ import torch
 from transformers import GenerationConfig
 
 from ..errors import InvalidParameters
+from ..generation.engine import Engine
 from ..generation.params import SamplingParams
+from ..generation.runner import Runner
 from ..models.text_generation import TOKENIZER, TextGenerationModel
 from ..settings import Settings
 from ..store.draft import Draft
@@ -65,7 +67,12 @@ def measure(network: Any, served: TextGenerationModel) -> dict[str, Any]:
     longest = served.context_length - GREEDY_TOKENS
     prompts = [served.tokenizer.encode(text).ids[:longest] for text in PROMPTS]
     prose = served.tokenizer.encode(PROSE).ids
-    return compared(network, served.engine.runner, prompts, prose)
+    return compared(network, runner_of(served), prompts, prose)
+
+
+def runner_of(served: TextGenerationModel) -> Runner:
+    assert isinstance(served.engine, Engine)  # packing loads it into this process
+    return served.engine.runner
 
 
 def example(served: TextGenerationModel, network: Any, prompt: str) -> dict[str, Any]:
@@ -90,7 +97,7 @@ def example(served: TextGenerationModel, network: Any, prompt: str) -> dict[str,
     return {
         "prompt": prompt,
         "completion": completion.text,
-        "token_ids": tokens[: clear_tokens(served.engine.runner, prompt_ids, tokens, CLEAR_LEAD[precision])],
+        "token_ids": tokens[: clear_tokens(runner_of(served), prompt_ids, tokens, CLEAR_LEAD[precision])],
     }
 
 

@@ -8,13 +8,17 @@ gunicorn's master runs it, so nothing here may import numpy, scikit-learn or tor
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from typing import Any
 
 from ..errors import StartupError
+from ..models import own_process
+from ..models.engine import SOCKET
 from ..settings import PREFIX, Settings
 from .hooks import Hooks
+from .lifecycle.memory_limit import available_memory
 from .lifecycle.running_servers import memory_folder
 from .sizing import sized
 from .worker_class import choose, readable_versions
@@ -25,6 +29,8 @@ __all__ = ["gunicorn_settings"]
 # and would wait Python's usual 5 ms each time while other threads compute. Workers inherit this.
 SWITCH_INTERVAL = 0.0002  # seconds
 
+readings = itertools.count(1)  # of the configuration, by this process
+
 
 def gunicorn_settings() -> dict[str, Any]:
     """{name of a gunicorn setting: value} from Daylight's settings. Ends the process where those are wrong."""
@@ -33,16 +39,19 @@ def gunicorn_settings() -> dict[str, Any]:
     except StartupError as error:
         sys.exit(f"daylight refuses to start: {error}")  # a sentence, where an exception would be a traceback
     versions = list(readable_versions(settings))
-    settings, size = sized(settings, versions, Settings.given())
+    size = sized(settings, versions, Settings.given(), available_memory())
+    settings = size.settings
     sys.setswitchinterval(SWITCH_INTERVAL)
     memory = memory_folder()
     # The master's process id stays the same after SIGHUP, and so does the folder.
     run_folder = settings.run_folder or f"{memory}/daylight-{os.getuid()}-{os.getpid()}"
     worker_class, reason = choose(settings, versions)
-    chosen = (
-        f"worker class {worker_class}: {reason}",
-        f"{plural(settings.workers, 'worker')} of {plural(settings.threads, 'thread')}: {size}",
-    )
+    chosen = (f"worker class {worker_class}: {reason}", *size.lines)
+    engine_folder = None
+    if any(map(own_process, versions)):
+        # A number for each reading: after SIGHUP the new workers have an engine process of their own.
+        engine_folder = f"{run_folder}/workers-{os.getpid()}/engine-{next(readings)}"
+    hooks = Hooks(settings, run_folder, worker_class, engine_folder, chosen=chosen, refusal=size.refusal)
     return {
         "bind": settings.bind or f"{settings.host}:{settings.port}",
         "umask": 0o007,  # of a unix socket: its peers are trusted, so only gunicorn's user and group may connect
@@ -56,7 +65,7 @@ def gunicorn_settings() -> dict[str, Any]:
         # Each worker loads its models after the fork: before it, torch and OpenMP would hang the workers.
         "preload_app": False,
         "worker_tmp_dir": memory,
-        "raw_env": environment(settings, run_folder),
+        "raw_env": environment(settings, run_folder, engine_folder),
         "timeout": 120,  # seconds for a heartbeat, and for one table prediction; a worker that loads has no limit
         "graceful_timeout": 60,  # seconds that TERM gives to running requests
         "keepalive": 75,  # seconds, longer than nginx keeps its idle connections (60): else it writes into closed ones
@@ -67,19 +76,17 @@ def gunicorn_settings() -> dict[str, Any]:
         "secure_scheme_headers": {"X-FORWARDED-PROTO": "https"},  # the one such header that nginx.conf overwrites
         "forwarder_headers": "",  # no proxy may rename SCRIPT_NAME or PATH_INFO
         "control_socket_disable": True,  # gunicorn's control socket has no authentication
-        **Hooks(settings, run_folder, worker_class, chosen).by_name(),
+        **hooks.by_name(),
     }
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def environment(settings: Settings, run_folder: str) -> list[str]:
-    """The workers' environment: how many they are, and what BLAS, OpenMP and torch may use.
+def environment(settings: Settings, run_folder: str, engine_folder: str | None) -> list[str]:
+    """The environment of the workers and of the engine process: what was chosen, and what BLAS and OpenMP may use.
 
     These libraries would each start a thread for each core in every worker.
     """
     threads = [f"{library}_NUM_THREADS={settings.compute_threads}" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
     size = [f"WORKERS={settings.workers}", f"THREADS={settings.threads}"]
-    return [*threads, *size, f"{PREFIX}RUN_FOLDER={run_folder}"]
+    texts = [f"{PREFIX}KV_BYTES={settings.kv_bytes}", f"{PREFIX}PREFIX_BYTES={settings.prefix_bytes}"]
+    socket = [f"{PREFIX}ENGINE_SOCKET={engine_folder}/{SOCKET}"] if engine_folder else []
+    return [*threads, *size, *texts, *socket, f"{PREFIX}RUN_FOLDER={run_folder}"]

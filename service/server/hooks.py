@@ -1,6 +1,7 @@
 """gunicorn's hooks: the checks before the first fork, the run folder, and the beginning and the end of each worker.
 
-    Hooks(settings, run_folder, worker_class, reason).by_name()     # {"on_starting": <function>, ...}
+    hooks = Hooks(settings, run_folder, worker_class, engine_folder, chosen=lines, refusal=None)
+    hooks.by_name()                                                 # {"on_starting": <function>, ...}
 
 Hooks of the master may import neither numpy nor a model (see config).
 """
@@ -19,12 +20,13 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import StartupError
-from ..models import check_stored, slowness
+from ..models import check_stored, own_process, slowness
 from ..settings import Settings
 from ..store.proven import versions_to_try
 from ..store.versions import Store, StoredVersion
 from ..web.access.exposure import check_exposure
 from ..web.services import EXTENSION
+from . import engine_watch
 from .lifecycle.running_servers import announce
 from .lifecycle.worker_registry import WorkerRegistry
 from .rolling_reload import new_workers_first, worker_gone
@@ -43,12 +45,22 @@ class Hooks:
     """The hooks of one configuration.
 
     run_folder: what the workers of this server share while it runs. chosen: lines for the log that say what was chosen
-    for the models, and why.
+    for the models, and why. engine_folder: of the engine process, or None where no model of the store wants one.
+    refusal: why this machine cannot serve the store, or None.
     """
 
-    def __init__(self, settings: Settings, run_folder: str, worker_class: str, chosen: Sequence[str]) -> None:
-        self.settings, self.run_folder = settings, run_folder
-        self.worker_class, self.chosen = worker_class, chosen
+    def __init__(
+        self,
+        settings: Settings,
+        run_folder: str,
+        worker_class: str,
+        engine_folder: str | None,
+        *,
+        chosen: Sequence[str],
+        refusal: str | None,
+    ) -> None:
+        self.settings, self.run_folder, self.worker_class = settings, run_folder, worker_class
+        self.engine_folder, self.chosen, self.refusal = engine_folder, chosen, refusal
 
     def by_name(self) -> dict[str, Callable[..., None]]:
         """{gunicorn's name of the hook: the method}."""
@@ -74,6 +86,8 @@ class Hooks:
         try:
             check_exposure(self.settings, server.cfg.address)
             check_store(self.settings)
+            if self.refusal:
+                raise StartupError(self.refusal)
             for line in self.chosen:
                 server.log.info("%s", line)
         except (StartupError, OSError, ValueError) as error:  # an unreadable file, a folder that cannot be a model's
@@ -84,6 +98,9 @@ class Hooks:
         """The sockets are open, and no worker is forked yet: a server whose port is taken leaves no run folder."""
         try:
             self.make_run_folder()
+            engine_watch.follow(server)
+            if self.engine_folder:
+                engine_watch.start(server, self.engine_folder)
         except OSError as error:
             server.log.error("daylight refuses to start: %s", error)
             sys.exit(CANNOT_BOOT)
@@ -104,11 +121,20 @@ class Hooks:
         announce(registry, self.settings)
 
     def on_reload(self, server: Any) -> None:
-        """SIGHUP: the new workers are ready before the old ones leave; where they fail, the old ones stay."""
-        new_workers_first(server, self.registry(server.pid), seconds=self.settings.swap_seconds)
+        """SIGHUP: the new workers are ready before the old ones leave; where they fail, the old ones stay.
+
+        The new ones get an engine process of their own: their code may be another than that of the old one.
+        """
+        for line in self.chosen:
+            server.log.info("%s", line)
+        if self.engine_folder:
+            engine_watch.start(server, self.engine_folder)
+        if new_workers_first(server, self.registry(server.pid), seconds=self.settings.swap_seconds):
+            engine_watch.retire(self.engine_folder)
 
     def on_exit(self, server: Any) -> None:
         """The master ends: remove what the workers shared, unless the operator named the folder."""
+        engine_watch.stop_all()
         self.registry(server.pid).wipe()
         if not self.settings.run_folder:
             shutil.rmtree(self.run_folder, ignore_errors=True)
@@ -161,8 +187,7 @@ class Hooks:
         if predictor.failure is not None and worker.age == 1:
             worker.log.error("daylight refuses to start: %s", predictor.failure)
             sys.exit(CANNOT_BOOT)
-        if self.worker_class == KEEP_ALIVE and not self.settings.worker_class:
-            predictor.restrict(too_slow)
+        predictor.restrict(self.unfit)
         rollout.start(grace=worker.cfg.graceful_timeout, workers=worker.cfg.workers)
         on_term(rollout.drain)  # after start: drain reads the grace
         end_hanging_worker(worker, predictor.admission)
@@ -171,6 +196,13 @@ class Hooks:
         while predictor.failure is not None and rollout.others_serve() and worker.alive:
             worker.notify()
             time.sleep(0.1)
+
+    def unfit(self, version: StoredVersion) -> str | None:
+        """Why a version cannot enter this running server, whose processes were chosen for others; None if it can."""
+        apart = own_process(version) if self.engine_folder is None else None
+        slow = slowness(version) if self.worker_class == KEEP_ALIVE and not self.settings.worker_class else None
+        reason = apart or slow
+        return reason and f"{reason}, and this server runs for other models: HUP to process {os.getppid()} changes it"
 
     def worker_exit(self, server: Any, worker: Any) -> None:
         """A worker ends by itself: deregister it."""
@@ -212,14 +244,6 @@ def module_of(program: str) -> str:
     """The module whose `__main__.py` a path is: gunicorn's, or `daylight serve`'s own."""
     own = os.path.join(os.path.dirname(__file__), "__main__.py")
     return __package__ if os.path.exists(program) and os.path.samefile(program, own) else "gunicorn"
-
-
-def too_slow(version: StoredVersion) -> str | None:
-    """Why a version cannot enter a running server whose worker class was chosen for quick models; None if it can."""
-    reason = slowness(version)
-    if reason is None:
-        return None
-    return f"{reason}, and the workers that run serve only quick models: HUP to process {os.getppid()} changes them"
 
 
 def end_with_master(worker: Any, run_folder: str) -> None:

@@ -29,10 +29,11 @@ STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 leaving: set[int] = set()  # old workers that still finish their requests
 
 
-def new_workers_first(server: Any, registry: WorkerRegistry, *, seconds: float) -> None:
+def new_workers_first(server: Any, registry: WorkerRegistry, *, seconds: float) -> bool:
     """For the hook on_reload, which gunicorn calls just before it forks its new workers.
 
-    server: gunicorn's Arbiter. seconds: how long the new workers may take to load their models.
+    server: gunicorn's Arbiter. seconds: how long the new workers may take to load their models. Returns whether they
+    take the place of the old ones.
     """
     before, age = set(server.WORKERS), server.worker_age
     count = server.cfg.workers
@@ -50,6 +51,7 @@ def new_workers_first(server: Any, registry: WorkerRegistry, *, seconds: float) 
     # reload has failed, worker_age = 0 makes gunicorn wait for none.
     skip_forks(server, count, then_age=server.worker_age)
     server.worker_age = 0 if failure else age
+    return failure is None
 
 
 def failure_of(server: Any, registry: WorkerRegistry, new: Set[int], deadline: float) -> str | None:

@@ -92,7 +92,7 @@ def test_json_object_begins_an_object(model):
 
 def test_an_end_token_comes_only_where_the_text_is_whole(constraints):
     """The end token has the highest logit, but is allowed only where the pattern may end."""
-    guide = constraints.guide({"type": "regex", "pattern": "ab{2,3}"})
+    guide = constraints.guide(constraints.grammar({"type": "regex", "pattern": "ab{2,3}"}))
     end = byte_tokenizer().eos_token_id
     logits = np.zeros(end + 1, np.float32)
     logits[end] = 9
@@ -135,7 +135,7 @@ def test_penalties_and_biases_apply_before_the_mask(constraints):
     """A bias of 100 does not make a forbidden token possible; among the allowed ones it decides."""
     digits = byte_tokenizer()("0123456789x").input_ids
     params = SamplingParams(4, 0.0, logit_bias={digits[7]: 50.0, digits[10]: 100.0}, presence_penalty=2.0)
-    sample = Sampler(params, guide=constraints.guide({"type": "regex", "pattern": "[0-9]{2}"}))
+    sample = Sampler(params, guide=constraints.guide(constraints.grammar({"type": "regex", "pattern": "[0-9]{2}"})))
     assert [sample(np.zeros(257, np.float32)) for _ in range(2)] == [digits[7]] * 2
 
 
@@ -169,7 +169,7 @@ def test_a_schema_of_a_huge_automaton_is_refused_in_seconds(constraints):
     for limit in (20, 0.1):  # the second time its verdict is cached
         began = time.monotonic()
         with pytest.raises(InvalidParameters, match="it is too complex"):
-            constraints.guide(hostile)
+            constraints.grammar(hostile)
         assert time.monotonic() - began < limit
 
 
@@ -178,13 +178,13 @@ def test_a_constraint_needs_an_end_token(model):
         generate(model, {"type": "json_object"}, ignore_eos=True)
     endless = Constraints(byte_tokenizer().backend_tokenizer.to_str, vocabulary_size=257, eos_ids=())
     with pytest.raises(InvalidParameters, match="no end token"):
-        endless.guide({"type": "json_object"})
+        endless.guide(endless.grammar({"type": "json_object"}))
 
 
 def test_an_unreadable_tokenizer_is_refused():
     broken = Constraints(lambda: "{}", vocabulary_size=257, eos_ids={256})
     with pytest.raises(InvalidParameters, match="the text cannot be held to this form: "):
-        broken.guide({"type": "json_object"})
+        broken.guide(broken.grammar({"type": "json_object"}))
 
 
 def test_a_row_that_becomes_too_complex_ends_alone(model):

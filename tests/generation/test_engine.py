@@ -372,8 +372,8 @@ def test_an_engine_that_fails_for_good_ends_every_row(runner):
 
 
 def test_a_failing_sampler_ends_its_row_alone(runner, expected, caplog):
-    engine = Engine(runner)
-    bad = engine.generate(PROMPTS[4], GREEDY, guide=FailingGuide())
+    engine = Engine(runner, guides=lambda grammar: FailingGuide())
+    bad = engine.generate(PROMPTS[4], GREEDY, grammar="digits")
     neighbor = engine.generate(PROMPTS[0], GREEDY)
     for sequence in (bad, neighbor):
         sequence.start()
@@ -397,7 +397,7 @@ def test_a_worker_with_a_failed_engine_is_not_ready(compiled):
     model = app.extensions["daylight"].predictor.find("tiny")
     client = app.test_client()
     assert client.get("/health/ready").status_code == 200
-    model.engine.runner = Broken(model.engine.runner)
+    model.engine.calls.runner = Broken(model.engine.runner)
     ask = {"instances": ["abc"], "parameters": {"max_tokens": 20}}
     for _ in range(2):
         answer = client.post("/v1/models/tiny:predict", json=ask)

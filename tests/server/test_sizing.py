@@ -11,8 +11,8 @@ from service.store.manifest import Manifest
 from service.store.versions import Store
 
 
-def fitted(settings, given):
-    return sized(settings, list(readable_versions(settings)), given)
+def fitted(settings, given=(), memory=None):
+    return sized(settings, list(readable_versions(settings)), given, memory)
 
 
 @pytest.fixture
@@ -26,25 +26,58 @@ def store(tmp_path):
     return Store(tmp_path)
 
 
-def test_one_worker_has_a_thread_for_every_completion_that_may_run_or_wait(store):
-    settings, reason = fitted(Settings(store=store.root), given=set())
-    assert (settings.workers, settings.compute_threads) == (1, cores())
-    assert settings.threads == settings.slots + settings.max_waiting + 2
-    assert reason.startswith("text version 1 writes the texts of all callers together")
+def test_each_core_has_a_worker_with_a_thread_for_every_completion_that_may_run_or_wait(store):
+    size = fitted(Settings(store=store.root))
+    assert (size.settings.workers, size.settings.compute_threads) == (cores(), 1)
+    assert size.settings.threads == size.settings.slots + size.settings.max_waiting + 2
+    workers, engine = size.lines
+    assert workers.endswith("each core has one, and one for each completion that may run or wait")
+    assert engine.startswith("one engine process")
+    assert "text version 1 writes the texts of all callers together" in engine
+    assert size.refusal is None
 
 
-@pytest.mark.parametrize("given", [{"workers"}, {"threads"}, {"workers", "threads"}])
+@pytest.mark.parametrize("given", [{"workers"}, {"threads"}, {"workers", "threads", "kv_bytes", "prefix_bytes"}])
 def test_what_somebody_has_set_stays(store, given):
-    before = Settings(store=store.root, workers=3, threads=5)
-    after, _ = fitted(before, given)
-    for name in ("workers", "threads"):
+    before = Settings(store=store.root, workers=3, threads=5, kv_bytes=2**33, prefix_bytes=2**32)
+    after = fitted(before, given, memory=2**32).settings
+    for name in ("threads", "kv_bytes", "prefix_bytes"):
         assert (getattr(after, name) == getattr(before, name)) == (name in given)
+    assert after.workers == 3
 
 
-def test_without_a_text_model_each_core_has_a_worker(store, tmp_path):
+def test_without_a_text_model_there_is_no_engine_process(store, tmp_path):
     (store.root / "text" / "1" / "manifest.json").unlink()
     settings = Settings(store=tmp_path)
-    assert fitted(settings, given=set()) == (settings, "each core has a worker")
+    size = fitted(settings, memory=2**30)
+    assert size.settings == settings
+    assert len(size.lines) == 1
+
+
+@pytest.fixture
+def heavy(store):
+    """The text model has weights of 500 MB, none of which is on the disk."""
+    folder = store.root / "text" / "1"
+    Manifest("text", "1", "text_generation", {"weights": {"sha256": ""}}, {}).write(folder)
+    with open(folder / "weights", "wb") as file:
+        file.truncate(500_000_000)
+    return store
+
+
+def test_keys_and_values_get_half_of_what_is_left(heavy):
+    """Of 1.6 GB: weights, the engine process and two workers take 0.74 GB."""
+    settings = fitted(Settings(store=heavy.root, workers=2), memory=1_600_000_000).settings
+    assert settings.kv_bytes == 430_000_000
+    assert settings.prefix_bytes == 107_500_000
+
+
+@pytest.mark.parametrize(("memory", "given"), [(800_000_000, ()), (1_600_000_000, {"kv_bytes", "prefix_bytes"})])
+def test_what_does_not_fit_is_refused_in_one_sentence(heavy, memory, given):
+    """Too little for the smallest cache, or for the one that somebody has set."""
+    refusal = fitted(Settings(store=heavy.root, workers=2), given, memory).refusal
+    assert refusal.startswith("text: weights of 500 MB, and ")
+    assert f"do not fit into the {memory // 10**6} MB that are free" in refusal
+    assert "DAYLIGHT_MODELS" in refusal
 
 
 @pytest.mark.parametrize(("quota", "count"), [("50000 100000", 1), ("max 100000", cores()), ("100000 100000", 1)])

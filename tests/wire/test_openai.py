@@ -303,7 +303,7 @@ def test_a_caller_that_hangs_up_ends_it(app, model, monkeypatch, stream):
     """Without that, the engine would write for nobody until the last token."""
     ours, theirs = socket.socketpair()
     slow = Slow(model.engine.runner)
-    monkeypatch.setattr(model.engine, "runner", slow)
+    monkeypatch.setattr(model.engine.calls, "runner", slow)
     asked = PROMPT | {"max_tokens": 120, "stream": stream}
 
     def request():
@@ -340,7 +340,7 @@ class Slow:
 
 def test_a_request_is_cancelled_by_its_id(app, ask, model, monkeypatch):
     slow = Slow(model.engine.runner)
-    monkeypatch.setattr(model.engine, "runner", slow)
+    monkeypatch.setattr(model.engine.calls, "runner", slow)
     found, asked = [], PROMPT | {"max_tokens": 120}
 
     def request():

@@ -60,7 +60,7 @@ def outcomes(form, added, texts, content=None, **tools):
     constraint = calling.constraint(Tools(FUNCTIONS, **tools), content, constraints.why_not)
 
     def outcome(text):
-        guide = constraints.guide(constraint)
+        guide = constraints.guide(constraints.grammar(constraint))
         for token in tokenizer.encode(text, add_special_tokens=False):
             if not np.isfinite(guide.masked(np.zeros(len(tokenizer)))[token]):
                 return "refused"

@@ -1,0 +1,62 @@
+"""The engine's calls of its runner: what they raise is logged, and whose prompts they work on is noted before.
+
+calls = RunnerCalls(runner, Suspects())
+calls.extend(row, row.unread(64))       # float32 logits [vocabulary], or None where the runner raised
+calls.step(rows)                        # float32 logits [rows, vocabulary], or None
+calls.seconds()                         # of the call that runs now
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+import numpy as np
+
+from .batch import Row
+from .runner import Runner
+from .suspects import Suspects
+
+__all__ = ["RunnerCalls"]
+
+log = logging.getLogger(__name__)
+
+
+class RunnerCalls:
+    """For the engine's thread; others may ask for `seconds`."""
+
+    def __init__(self, runner: Runner, suspects: Suspects) -> None:
+        self.runner, self.suspects = runner, suspects
+        self._began: float | None = None
+
+    def seconds(self) -> float:
+        """For how long the present call has been running; 0.0 where there is none."""
+        began = self._began
+        return 0.0 if began is None else perf_counter() - began
+
+    def extend(self, row: Row, ids: np.ndarray) -> np.ndarray | None:
+        """Read these ids of one row."""
+        self.suspects.working([row.sequence.digest])
+        return self._attempt(self.runner.extend, row.slot, ids, row.held)
+
+    def step(self, rows: Sequence[Row]) -> np.ndarray | None:
+        """Read the last token of every row."""
+        self.suspects.working([row.sequence.digest for row in rows])
+        return self._attempt(self.runner.step, [int(row.sequence.ids[-1]) for row in rows], [row.held for row in rows])
+
+    def slot_works(self, slot: int) -> bool:
+        """Whether the runner can still prefill one token, into a slot whose content is no longer needed: then the
+        sequence was at fault, not the runner."""
+        self.suspects.working([])
+        return self._attempt(self.runner.extend, slot, [0], 0) is not None
+
+    def _attempt(self, call: Callable[..., np.ndarray], *arguments: object) -> np.ndarray | None:
+        self._began = perf_counter()
+        try:
+            return call(*arguments)
+        except Exception:
+            log.exception("the model raised while generating")
+            return None
+        finally:
+            self._began = None

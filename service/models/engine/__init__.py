@@ -1,0 +1,17 @@
+"""The engine: one process for the whole server, in which the models that want one run once for all workers.
+
+    gunicorn's master  --starts, watches-->  engine process          (server.engine_watch, __main__)
+    worker 1  --unix socket-->                 Host: versions, each with its batch engine
+    worker 2  --unix socket-->                 (protocol: frames of plain values)
+
+A worker holds an EngineClient, and for each of its versions a RemoteEngine, which a model uses as it would use a
+generation.engine.Engine.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ENDED_BY_ITSELF", "HANGS", "SOCKET"]
+
+SOCKET = "socket"  # in the folder of an engine process; its modification time is the last heartbeat, CLOCK_MONOTONIC
+HANGS = 20  # seconds of one call of a model, or without a heartbeat, after which the process is given up
+ENDED_BY_ITSELF = 75  # exit code: a batch engine serves no more, which is no prompt's fault

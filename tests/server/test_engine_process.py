@@ -1,0 +1,175 @@
+"""The engine process of a running server: shared by the workers, watched by the master, gone with it."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.support.serving import eventually, live_server, ready
+from service.packing import pack
+from tests.support.steady import SteadyClient
+from tests.support.tiny_text import pack_tiny
+from tests.support.workers import version_1_of
+
+LONG = {"model": "tiny", "prompt": "once", "max_tokens": 100, "temperature": 0, "n": 8}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A table, `m`, and a text model, `tiny`."""
+    folder = tmp_path_factory.mktemp("store")
+    version_1_of(folder)
+    pack_tiny(folder, runtime="auto")
+    return folder
+
+
+def complete(server, **changes):
+    return requests.post(f"{server}/v1/completions", json={**LONG, **changes}, timeout=60)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def sockets(pid):
+    """The sockets of engine processes that the server of this master has in its run folder."""
+    return list(Path("/dev/shm").glob(f"daylight-*-{pid}/workers-*/engine-*/socket"))
+
+
+def test_one_process_writes_the_texts_of_all_workers(store):
+    with live_server(store, workers=2) as server:
+        (engine,) = server.engines()
+        assert len(server.workers()) == 2
+        assert "one engine process of" in server.log
+        assert len({complete(server, n=1).json()["choices"][0]["text"] for _ in range(8)}) == 1
+        (path,) = sockets(server.pid)
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert int(Path(f"/proc/{engine}/stat").read_text().rpartition(")")[2].split()[16]) == 5  # nice
+        listening = subprocess.run(["ss", "-xlp"], capture_output=True, text=True, check=False).stdout
+        assert '("gunicorn' not in listening
+    assert not alive(engine)
+    assert not path.exists()
+
+
+def test_a_killed_engine_is_replaced_and_tables_notice_nothing(store):
+    """Three times: the second and third successors come after a pause."""
+    with live_server(store, workers=2) as server, SteadyClient(str(server), "m") as tables:
+        expected = complete(server).json()["choices"]
+        for _ in range(3):
+            (engine,) = server.engines()
+            answers = []
+            asking = threading.Thread(target=lambda answers=answers: answers.append(complete(server)))
+            asking.start()
+            os.kill(engine, signal.SIGKILL)
+            killed = time.monotonic()
+            asking.join()
+            (answer,) = answers
+            if answer.status_code != 200:  # it may have been quicker
+                assert answer.status_code == 503
+                assert int(answer.headers["Retry-After"]) >= 1
+                assert time.monotonic() - killed < 5
+            eventually(lambda engine=engine: server.engines() not in ([], [engine]), what="another engine")
+            eventually(lambda: ready(server), what="readiness")
+            assert complete(server).json()["choices"] == expected
+        assert "another one is started" in server.log
+        assert not tables.failures
+
+
+def test_the_master_takes_the_engine_with_it(store):
+    # live_server finds that the server has not ended by itself.
+    with pytest.raises(AssertionError), live_server(store, workers=2) as server:
+        processes = server.children()
+        os.kill(server.pid, signal.SIGKILL)
+        eventually(lambda: not any(map(alive, processes)), seconds=5, what="the end of all processes")
+        left = sockets(server.pid)
+    assert left == []
+
+
+def test_a_new_worker_finds_the_weights_loaded(store):
+    with live_server(store, workers=1) as server:
+        (worker,) = server.workers()
+        engines = server.engines()
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda: server.workers() not in ([], [worker]), what="another worker")
+        eventually(lambda: ready(server), what="readiness")
+        assert complete(server).ok
+        assert server.engines() == engines
+        assert server.log.count("the engine has loaded tiny version 1") == 1
+
+
+def test_a_reload_brings_an_engine_process_of_its_own(store):
+    with live_server(store, workers=2) as server:
+        before = server.engines()
+        os.kill(server.pid, signal.SIGHUP)
+        eventually(lambda: len(server.engines()) == 1 and server.engines() != before, what="the new engine alone")
+        assert complete(server).ok
+
+
+@pytest.fixture
+def table_store(tmp_path):
+    version_1_of(tmp_path / "store")
+    X, y = load_iris(return_X_y=True)
+    pack(LogisticRegression(max_iter=1000).fit(X, y), X, y, name="slow", store=tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.mark.parametrize("worker_class", ["", "gthread"])
+def test_a_text_model_that_comes_later_asks_for_a_reload(table_store, worker_class):
+    """A server of tables has no engine process, and takes no memory for one."""
+    with live_server(table_store, workers=1, env={"WORKER_CLASS": worker_class}) as server:
+        assert server.engines() == []
+        pack_tiny(table_store)
+        eventually(lambda: "tiny version 1 is refused" in server.log, what="the refusal")
+        assert f"HUP to process {server.pid} changes it" in server.log
+        os.kill(server.pid, signal.SIGHUP)
+        eventually(lambda: len(server.engines()) == 1, what="an engine process")
+        eventually(lambda: complete(server).ok, what="texts")
+
+
+def stream_until_it_ends(server, began):
+    """The events of one stream; sets `began` at the first of them."""
+    events = []
+    with requests.post(f"{server}/v1/completions", json={**LONG, "stream": True}, stream=True, timeout=60) as answer:
+        if answer.status_code != 200:
+            began.set()
+            return [answer.json()]
+        for line in answer.iter_lines():
+            if line.startswith(b"data: {"):
+                events.append(json.loads(line.removeprefix(b"data: ")))
+                began.set()
+    return events
+
+
+def test_a_prompt_that_ends_two_engines_is_not_tried_again(store):
+    """A crash looks as this signal does; which prompt was being worked on is read from the journal."""
+    with live_server(store, workers=1) as server:
+        deaths = 0
+        while deaths < 2:
+            (engine,) = server.engines()
+            began, ended = threading.Event(), []
+            asking = threading.Thread(target=lambda e=ended, b=began: e.extend(stream_until_it_ends(server, b)))
+            asking.start()
+            began.wait()
+            os.kill(engine, signal.SIGSEGV)
+            asking.join()
+            if "error" in ended[-1]:  # else the texts were written before the signal came, and no prompt is to blame
+                assert ended[-1]["error"]["code"] == "model_not_ready"
+                deaths += 1
+            eventually(lambda engine=engine: server.engines() not in ([], [engine]), what="another engine")
+            eventually(lambda: ready(server), what="readiness")
+        answer = complete(server)
+        assert answer.status_code == 500
+        assert "not tried again" in answer.json()["error"]["message"]
+        assert complete(server, prompt="another").ok
