@@ -24,7 +24,7 @@ PING_SECONDS = 10.0  # of silence; proxies and browsers give up after 30 or 60
 class EventStream:
     """An iterable of frames.
 
-    dialect: whose form errors have. request: a GenerationRequest. form: writes the events (openai.response.Form).
+    dialect: whose form errors have. request: a GenerationRequest. form: writes the frames (openai.response.Form).
     """
 
     headers = sse.HEADERS
@@ -38,9 +38,9 @@ class EventStream:
         try:
             yield from self._frames()
         except ServiceError as error:
-            yield self._failure(error)
+            yield from self._failure(error)
         except Exception:
-            yield self._failure(internal_error(self.context, "POST", self.context.route))
+            yield from self._failure(internal_error(self.context, "POST", self.context.route))
         finally:
             self.close()
 
@@ -56,8 +56,7 @@ class EventStream:
         generations = self.request.generations
         shown = [0] * len(generations)  # tokens of each completion whose logprobs were sent
         for place in range(len(generations)):
-            if opening := self.form.opening(place):
-                yield sse.data(opening)
+            yield from self.form.opening(place)
         last = perf_counter()
         for place, piece in self.request.pieces():
             if place is None:
@@ -68,13 +67,11 @@ class EventStream:
             generation = generations[place]
             logprobs = generation.logprobs(shown[place])
             shown[place] = generation.completion_tokens
-            yield sse.data(self.form.chunk(place, piece, logprobs, generation.finish_reason))
+            yield from self.form.chunk(place, piece, logprobs, generation.finish_reason)
             last = perf_counter()
-        if closing := self.form.closing(generations):
-            yield sse.data(closing)
-        yield sse.DONE
+        yield from self.form.closing(generations)
 
-    def _failure(self, error: ServiceError) -> bytes:
+    def _failure(self, error: ServiceError) -> Iterator[bytes]:
         """The status has been sent: the error is the last event."""
         _, _, body = error_response(error, self.context, self.dialect)
-        return b"data: " + body + b"\n\n"
+        yield from self.form.failed(body)

@@ -3,7 +3,7 @@
     version = pack_calling(store, name="caller")
 
 What it writes next depends on the last token alone. To a user who told it of functions it answers with a call, to
-anything else with "Cold."; the strings it writes are "Paris", and after one digit a number ends. So it never has to be
+anything else with "Cold."; the strings it writes are "Paris", the numbers 7. So it never has to be
 lucky, however a client words its request. The context is 4096 tokens, a token is a byte.
 """
 
@@ -45,6 +45,8 @@ NEXT = {
     "{": '"',
     "}": "}",
 }
+# Where that may not come, because a schema says so.
+INSTEAD = {ANSWER: "{", " ": "7"}
 
 
 def calling_tokenizer(template=CALLING):
@@ -81,8 +83,9 @@ def calling_network(tokenizer):
             weights.zero_()
         vectors = torch.nn.functional.normalize(torch.randn(len(tokenizer), 64), dim=1)
         model.model.embed_tokens.weight.copy_(vectors)
-        for text, following in NEXT.items():
-            model.lm_head.weight[token_id(tokenizer, following)] += vectors[token_id(tokenizer, text)]
+        for following, weight in ((NEXT, 1.0), (INSTEAD, 0.7)):
+            for text, other in following.items():
+                model.lm_head.weight[token_id(tokenizer, other)] += weight * vectors[token_id(tokenizer, text)]
     return model
 
 

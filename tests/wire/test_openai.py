@@ -196,7 +196,7 @@ def test_a_context_that_is_exceeded_is_told_as_frameworks_look_for_it(ask, path,
 @pytest.mark.parametrize(
     ("path", "change", "named"),
     [
-        ("chat/completions", {"tools": [{"type": "function"}]}, "tools"),
+        ("chat/completions", {"tools": [{"type": "function"}]}, "tools[0].function"),
         ("chat/completions", {"modalities": ["audio"]}, "modalities"),
         ("chat/completions", {"messages": []}, "messages"),
         ("chat/completions", {"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),

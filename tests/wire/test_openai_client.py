@@ -55,12 +55,11 @@ def test_its_errors(client):
         client.completions.create(prompt="abc", **GREEDY | {"model": "huge"})
     with pytest.raises(openai.BadRequestError, match="tools") as caught:
         client.chat.completions.create(messages=MESSAGES, tools=[{"type": "function"}], **GREEDY)
-    assert (caught.value.param, caught.value.type) == ("tools", "invalid_request_error")
-    with pytest.raises(openai.UnprocessableEntityError, match="temperature"):
+    assert (caught.value.param, caught.value.type) == ("tools[0].function", "invalid_request_error")
+    with pytest.raises(openai.BadRequestError, match="temperature"):
         client.completions.create(prompt="abc", **GREEDY | {"temperature": -1})
-    with pytest.raises(openai.RateLimitError, match="completions are running") as refused:
-        client.completions.create(prompt="abc", n=128, **GREEDY)  # 16 at once and 64 that wait
-    assert int(refused.value.response.headers["Retry-After"]) >= 1
+    with pytest.raises(openai.BadRequestError, match="completions"):
+        client.completions.create(prompt="abc", n=128, **GREEDY)  # more than run and wait at any time
 
 
 def test_a_stream_given_up_by_the_client_frees_its_place(tiny_url, client):

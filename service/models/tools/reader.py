@@ -47,6 +47,11 @@ class CallReader:
         rest, self._held = self._held, ""
         return [Part("text", rest)] if rest and self._read in (self._text, self._plain) else []
 
+    @property
+    def whole(self) -> bool:
+        """Whether the calls that have begun are all whole."""
+        return self._read in (self._text, self._plain, self._between)
+
     # One method for each state; it takes what it can from what is held.
 
     def _text(self) -> list[Part]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load, validate, validates_schema
+
+from .tools import Call
 
 __all__ = ["IDLE", "NEUTRAL", "ROLES", "Message"]
 
-ROLES = ("system", "developer", "user", "assistant")
+ROLES = ("system", "developer", "user", "assistant", "tool")
 # Members that mean nothing for the text: what libraries note beside an answer, or read from its content.
 IDLE = {"annotations", "parsed", "provider_specific_fields"}
 # Members that are not served -> the values besides null that say nothing.
@@ -43,12 +45,30 @@ class Message(Schema):
         unknown = RAISE
 
     role = fields.String(required=True, validate=validate.OneOf(ROLES))
-    content = Content(required=True)
+    content = Content()
     name = fields.String()
+    tool_calls = fields.List(fields.Nested(Call))
+    tool_call_id = fields.String()
 
     @pre_load
     def drop_what_says_nothing(self, data, **_):
         return {name: each for name, each in data.items() if not idle(name, each)} if isinstance(data, dict) else data
+
+    @validates_schema
+    def check_role(self, data, **_):
+        role, calls = data["role"], "tool_calls" in data
+        if "content" not in data and not calls:
+            raise ValidationError("Missing data for required field.", "content")
+        if calls and role != "assistant":
+            raise ValidationError("only the assistant calls functions", "tool_calls")
+        if role == "tool" and "tool_call_id" not in data:
+            raise ValidationError("Missing data for required field.", "tool_call_id")
+        if role != "tool" and "tool_call_id" in data:
+            raise ValidationError("only where the role is tool", "tool_call_id")
+
+    @post_load
+    def with_content(self, data, **_):
+        return {"content": "", **data}
 
 
 def idle(name: str, value: Any) -> bool:

@@ -10,7 +10,7 @@ change the answer; sampling parameters are checked where all dialects' are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,9 @@ from ..json_limits import check_keys
 from ..marshmallow_fields import ShortList, Truth, Whole, flat
 from .messages import Message
 from .response_format import ResponseFormat
+from .tools import Choice, ToolMembers, tools_of
 
-__all__ = ["MOST_LOGPROBS", "MOST_TOP_LOGPROBS", "SAME", "Options", "decode_chat", "decode_completion"]
+__all__ = ["MOST_LOGPROBS", "MOST_TOP_LOGPROBS", "SAME", "Options", "decode_chat", "decode_completion", "read"]
 
 MOST_CHOICES = 128
 MOST_MESSAGES = 10_000  # more than any context holds, and a fifth of a second to check
@@ -42,24 +43,28 @@ NEUTRAL = {
     "functions": (None, []),
     "modalities": (None, ["text"]),
     "moderation": (None,),
-    "parallel_tool_calls": (None, True, False),
     "prediction": (None,),
     "reasoning_effort": (None, "none"),
     "suffix": (None, ""),
-    "tool_choice": (None, "none", "auto"),
-    "tools": (None, []),
     "verbosity": (None, "medium"),
     "web_search_options": (None,),
 }
+# The same for completions alone, which call no functions.
+NO_TOOLS = {"parallel_tool_calls": (True, False), "tool_choice": ("none", "auto"), "tools": ([],)}
 # Other names, or forms, of sampling parameters.
 SAME = {"max_completion_tokens": "max_tokens", "response_format": "constraint"}
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the answer has to know of the request. include_usage: whether a stream ends with the usage."""
+    """What the answer has to know of the request.
+
+    include_usage: whether a stream ends with the usage. function_named: whether a function had to be called by its
+    name; then the finish reason does not tell that one was.
+    """
 
     include_usage: bool = False
+    function_named: bool = False
 
 
 class StreamOptions(Schema):
@@ -106,7 +111,7 @@ class CompletionEnvelope(Envelope):
     logprobs = Whole(allow_none=True, validate=validate.Range(min=0, max=MOST_LOGPROBS))
 
 
-class ChatEnvelope(Envelope):
+class ChatEnvelope(Envelope, ToolMembers):
     messages = ShortList(fields.Nested(Message), most=MOST_MESSAGES, required=True, validate=validate.Length(min=1))
     logprobs = Truth(allow_none=True)
     top_logprobs = Whole(allow_none=True, validate=validate.Range(min=0, max=MOST_TOP_LOGPROBS))
@@ -130,13 +135,13 @@ COMPLETION, CHAT = CompletionEnvelope(), ChatEnvelope()
 
 def decode_completion(request: Request, _model: Any = None) -> Decoded:
     """Raises RequestError with every fault of the envelope."""
-    envelope, parameters = load(COMPLETION, request.json)
+    envelope, parameters = read(COMPLETION, request.json, neutral=NEUTRAL | NO_TOOLS)
     return decoded(envelope, "prompt", envelope["prompt"], parameters, envelope.get("logprobs"))
 
 
 def decode_chat(request: Request, _model: Any = None) -> Decoded:
     """The call's one prompt is a list of messages. Raises as `decode_completion`."""
-    envelope, parameters = load(CHAT, request.json)
+    envelope, parameters = read(CHAT, request.json)
     logprobs = (envelope.get("top_logprobs") or 0) if envelope.get("logprobs") else None
     return decoded(envelope, "messages", [envelope["messages"]], parameters, logprobs)
 
@@ -157,23 +162,33 @@ def decoded(
         raise RequestError(sentence, details=[{"parameter": "n", "message": sentence}])
     stream_options = envelope.get("stream_options") or {}
     return Decoded(
-        TextCall(prompts, parameters, count, logprobs, to_the_end=True),
-        note=Options(bool(stream_options.get("include_usage"))),
+        TextCall(prompts, parameters, count, logprobs, tools=tools_of(envelope), to_the_end=True),
+        note=Options(bool(stream_options.get("include_usage")), envelope.get("tool_choice", Choice()).named),
         model=envelope["model"],
         stream=bool(envelope.get("stream")),
         names=names,
     )
 
 
-def load(schema: Schema, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A body's JSON value -> (the envelope, {sampling parameter: JSON value}). Raises RequestError."""
+def read(
+    schema: Schema,
+    value: Any,
+    *,
+    idle: Collection[str] = IDLE,
+    neutral: Mapping[str, tuple[Any, ...]] = NEUTRAL,
+    same: Mapping[str, str] = SAME,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A body's JSON value -> (the envelope, {sampling parameter: JSON value}). Raises RequestError.
+
+    idle: fields that mean nothing. neutral: those that are not served. same: other names of sampling parameters.
+    """
     if not isinstance(value, dict):
         raise RequestError("expected an object")
     check_keys(value)
     value = {name: member for name, member in value.items() if member is not None}  # null: not given
     parameters = {name: each for name, each in value.items() if name in PARAMETERS}
-    faults = list(unserved(value))
-    known = IDLE | NEUTRAL.keys() | PARAMETERS.keys()
+    faults = [*unserved(value, neutral), *twice(value, same)]
+    known = {*idle, *neutral, *PARAMETERS}
     envelope = {}
     try:
         envelope = schema.load(
@@ -188,13 +203,17 @@ def load(schema: Schema, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return envelope, parameters
 
 
-def unserved(value: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """A fault for each field that asks for what is not served, or that is given twice under two names."""
-    for name, neutral in NEUTRAL.items():
-        if name in value and not any(same(value[name], member) for member in (*neutral, *idle_beside(name, value))):
+def unserved(value: dict[str, Any], neutral: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, str]]:
+    """A fault for each field that asks for what is not served."""
+    for name, members in neutral.items():
+        if name in value and not any(alike(value[name], member) for member in (*members, *idle_beside(name, value))):
             yield {"parameter": name, "message": "is not served here; leave it out"}
-    for name, other in SAME.items():
-        if name in value and other in value and not same(value[name], value[other]):
+
+
+def twice(value: dict[str, Any], same: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """A fault for each field that is given under two names, and not alike."""
+    for name, other in same.items():
+        if name in value and other in value and not alike(value[name], value[other]):
             yield {"parameter": name, "message": f"{other} is the same; give one of them"}
 
 
@@ -202,14 +221,14 @@ def idle_beside(name: str, value: dict[str, Any]) -> tuple[Any, ...]:
     """Further values of a field that ask for nothing beside the other fields of this request."""
     if name == "best_of":  # the best n of n
         return (value.get("n"),)
-    if name == "tools" and value.get("tool_choice") == "none":
+    if name == "tools" and value.get("tool_choice") == "none":  # of completions; chats read their tools
         return (value[name],)
     if name == "functions" and value.get("function_call") == "none":
         return (value[name],)
     return ()
 
 
-def same(value: Any, other: Any) -> bool:
+def alike(value: Any, other: Any) -> bool:
     """As JSON compares: 1 is 1.0, and true is not 1."""
     return value == other and isinstance(value, bool) == isinstance(other, bool)
 

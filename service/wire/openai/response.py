@@ -17,6 +17,8 @@ from typing import Any
 from ...capabilities import count_tokens
 from ..adapter import Decoded, Encoded, Request
 from ..json_body import dump
+from . import sse
+from .calls import ChoiceCalls
 from .logprobs import ChoiceLogprobs
 
 __all__ = ["CHAT", "COMPLETION", "Form", "encode"]
@@ -45,9 +47,9 @@ class Form:
     """The answers to one request: the same facts whole, or as the events of a stream."""
 
     def __init__(self, endpoint: Endpoint, model: Any, request: Request, decoded: Decoded) -> None:
-        """model: its `name` and `version`, and what ChoiceLogprobs reads."""
+        """model: its `name` and `version`, what ChoiceLogprobs reads, and `reader`, where there are tools."""
         self.endpoint, self.model, self.call = endpoint, model, decoded.call
-        self.include_usage = decoded.note.include_usage
+        self.include_usage, self.reason_stays = decoded.note.include_usage, decoded.note.function_named
         self.head = {
             "id": f"{endpoint.prefix}-{request.id}",
             "created": int(time.time()),
@@ -55,42 +57,67 @@ class Form:
             "system_fingerprint": f"{model.name}-{model.version}",
         }
         self._logprobs: dict[int, ChoiceLogprobs] = {}  # by the place of the choice
+        self._choices: dict[int, ChoiceCalls] = {}  # the same
 
     def whole(self, completions: Sequence[Any]) -> dict[str, Any]:
         """Completions, the n of each prompt side by side -> the answer."""
         choices = [
-            self._choice(place, self._message(each.text), each.text, each.logprobs, each.finish_reason)
+            self._choice(place, self._message(place, each.text), each.text, each.logprobs, each.finish_reason)
             for place, each in enumerate(completions)
         ]
         return {**self.head, "object": self.endpoint.whole, "choices": choices, "usage": self.usage(completions)}
 
-    def opening(self, place: int) -> dict[str, Any] | None:
-        """The first event of a chat's choice; None for completions, which have none."""
+    def opening(self, place: int) -> list[bytes]:
+        """The first event of a chat's choice; completions have none."""
         delta = {"delta": {"role": "assistant", "content": ""}}
-        return self._chunk([self._choice(place, delta)]) if self.endpoint.chat else None
+        return [self._chunk([self._choice(place, delta)])] if self.endpoint.chat else []
 
     def chunk(
         self, place: int, piece: str, logprobs: Sequence[Any] = (), finish_reason: str | None = None
-    ) -> dict[str, Any]:
-        """One piece of a choice; the last one with the reason."""
-        content = {"delta": {"content": piece} if piece else {}} if self.endpoint.chat else {"text": piece}
-        return self._chunk([self._choice(place, content, piece, logprobs, finish_reason)])
+    ) -> list[bytes]:
+        """The events of one piece of a choice; the last one with the reason."""
+        contents = self._contents(place, piece, finish_reason)
+        if not contents and (finish_reason or logprobs):
+            contents = [{"delta": {}}]
+        choices = [self._choice(place, content) for content in contents[:-1]]
+        choices += [self._choice(place, content, piece, logprobs, finish_reason) for content in contents[-1:]]
+        return [self._chunk([choice]) for choice in choices]
 
-    def closing(self, generations: Sequence[Any]) -> dict[str, Any] | None:
-        """The event with the usage, where the request asked for it."""
-        return self._chunk([]) | {"usage": self.usage(generations)} if self.include_usage else None
+    def closing(self, generations: Sequence[Any]) -> list[bytes]:
+        """The event with the usage, where the request asked for it, and the end."""
+        return [*([self._chunk([], self.usage(generations))] if self.include_usage else []), sse.DONE]
+
+    def failed(self, body: bytes) -> list[bytes]:
+        """The last event, where the status has been sent. body: the error's."""
+        return [sse.frame(body)]
 
     def usage(self, completions: Sequence[Any]) -> dict[str, int]:
         prompt, completion = count_tokens(completions, self.call.n)
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
-    def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        usage = {"usage": None} if self.include_usage else {}
-        return {**self.head, "object": self.endpoint.chunk, "choices": choices, **usage}
+    def _chunk(self, choices: list[dict[str, Any]], usage: dict[str, int] | None = None) -> bytes:
+        told = {"usage": usage} if self.include_usage else {}
+        return sse.data({**self.head, "object": self.endpoint.chunk, "choices": choices, **told})
 
-    def _message(self, text: str) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text, "refusal": None}
-        return {"message": message} if self.endpoint.chat else {"text": text}
+    def _calls(self, place: int) -> ChoiceCalls:
+        if place not in self._choices:
+            self._choices[place] = ChoiceCalls(self.model.reader(self.call.tools))
+        return self._choices[place]
+
+    def _contents(self, place: int, piece: str, finish_reason: str | None) -> list[dict[str, Any]]:
+        """What a choice's events hold of one piece."""
+        if not self.endpoint.chat:
+            return [{"text": piece}]
+        if self.call.tools is None:
+            return [{"delta": {"content": piece} if piece else {}}]
+        return [{"delta": delta} for delta in self._calls(place).deltas(piece, ended=finish_reason is not None)]
+
+    def _message(self, place: int, text: str) -> dict[str, Any]:
+        if not self.endpoint.chat:
+            return {"text": text}
+        if self.call.tools is None:
+            return {"message": {"role": "assistant", "content": text, "refusal": None}}
+        return {"message": self._calls(place).message(text)}
 
     def _choice(
         self,
@@ -105,4 +132,6 @@ class Form:
         if self.call.logprobs is not None:
             beside = self._logprobs.setdefault(place, ChoiceLogprobs(self.model, chat=self.endpoint.chat))
             shown = beside.beside(piece, logprobs, finish_reason)
+        if self.call.tools is not None and not self.reason_stays:
+            finish_reason = self._calls(place).reason(finish_reason)
         return {"index": place, **content, "logprobs": shown, "finish_reason": finish_reason}

@@ -8,7 +8,7 @@ Specification: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from ..json_body import dump
 
-__all__ = ["DONE", "HEADERS", "MEDIA_TYPE", "PING", "data"]
+__all__ = ["DONE", "HEADERS", "MEDIA_TYPE", "PING", "data", "frame"]
 
 MEDIA_TYPE = "text/event-stream"
 PING = b": ping\n\n"
@@ -19,4 +19,10 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 def data(value):
     """One event of JSON."""
-    return b"data: " + dump(value) + b"\n\n"
+    return frame(dump(value))
+
+
+def frame(body, event=""):
+    """One event. body: bytes without line breaks. event: its name, where it has one."""
+    name = b"event: " + event.encode() + b"\n" if event else b""
+    return name + b"data: " + body + b"\n\n"

@@ -5,7 +5,19 @@ from typing import Any
 
 from ..json_body import JSON
 
-__all__ = ["HEADERS", "PARAMETERS", "PREDICTS", "REFUSED", "SECURITY", "TIMED", "Operation", "json", "query", "ref"]
+__all__ = [
+    "HEADERS",
+    "PARAMETERS",
+    "PREDICTS",
+    "REFUSED",
+    "SECURITY",
+    "TIMED",
+    "Operation",
+    "json",
+    "nullable",
+    "query",
+    "ref",
+]
 
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {
@@ -90,6 +102,11 @@ class Operation:
 
 def ref(name, kind="schemas"):
     return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def nullable(schema):
+    """The schema, or null, which stands for a member that is not given."""
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def json(schema, *examples, **named):

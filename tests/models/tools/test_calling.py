@@ -56,7 +56,7 @@ def answered(model, messages, tools, **parameters):
 
 
 def test_it_calls_and_then_answers(model):
-    assert answered(model, [USER], Tools([WEATHER])) == [("weather", {"city": "Paris", "days": 1})]
+    assert answered(model, [USER], Tools([WEATHER])) == [("weather", {"city": "Paris", "days": 7})]
     assert answered(model, [USER, ASSISTANT, RESULT], Tools([WEATHER])) == "Cold."
     assert answered(model, [USER], None) == "Cold."
 
@@ -64,13 +64,13 @@ def test_it_calls_and_then_answers(model):
 def test_it_can_be_made_to_call(model):
     """After a result it would rather answer."""
     conversation = [USER, ASSISTANT, RESULT]
-    assert answered(model, conversation, Tools([WEATHER], required=True)) == [("weather", {"city": "Paris", "days": 1})]
+    assert answered(model, conversation, Tools([WEATHER], required=True)) == [("weather", {"city": "Paris", "days": 7})]
     assert answered(model, conversation, Tools([{"name": "now"}], required=True)) == [("now", {})]
 
 
 def test_a_call_without_a_mark(load):
     assert answered(load("bare", template=LLAMA), [USER], Tools([WEATHER], required=True)) == [
-        ("weather", {"city": "Paris", "days": 1})
+        ("weather", {"city": "Paris", "days": 7})
     ]
 
 

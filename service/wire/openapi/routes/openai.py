@@ -1,18 +1,20 @@
-"""OpenAI's completions and chat completions, described."""
+"""OpenAI's completions and chat completions, described; its responses are in openapi/responses.py."""
 
 from ....capabilities import GENERATE_TEXT
 from ...openai import messages as chat
 from ...openai import request as openai
 from ...openai import sse
 from ...v1.json_schema import SAMPLING
-from ..parts import PREDICTS, TIMED, Operation, json
+from ..functions import CALLS, nested_tools
+from ..parts import PREDICTS, TIMED, Operation, json, nullable
+from ..responses import responses
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
 
 MODEL = None
 TAG = {
     "name": "OpenAI",
-    "description": "Completions and chat completions, whole or streamed as server-sent events.",
+    "description": "Completions, chat completions and responses, whole or streamed as server-sent events.",
     "externalDocs": {"url": "https://platform.openai.com/docs/api-reference"},
 }
 REFUSED = tuple(status for status in PREDICTS if status != 406)
@@ -52,7 +54,11 @@ CHOICES = {
 def completions(place):
     prompt = {"anyOf": [TEXT, IDS, MANY | {"items": TEXT}, MANY | {"items": IDS}]}
     logprobs = {"type": ["integer", "null"], "minimum": 0, "maximum": openai.MOST_LOGPROBS}
-    return described(place, "Continue texts", {"prompt": prompt, "logprobs": logprobs}, "prompt", "Once upon a time")
+    no_tools = {
+        name: {"enum": [None, *values], "description": "not served"} for name, values in openai.NO_TOOLS.items()
+    }
+    own = {"prompt": prompt, "logprobs": logprobs, **no_tools}
+    return described(place, "Continue texts", own, "prompt", "Once upon a time")
 
 
 def chat_completions(place):
@@ -61,18 +67,21 @@ def chat_completions(place):
         "type": "object",
         "properties": {
             "role": {"enum": list(chat.ROLES)},
-            "content": {"anyOf": [TEXT, {"type": "array", "items": part}]},
+            "content": nullable({"anyOf": [TEXT, {"type": "array", "items": part}]}),
             "name": {"type": ["string", "null"]},
+            "tool_call_id": {"type": ["string", "null"]},
             **{name: {"description": "says nothing about the text"} for name in sorted(chat.IDLE)},
             **{name: {"enum": [None, *neutral], "description": "not served"} for name, neutral in chat.NEUTRAL.items()},
+            "tool_calls": CALLS,
         },
-        "required": ["role", "content"],
+        "required": ["role"],
         "additionalProperties": NOTHING,
     }
     own = {
         "messages": {"type": "array", "minItems": 1, "items": message},
         "logprobs": {"type": ["boolean", "null"]},
         "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": openai.MOST_TOP_LOGPROBS},
+        **nested_tools(),
     }
     messages = [{"role": "user", "content": "Why is the sky blue?"}]
     return described(place, "Answer messages, by the model's own chat template", own, "messages", messages)
@@ -119,5 +128,6 @@ def cancel(place):
 OPERATIONS = {
     "POST completions": completions,
     "POST chat_completions": chat_completions,
+    "POST responses": responses,
     "POST cancel": cancel,
 }
