@@ -3,16 +3,23 @@
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Literal
 
 import openai
 import pytest
 import requests
+from pydantic import BaseModel
 
 from benchmarks.support.serving import eventually, live_server
 from tests.support.tiny_text import pack_tiny
 
 GREEDY = {"model": "tiny", "max_tokens": 12, "temperature": 0}
 MESSAGES = [{"role": "user", "content": "abc"}]
+
+
+class Known(BaseModel):
+    name: Literal["x"]
 
 
 @pytest.fixture
@@ -58,8 +65,36 @@ def test_its_errors(client):
     assert (caught.value.param, caught.value.type) == ("tools[0].function", "invalid_request_error")
     with pytest.raises(openai.BadRequestError, match="temperature"):
         client.completions.create(prompt="abc", **GREEDY | {"temperature": -1})
-    with pytest.raises(openai.BadRequestError, match="completions"):
-        client.completions.create(prompt="abc", n=128, **GREEDY)  # more than run and wait at any time
+    with pytest.raises(openai.BadRequestError, match="maximum context length is 128 tokens") as exceeded:
+        client.chat.completions.create(messages=[{"role": "user", "content": "a" * 200}], **GREEDY)
+    assert (exceeded.value.code, exceeded.value.param) == ("context_length_exceeded", "messages")
+    with pytest.raises(openai.BadRequestError, match="at most 80 completions"):  # 16 at once and 64 that wait
+        client.completions.create(prompt="abc", n=128, **GREEDY)
+
+
+def test_too_many_completions_are_a_rate_limit(client):
+    """The engine holds 80 of them."""
+    with ExitStack() as streams, pytest.raises(openai.RateLimitError, match="completions are running") as refused:
+        for _ in range(3):
+            many = client.completions.create(prompt="abc", n=60, stream=True, **GREEDY | {"max_tokens": 120})
+            streams.enter_context(many)
+    assert int(refused.value.response.headers["Retry-After"]) >= 1
+    assert refused.value.code == "rate_limit_exceeded"
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # the package's own, of the type of `parsed`
+def test_a_conversation_goes_on_with_what_was_answered(client):
+    """As its own page shows it: the message itself, as an object or dumped, is appended to the messages."""
+    message = client.chat.completions.create(messages=MESSAGES, **GREEDY).choices[0].message
+    longer = GREEDY | {"max_tokens": 40}
+    parsed = client.chat.completions.parse(messages=MESSAGES, response_format=Known, **longer).choices[0].message
+    assert parsed.parsed == Known(name="x")
+    for answered in (message, parsed):
+        texts = set()
+        for kept in (answered, answered.model_dump(), answered.to_dict()):
+            messages = [*MESSAGES, kept, {"role": "user", "content": "d"}]
+            texts.add(client.chat.completions.create(messages=messages, **GREEDY).choices[0].message.content)
+        assert len(texts) == 1
 
 
 def test_a_stream_given_up_by_the_client_frees_its_place(tiny_url, client):
