@@ -30,6 +30,8 @@ def client(tiny_url):
 
 def test_its_tour(client):
     assert [model.id for model in client.models.list()] == ["tiny"]
+    model = client.models.retrieve("tiny")
+    assert (model.id, model.object, model.owned_by, type(model.created)) == ("tiny", "model", "daylight", int)
     whole = client.completions.create(prompt="abc", n=2, logprobs=1, **GREEDY)
     assert whole.usage.completion_tokens == 24
     assert "".join(whole.choices[1].logprobs.tokens) == whole.choices[0].text

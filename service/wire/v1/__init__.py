@@ -111,10 +111,7 @@ def list_models(entries: Iterable[dict[str, Any]], refused: Mapping[str, dict[st
     """The union of KServe's `models` and OpenAI's `data`; entries and refused are the Predictor's."""
     data = [
         {
-            "id": entry["name"],
-            "object": "model",
-            "created": int(datetime.fromisoformat(entry["created"]).timestamp()),
-            "owned_by": "daylight",
+            **openai_object(entry),
             **{key: entry[key] for key in ("kind", "capabilities", "version", "ready", "default")},
         }
         for entry in entries
@@ -124,9 +121,15 @@ def list_models(entries: Iterable[dict[str, Any]], refused: Mapping[str, dict[st
 
 
 def describe(entry: dict[str, Any]) -> dict[str, Any]:
-    """The union of KServe's `name`, `ready` and TF Serving's `model_version_status`, and all else known."""
+    """The union of KServe's `name`, `ready`, TF Serving's `model_version_status` and OpenAI's object, and all else."""
     status = {"version": entry["version"], "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
-    return {**entry, "model_version_status": [status]}
+    return {**entry, **openai_object(entry), "model_version_status": [status]}
+
+
+def openai_object(entry: dict[str, Any]) -> dict[str, Any]:
+    """What OpenAI tells of a model."""
+    created = int(datetime.fromisoformat(entry["created"]).timestamp())
+    return {"id": entry["name"], "object": "model", "created": created, "owned_by": "daylight"}
 
 
 def error_body(body: dict[str, Any], _outcome: Outcome) -> dict[str, Any]:

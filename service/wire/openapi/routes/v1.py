@@ -16,22 +16,26 @@ TAG = {
 }
 BYTES = {"schema": {"type": "string", "format": "binary"}}
 NAMED = {"model_name": {"type": "string"}, "model_version": {"type": "string"}}
+OPENAI_OBJECT = {
+    "id": {"type": "string"},
+    "object": {"const": "model"},
+    "created": {"type": "integer", "description": "seconds since 1970"},
+    "owned_by": {"type": "string"},
+}
 
 
 def list_models(place):
     entry = {
         "type": "object",
         "properties": {
-            "id": {"type": "string"},
-            "object": {"const": "model"},
-            "created": {"type": "integer", "description": "seconds since 1970"},
+            **OPENAI_OBJECT,
             "kind": {"type": "string"},
             "capabilities": {"type": "array", "items": {"type": "string"}},
             "version": {"type": "string"},
             "ready": {"type": "boolean"},
             "default": {"type": "boolean", "description": "whether it answers where no model is named"},
         },
-        "required": ["id", "object", "created", "kind", "capabilities", "version", "ready", "default"],
+        "required": [*OPENAI_OBJECT, "kind", "capabilities", "version", "ready", "default"],
     }
     schema = {
         "type": "object",
@@ -49,6 +53,7 @@ def list_models(place):
 def describe(place):
     name = place.entry["name"]
     properties = {
+        **OPENAI_OBJECT,
         "name": {"const": name},
         "version": {"type": "string"},
         "kind": {"type": "string"},
@@ -62,7 +67,7 @@ def describe(place):
         "metrics": {"type": "object"},
         "provenance": {"type": "object"},
     }
-    required = ["name", "version", "kind", "capabilities", "ready", "default", "versions", "example"]
+    required = [*OPENAI_OBJECT, "name", "version", "kind", "capabilities", "ready", "default", "versions", "example"]
     schema = {"type": "object", "properties": properties, "required": required}
     return Operation(f"All that is known of {name}", json(schema), errors=(404, 503))
 
