@@ -68,7 +68,7 @@ bench: install artifacts ## Ratios: one row through the server, and the column p
 	$(BIN)/python -m benchmarks.one_row
 	$(BIN)/python -m benchmarks.columns
 
-bench-peers: install ## Daylight beside six other servers and the article's code, each in an environment of its own.
+bench-peers: install ## Daylight beside other servers, a ceiling and the article's code, each in an environment of its own.
 	$(BIN)/python -m benchmarks.peers
 
 bench-text: install artifacts ## Daylight's texts beside generate, transformers serve and llama.cpp, which it builds. Long.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -279,11 +279,17 @@ class Predictor:
             began = perf_counter()
             with self.start(model, call, context) as request:
                 return model.answer(call, request.collect(), perf_counter() - began)
-        slot = self.admission.enter(model, capability, context.deadline)
-        try:
+        with self.admission.enter(model, capability, context.deadline):
             return model.run(call, context.deadline)
-        finally:
-            slot.release()
+
+    def run_together(self, model: Any, calls: Sequence[Any]) -> Sequence[Answer]:
+        """Answer calls that have one key of `model.shared_by` at once; empty where each has to be run alone."""
+        try:
+            with self.admission.enter(model, calls[0].capability):
+                return model.run_together(calls)
+        except Exception as error:  # too many wait, or one of the calls fails
+            log.info("%d calls are answered one by one, not together: %s", len(calls), type(error).__name__)
+            return ()
 
     def start(self, model: Any, call: Any, context: Any) -> GenerationRequest:
         """Start a call whose answer may be streamed; the result has to be closed. Raises as `run`."""

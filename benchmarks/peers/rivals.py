@@ -89,6 +89,13 @@ RIVALS = {
         own=False,
     ),
     "fastapi_onnx": Rival("FastAPI + ONNX Runtime by hand", UVICORN),
+    "granian_onnx": Rival(
+        "the ceiling: granian + a bare function",
+        (
+            *("{bin}/granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}", "--workers", "2"),
+            *("--no-access-log", "--log-level", "warning", "{module}:app"),
+        ),
+    ),
     "fastapi_sklearn": Rival("FastAPI + scikit-learn", UVICORN),
     "litserve": Rival("LitServe", ("{bin}/python", "{module}.py")),
     "mlserver": Rival(

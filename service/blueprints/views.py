@@ -17,6 +17,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.routing import BaseConverter
 
+from ..web.handlers import finish
 from ..web.routes import ROUTES, Route
 from ..web.streaming import EventStream
 from .context import answer, context, predictor
@@ -62,7 +63,8 @@ def add(blueprint: Blueprint, route: Route, function: Callable[..., Any]) -> Non
 
 def handled(route: Route, **arguments: str) -> Response:
     """The answer of the route's handler, whole or streamed."""
-    body = route.handler(route.dialect, predictor(), context(), request.environ, **arguments)
+    steps = route.handler(route.dialect, predictor(), context(), request.environ, **arguments)
+    body = finish(steps, predictor(), context())
     if not isinstance(body, EventStream):
         return answer(body)
     response = Response(body, headers=body.headers, content_type=body.media_type)

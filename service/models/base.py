@@ -71,6 +71,10 @@ class Model(ABC):
     def optimize(self, settings: Settings) -> None:  # noqa: B027, most models have nothing to do
         """Let concurrent requests share calls, or whatever else pays for this model; called once, after warm_up."""
 
+    def shared_by(self, call: Any) -> Any:
+        """A key that is equal for calls which `run_together` may answer at once; None for a call to be run alone."""
+        return None
+
     def stop(self) -> None:  # noqa: B027, most models have nothing to do
         """End all work that is running, as cancelled; called when the worker's time for leaving is up."""
 
@@ -108,6 +112,10 @@ class TurnModel(Model):
         deadline: a `perf_counter()` moment, or None. Raises InvalidInstances, InvalidParameters, PayloadTooLarge,
         PredictionFailed or DeadlineExceeded.
         """
+
+    def run_together(self, calls: Sequence[Any]) -> Sequence[Answer]:
+        """Answer calls with one key of `shared_by`, in their order. Where it raises, each of them may be run alone."""
+        raise NotImplementedError
 
 
 class StreamingModel(Model):

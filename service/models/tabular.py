@@ -24,7 +24,7 @@ from ..errors import (
     VersionMismatch,
     in_a_line,
 )
-from ..scheduling.batching import batched
+from ..scheduling.batching import SMALL, alike, batched, rows_between
 from . import runtimes
 from .base import TurnModel
 from .fault_search import blame
@@ -91,6 +91,7 @@ class TabularModel(TurnModel):
         self.primary = next(iter(self.outputs))
         self.max_rows = max_rows
         self.caveats = (DEPENDENT,) if spec.get("rows_depend") else ()
+        self.shares = False  # whether a row gets the same answer alone and among others
 
     @classmethod
     def load(cls, version, settings):
@@ -109,6 +110,31 @@ class TabularModel(TurnModel):
     def run(self, call, deadline=None):
         """A TableCall -> TabularAnswer. Raises as `predict`."""
         return self.predict(call.instances, call.outputs, call.top_k, deadline)
+
+    def shared_by(self, call):
+        table = call.instances
+        if not (self.shares and type(table) is Table and table.rows <= min(SMALL, self.max_rows)):
+            return None
+        return tuple(call.outputs or ()), call.top_k, table.values.dtype
+
+    def run_together(self, calls):
+        began = perf_counter()
+        names, tables = self._chosen(calls[0].outputs, calls[0].top_k), [call.instances for call in calls]
+        raw = self._compute(np.concatenate([table.values for table in tables]), names)
+        ends = np.cumsum([table.rows for table in tables]).tolist()
+        seconds = perf_counter() - began
+        return [
+            TabularAnswer(
+                {
+                    name: (self.outputs[name], rows_between(raw[name], end - table.rows, end, ends[-1]))
+                    for name in names
+                },
+                table.warnings,
+                {"check": 0.0, "queue": 0.0, "predict": seconds},
+                call.top_k,
+            )
+            for call, table, end in zip(calls, tables, ends, strict=True)
+        ]
 
     def predict(self, instances, outputs=None, top_k=None, deadline=None):
         """Rows, in any form that the column plan takes -> TabularAnswer.
@@ -144,9 +170,11 @@ class TabularModel(TurnModel):
 
     def optimize(self, settings):
         """Let concurrent requests share calls, where that pays for this model."""
-        if self.plan.container == "array" and settings.threads > 1 and not self.caveats:
+        if self.plan.container in ("array", "numbers") and settings.threads > 1 and not self.caveats:
             rows = self.plan.read(self.manifest.example["instances"]).values
-            self.runtime = batched(self.runtime, rows, self.outputs)
+            self.shares = alike(self.runtime, rows, self.outputs)
+            if self.shares and self.plan.container == "array":
+                self.runtime = batched(self.runtime, rows, self.outputs)
 
     def sample(self):
         return [row for example in [self.manifest.example, *self.proof] for row in example.get("instances", ())]

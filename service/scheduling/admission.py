@@ -50,7 +50,7 @@ class ServiceTime:
 
 
 class Slot:
-    """A held concurrency slot; give it back with `release()`."""
+    """A held concurrency slot; give it back with `release()`, or at the end of a `with` block."""
 
     __slots__ = ("admission", "began", "capability", "model", "service_time")
 
@@ -59,6 +59,12 @@ class Slot:
     ) -> None:
         self.admission, self.model, self.capability = admission, model, capability
         self.service_time, self.began = service_time, began
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:
         admission, service_time = self.admission, self.service_time

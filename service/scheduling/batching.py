@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import DeadlineExceeded
 
-__all__ = ["Batched", "Results", "batched"]
+__all__ = ["SMALL", "Batched", "Results", "alike", "batched", "rows_between"]
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class Batched:
         outputs = self.runtime.run(np.concatenate([job.X for job in jobs]), methods)
         ends = np.cumsum([len(job.X) for job in jobs]).tolist()
         cut = [
-            Results({name: rows_of(raw, end - len(job.X), end, ends[-1]) for name, raw in outputs.items()})
+            Results({name: rows_between(raw, end - len(job.X), end, ends[-1]) for name, raw in outputs.items()})
             for job, end in zip(jobs, ends, strict=True)
         ]
         for job, results in zip(jobs, cut, strict=True):
@@ -157,31 +157,41 @@ class Batched:
             job.error = error
 
 
-def rows_of(raw: Any, start: int, end: int, count: int) -> Any:
+def rows_between(raw: Any, start: int, end: int, count: int) -> Any:
     """Rows start:end of a method's output for `count` rows: an array, a frame, or a list of arrays by target."""
     if isinstance(raw, list):
-        return [rows_of(of_target, start, end, count) for of_target in raw]
+        return [rows_between(of_target, start, end, count) for of_target in raw]
     if raw.shape[0] != count:
         raise ValueError(f"{raw.shape[0]} rows came back for {count}")
     return raw.iloc[start:end] if hasattr(raw, "iloc") else raw[start:end]
 
 
-def batched(runtime: Any, X: np.ndarray, methods: Iterable[str]) -> Any:
-    """`runtime` wrapped in Batched where that pays for this model; else `runtime`. X: some rows, [rows, columns].
+def alike(runtime: Any, X: np.ndarray, methods: Iterable[str]) -> bool:
+    """Whether each row gets the same answer alone and among others, to 1e-6. X: some rows, [rows, columns].
 
-    Measured: one row against ROWS of them. And tried: each row has to get the same answer both ways, to 1e-6. A model
-    whose answer to a row depends on its neighbors is never batched.
+    A model whose answer to a row depends on its neighbors never answers several requests by one call.
     """
     X = np.resize(X, (ROWS, *X.shape[1:]))
     methods = tuple(methods)
     try:
         together, alone = runtime.run(X, methods), [runtime.run(X[row : row + 1], methods) for row in range(ROWS)]
-        for row, expected in enumerate(alone):
-            if not all(same(rows_of(together[name], row, row + 1, ROWS), expected[name]) for name in methods):
-                return runtime
+        return all(
+            same(rows_between(together[name], row, row + 1, ROWS), expected[name])
+            for row, expected in enumerate(alone)
+            for name in methods
+        )
     except Exception:  # the answer cannot be cut into rows
-        return runtime
-    single, many = fastest(lambda: runtime.run(X[:1], methods[:1])), fastest(lambda: runtime.run(X, methods[:1]))
+        return False
+
+
+def batched(runtime: Any, X: np.ndarray, methods: Iterable[str]) -> Any:
+    """A runtime whose rows are `alike`, wrapped in Batched where that pays; else as it is. X: some rows.
+
+    Measured: one row against ROWS of them.
+    """
+    X = np.resize(X, (ROWS, *X.shape[1:]))
+    first = tuple(methods)[:1]
+    single, many = fastest(lambda: runtime.run(X[:1], first)), fastest(lambda: runtime.run(X, first))
     return Batched(runtime) if single > WORTH and many * GAIN < single * ROWS else runtime
 
 

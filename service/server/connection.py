@@ -72,10 +72,11 @@ def trusts_forwarded(cfg: Any, address: Any) -> bool:
 
 
 class NativeRequest(NamedTuple):
-    """A request that is answered without WSGI: its head, and all of its body."""
+    """A request that is answered without WSGI: its head, and all of its body. sock: the client's connection."""
 
     head: NativeHead
     body: bytes
+    sock: socket.socket
 
 
 class Connection:
@@ -163,6 +164,8 @@ class Connection:
     def whole(self) -> bool:
         """Whether a request has arrived as far as it is needed. Raises what gunicorn's parser raises."""
         if self.request is None:
+            if not self.head:
+                return False
             end = self.head.find(b"\r\n\r\n", self.searched)
             if end < 0 and len(self.head) <= HEAD:
                 check_lines(self.head)
@@ -186,10 +189,10 @@ class Connection:
         self.complete = self.detached = True
         self.missing = end + head.length - len(data)
         if self.missing <= 0:  # most bodies arrive with their head
-            self.request = NativeRequest(head, data[end : end + head.length])
+            self.request = NativeRequest(head, data[end : end + head.length], self.sock)
             self.head = data[end + head.length :]
         else:
-            self.request = NativeRequest(head, b"")
+            self.request = NativeRequest(head, b"", self.sock)
             self.arrived.pieces.append(data[end:])
             self.chunks = None
             self.received, self.began_at = len(data) - end, monotonic()
@@ -239,7 +242,7 @@ class Connection:
         if type(request) is NativeRequest and self.arrived.pieces:
             arrived, head = b"".join(self.arrived.pieces), request.head
             self.arrived.pieces.clear()
-            request, self.head = NativeRequest(head, arrived[: head.length]), arrived[head.length :]
+            request, self.head = NativeRequest(head, arrived[: head.length], self.sock), arrived[head.length :]
         return request, self.complete
 
     def rewind(self) -> bool:

@@ -35,8 +35,8 @@ from ..settings import Settings
 from ..web.services import EXTENSION
 from .acceptor import Acceptor
 from .connection import Connection, FixedConfig, NativeRequest, trusts_forwarded
-from .native_answer import AnswerWriter
 from .native_head import NativeHeads
+from .native_turn import SMALL_BODY, NativeTurn
 from .one_send import OneSend
 from .poller import READ, WRITE, Poller
 
@@ -61,10 +61,12 @@ class KeepAliveWorker(SyncWorker):
         self.limit = Settings.from_environ().max_body_bytes
         self.most_unfinished = BODIES * self.limit
         self.configs = {trusted: FixedConfig(self.cfg, trusted) for trusted in (True, False)}
+        self.keeps = bool(self.cfg.keepalive)  # looked up once: gunicorn's configuration is slow to ask
         self.quiet = self.cfg.keepalive or self.timeout or TICK  # seconds without a byte
         self.connections: dict[int, Connection] = {}  # by file number
-        self.direct, self.writer = self.wsgi.extensions[EXTENSION].direct, AnswerWriter()
-        self.heads = NativeHeads(self.cfg, self.direct.find) if self.direct and self.plain() else None
+        direct = self.wsgi.extensions[EXTENSION].direct
+        self.native = NativeTurn(self, direct)
+        self.heads = NativeHeads(self.cfg, direct.find) if direct and self.plain() else None
         self.poller = Poller()
         self.poller.watch(self.PIPE[0], READ, self.wake_up)
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -96,6 +98,7 @@ class KeepAliveWorker(SyncWorker):
         accept_at = self.acceptor.at
         wake = min(self.next_tick, accept_at) if accept_at else self.next_tick
         self.poller.wait(max(0.0, wake - now))
+        self.native.answer()
         if accept_at and monotonic() >= accept_at:
             self.acceptor.accept()
 
@@ -171,7 +174,10 @@ class KeepAliveWorker(SyncWorker):
         self.settle(connection)
 
     def take(self, connection: Connection) -> bool:
-        """Answer a whole request; False where a thread does that later."""
+        """Answer a whole request; False where that is done later: at the end of the turn, or in a thread."""
+        if type(connection.request) is NativeRequest and connection.request.head.length <= SMALL_BODY:
+            self.native.add(connection)
+            return False
         self.answer(connection)
         self.rest(connection)
         return True
@@ -183,10 +189,10 @@ class KeepAliveWorker(SyncWorker):
             connection.deadline = min(connection.deadline, monotonic() + LINGER)
 
     def answer(self, connection: Connection) -> None:
-        request, complete = connection.take()
-        if type(request) is NativeRequest:
-            self.answer_natively(connection, request)
+        if type(connection.request) is NativeRequest:
+            self.native.answer_all([connection])
             return
+        request, complete = connection.take()
         try:
             response, environ = wsgi.create(
                 request, connection, connection.address, connection.server, connection.cfg, response_class=OneSend
@@ -218,28 +224,13 @@ class KeepAliveWorker(SyncWorker):
                 pieces.close()
         connection.last = response.should_close() or not connection.rewind()
 
-    def answer_natively(self, connection: Connection, request: NativeRequest) -> None:
-        """Answer what the fast path answers, without WSGI."""
-        head, keep = request.head, self.may_keep()
-        try:
-            answer = self.direct.answer(head.route, head.path, head.environ, request.body, connection.sock)
-            try:
-                self.writer.send(connection, answer, keep=keep)
-            finally:
-                answer.close()
-            connection.last = not keep
-        except BaseException as error:  # as above
-            self.refuse(connection, error)
-            if not isinstance(error, Exception):
-                raise
-
     def may_keep(self) -> bool:
         """Count a request; returns whether its connection may stay."""
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
-        return bool(self.alive and self.cfg.keepalive)
+        return self.alive and self.keeps
 
     def refuse(self, connection: Connection, error: BaseException, request: Any = None) -> None:
         """Answer bytes that are not HTTP, or an application that raised, as gunicorn does; then close."""

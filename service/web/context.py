@@ -118,6 +118,10 @@ class RequestContext:
         except OSError:
             return True
 
+    def waited(self, now: float) -> float:
+        """Seconds from the last lap to a `perf_counter()` moment."""
+        return now - self._last
+
     def start(self) -> None:
         """Time counts for the next lap from now on."""
         self._last = perf_counter()

@@ -1,7 +1,10 @@
 """The predict routes, from the environ to the bytes of the answer: the same functions for the fast path and Flask.
 
-    predict(v1, predictor, context, environ, "tumour")     # b'{"predictions":["benign"],...}'
+    steps = predict(v1, predictor, context, environ, "tumour")
+    model, call = next(steps)                       # decoded; whoever drives the steps has the model answer
+    finish(steps, predictor, context)               # b'{"predictions":["benign"],...}': all steps, one after the other
 
+A handler stops once, where the model is to compute: a worker lets requests that it has at the same time share a call.
 A request names its model in the path (`predict`), in its body (`complete`), or not at all (`predict_default`, and
 `predict` without a name). Whatever follows is the same for every dialect and capability: `respond`. All raise
 ServiceError kinds, which error_response turns into an answer of the route's dialect.
@@ -9,6 +12,7 @@ ServiceError kinds, which error_response turns into an answer of the route's dia
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 from ..capabilities import Capability, summary
@@ -21,10 +25,21 @@ from .body import decoded, read_body
 from .context import RequestContext
 from .streaming import EventStream
 
-__all__ = ["complete", "predict", "predict_default", "read_request"]
+__all__ = ["Steps", "complete", "finish", "predict", "predict_default", "read_request"]
 
 JSON_LENGTH = "HTTP_" + LENGTH.upper().replace("-", "_")
 Environ = dict[str, Any]
+Steps = Generator[tuple[Any, Any], Any, "bytes | EventStream"]
+
+
+def finish(steps: Steps, predictor: Any, context: RequestContext) -> bytes | EventStream:
+    """All steps of a handler, the predictor answering its call. Raises ServiceError kinds."""
+    try:
+        model, call = next(steps)
+        steps.send(predictor.run(model, call, context))
+    except StopIteration as ended:
+        return ended.value
+    raise AssertionError("a handler stops once")
 
 
 def predict(
@@ -34,17 +49,17 @@ def predict(
     environ: Environ,
     name: str | None = None,
     version: str | None = None,
-) -> bytes | EventStream:
+) -> Steps:
     """A route that names its model in the path; without a name, the default of the dialect's first capability."""
     model = predictor.find(name, version) if name is not None else default_model(dialect, predictor)
     context.model = model.name
     adapter = dialect.ADAPTERS[capability_for(dialect, model)]
     request = read_request(environ, context, predictor.settings, adapter.media_types, adapter.answers)
     decoded = adapter.decode(request, model)
-    return respond(dialect, predictor, context, model, request, decoded)
+    return (yield from respond(dialect, predictor, context, model, request, decoded))
 
 
-def predict_default(dialect: Any, predictor: Any, context: RequestContext, environ: Environ) -> bytes | EventStream:
+def predict_default(dialect: Any, predictor: Any, context: RequestContext, environ: Environ) -> Steps:
     """/predict: the body, or a text in the query, says which capability is asked for; its default model answers."""
     query = environ.get("QUERY_STRING")
     decoded = dialect.from_query(query) if query else None
@@ -58,10 +73,10 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
         decoded = dialect.ADAPTERS[capability].decode(request, None)
     model = predictor.default(capability)
     context.model = model.name
-    return respond(dialect, predictor, context, model, request, decoded)
+    return (yield from respond(dialect, predictor, context, model, request, decoded))
 
 
-def complete(dialect: Any, predictor: Any, context: RequestContext, environ: Environ) -> bytes | EventStream:
+def complete(dialect: Any, predictor: Any, context: RequestContext, environ: Environ) -> Steps:
     """A route whose body names its model, and which speaks of one capability."""
     ((capability, adapter),) = dialect.ADAPTERS.items()
     request = read_request(environ, context, predictor.settings)
@@ -70,13 +85,13 @@ def complete(dialect: Any, predictor: Any, context: RequestContext, environ: Env
     context.model = model.name
     if capability not in model.capabilities:
         raise not_offered(model, [capability])
-    return respond(dialect, predictor, context, model, request, decoded)
+    return (yield from respond(dialect, predictor, context, model, request, decoded))
 
 
 def respond(
     dialect: Any, predictor: Any, context: RequestContext, model: Any, request: Request, decoded: Decoded
-) -> bytes | EventStream:
-    """Run the call, and encode the answer: whole, or as a stream of events that is still to be iterated."""
+) -> Steps:
+    """Have the call answered, and encode the answer: whole, or as a stream of events that is still to be iterated."""
     context.lap("parse")
     context.names = decoded.names
     adapter = dialect.ADAPTERS[decoded.call.capability]
@@ -86,7 +101,7 @@ def respond(
         # What is wrong with the request is raised by `start`, while the answer can still have a status of its own.
         work = predictor.start(model, decoded.call, context)
         return EventStream(context, dialect, work, adapter.events(model, request, decoded))
-    answer = predictor.run(model, decoded.call, context)
+    answer = yield model, decoded.call
     context.record(answer)
     content, context.media_type, headers = adapter.encode(model, request, decoded, answer)
     if headers:

@@ -19,10 +19,11 @@ from .access.cors import Cors
 from .access.policy import Scope, policy_of
 from .context import ENVIRON, STATUS, RequestContext
 from .error_response import error_response, internal_error
+from .handlers import Steps, finish
 from .routes import Route, dialect_of, fast_route, scope_of
 from .services import Services
 
-__all__ = ["Match", "Middleware"]
+__all__ = ["Answer", "Match", "Middleware"]
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -74,13 +75,17 @@ class Middleware:
 
     def answer(self, match: Match, context: RequestContext, environ: Environ, path: str) -> Answer:
         """The fast path: (status, {header: value} beside those of the context, body)."""
-        route, arguments = match
         try:
-            self.check(context, route.scope, environ)
-            context.route = route.label
-            return 200, {}, route.handler(route.dialect, self.services.predictor, context, environ, *arguments)
+            return 200, {}, finish(self.begin(match, context, environ), self.services.predictor, context)
         except Exception as error:
             return self.failed(error, context, "POST", path)
+
+    def begin(self, match: Match, context: RequestContext, environ: Environ) -> Steps:
+        """Check a request of the fast path: the steps of its handler. Raises as `check`."""
+        route, arguments = match
+        self.check(context, route.scope, environ)
+        context.route = route.label
+        return route.handler(route.dialect, self.services.predictor, context, environ, *arguments)
 
     @staticmethod
     def failed(error: Exception, context: RequestContext, method: str, path: str) -> Answer:

@@ -16,7 +16,7 @@ from service.capabilities import TableCall
 from service.models.tables.plain_values import dense
 from service.packing import pack
 from service.predictor import Predictor
-from service.scheduling.batching import LARGEST, SMALL, Batched, Results, batched
+from service.scheduling.batching import LARGEST, SMALL, Batched, Results, alike, batched
 from service.settings import Settings
 from service.web.context import RequestContext
 
@@ -205,7 +205,8 @@ class Summary(Steady):
     ("kind", "wanted"), [(Steady, True), (ByRow, False), (Sums, False), (Neighbourly, False), (Summary, False)]
 )
 def test_it_is_measured_and_tried_whether_sharing_pays(kind, wanted):
-    assert isinstance(batched(kind(), rows(1, 2, 3), METHODS), Batched) is wanted
+    runtime, X = kind(), rows(1, 2, 3)
+    assert (alike(runtime, X, METHODS) and isinstance(batched(runtime, X, METHODS), Batched)) is wanted
 
 
 def test_a_loaded_model_shares_calls_and_says_how_long_they_waited(tmp_path):

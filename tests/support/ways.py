@@ -10,6 +10,7 @@ from gunicorn.config import Config
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
+from service.server.connection import NativeRequest
 from service.server.native_answer import AnswerWriter
 from service.server.native_head import NativeHeads
 from service.web.direct import Direct
@@ -52,6 +53,14 @@ class NativeClient:
 
     def post(self, path, **request):
         """The answer as werkzeug's Response; LookupError where the head is for gunicorn."""
+        return self.post_together([(path, request)])[0]
+
+    def post_together(self, requests):
+        """The answers to [(path, what werkzeug's client takes)], all of which are there at the same time."""
+        asked = [self.request(path, **request) for path, request in requests]
+        return [self.response(answer) for answer in self.direct.answers(asked)]
+
+    def request(self, path, **request):
         builder = EnvironBuilder(path, method="POST", **request)
         body = builder.get_request().get_data()
         fields = dict(builder.headers) | {"Host": builder.host, "Content-Length": str(len(body))}
@@ -61,10 +70,13 @@ class NativeClient:
         head = self.heads.read("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1"))
         if head is None:
             raise LookupError(path)
-        answer = self.direct.answer(head.route, head.path, head.environ, body, None)
+        return NativeRequest(head, body, None)
+
+    @staticmethod
+    def response(answer):
         sent = []
         AnswerWriter().send(SimpleNamespace(sendall=sent.append), answer, keep=True)
         answer.close()
-        first, *lines = b"".join(sent).partition(b"\r\n\r\n")[0].decode("ascii").split("\r\n")
-        headers = [line.split(": ", 1) for line in lines]
-        return Response(b"".join(sent).partition(b"\r\n\r\n")[2], first.partition(" ")[2], headers)
+        head, _, body = b"".join(sent).partition(b"\r\n\r\n")
+        first, *lines = head.decode("ascii").split("\r\n")
+        return Response(body, first.partition(" ")[2], [line.split(": ", 1) for line in lines])

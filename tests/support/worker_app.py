@@ -26,8 +26,8 @@ class Echo:
         return "echo" if path == "/echo" else None
 
     @staticmethod
-    def answer(route, path, environ, body, socket):
-        return Echo(body)
+    def answers(asked):
+        return [Echo(one.body) for one in asked]
 
     @staticmethod
     def fields():

@@ -222,6 +222,38 @@ def test_without_wsgi_it_is_the_same_answer(ways, native, name):
     assert found == (wanted[0], wanted[1] | connection, *wanted[2:])
 
 
+def test_together_they_are_the_same_answers(ways, native, monkeypatch):
+    """Requests of one turn of a worker's loop: rows that share a call of their model, among all others."""
+    predictor, sizes = native.direct.middleware.services.predictor, []
+    run_together = predictor.run_together
+    monkeypatch.setattr(
+        predictor, "run_together", lambda model, calls: sizes.append(len(calls)) or run_together(model, calls)
+    )
+    cases = [case[1:] for case in HOT if case[0] not in NOT_NATIVE]
+    cases += [(V1, table(number)) for number in range(1, 9)]
+    for (path, request_), answer in zip(cases, native.post_together(cases), strict=True):
+        wanted = told(ways["fast"].post(path, **request_))
+        connection = {"Connection": "keep-alive", "Server": "gunicorn", "Date": answer.headers["Date"]}
+        assert told(answer) == (wanted[0], wanted[1] | connection, *wanted[2:])
+    assert max(sizes) >= 8
+
+
+def test_where_they_fail_together_each_has_its_own_answer(native, monkeypatch):
+    """One request's rows once could have made another one's answer an error."""
+    model = native.direct.middleware.services.predictor.find("iris")
+    run = model.runtime.run
+
+    def run_few(X, *rest):
+        if len(X) > 3:
+            raise RuntimeError("too many rows")
+        return run(X, *rest)
+
+    monkeypatch.setattr(model.runtime, "run", run_few)
+    answers = native.post_together([(V1, table(2)), (V1, table(2)), (V1, table(20)), (V1, table(1))])
+    assert [answer.status_code for answer in answers] == [200, 200, 500, 200]
+    assert [len(answer.json.get("predictions", ())) for answer in answers] == [2, 2, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "request_"), [case[1:] for case in OTHERS], ids=[case[0] for case in OTHERS]
 )

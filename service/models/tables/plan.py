@@ -39,7 +39,7 @@ SHORT = frozenset(map(np.dtype, NUMPY - {"bool", "float16"}))  # float16 ends lo
 class Table(NamedTuple):
     """`values`: ndarray, sparse matrix or DataFrame [rows, columns], or ndarray [rows] for a model of one text."""
 
-    values: object
+    values: Any
     rows: int
     warnings: tuple = ()
 

@@ -1,0 +1,7 @@
+"""Rows as lists."""
+
+from bare import answer, instances
+
+
+def app(environ, start_response):
+    return answer(instances(environ), start_response)
