@@ -27,7 +27,7 @@ from ..store.draft import digest
 from ..store.manifest import Manifest
 from ..store.versions import Store, StoredVersion, check_name
 from .options import errors_as_sentences
-from .pack_any import default_name, is_class, kind_of, may_run_code
+from .pack_any import default_name, is_class, kind_of, may_run_code, model_file
 from .sandbox import Box, Limits, Outcome, why_not
 
 __all__ = ["REFUSAL", "pack_in_sandbox", "uses_sandbox"]
@@ -139,9 +139,10 @@ def check_claims(manifest: Manifest, file: Path, options: Mapping[str, Any]) -> 
     code = {f"{FOLDER}{path.stem}.py": path for path in ([source(file)] if is_class(file) else []) + [*options["code"]]}
     given = dict(code)
     if kind_of(file) == "tabular":
-        given[file.name] = file
-        if manifest.spec.get("payload") != file.name:
-            raise StartupError(f"its payload is not {file.name}")
+        own = model_file(file)
+        given[own.name] = own
+        if manifest.spec.get("payload") != own.name:
+            raise StartupError(f"its payload is not {own.name}")
     if added := sorted(name for name in manifest.files if name.startswith(FOLDER) and name not in code):
         raise StartupError(f"it holds code that was not given: {', '.join(added)}")
     for name, path in given.items():

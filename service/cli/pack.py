@@ -57,7 +57,7 @@ def pack(
     **options: Any,
 ) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a model that XGBoost, LightGBM or CatBoost
-    has saved, a folder with a text-generation checkpoint, or mymodel.py:Class."""
+    has saved, the folder of an MLflow model, a folder with a text-generation checkpoint, or mymodel.py:Class."""
     configured = settings()
     root = store or configured.store
     if uses_sandbox(file, sandbox):

@@ -1,4 +1,4 @@
-"""Pack whatever a FILE is: an estimator, a checkpoint, a Python class."""
+"""Pack whatever a FILE is: an estimator, a checkpoint, a Python class, the folder of an MLflow model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..store.versions import StoredVersion
 from .options import errors_as_sentences
 
-__all__ = ["default_name", "is_class", "kind_of", "may_run_code", "pack_any"]
+__all__ = ["default_name", "is_class", "kind_of", "may_run_code", "model_file", "pack_any"]
 
 PICKLED_WEIGHTS = (".pt", ".pth", ".bin")
 WEIGHTS = (*PICKLED_WEIGHTS, ".safetensors")
@@ -18,6 +18,20 @@ WEIGHTS = (*PICKLED_WEIGHTS, ".safetensors")
 def is_class(file: Path) -> bool:
     """Whether it is the name of a class in a Python file: mymodel.py:Class."""
     return ".py:" in file.name
+
+
+def is_mlflow(file: Path) -> bool:
+    """Whether it is the folder of an MLflow model."""
+    return (file / "MLmodel").is_file()
+
+
+def model_file(file: Path) -> Path:
+    """The file that holds the model: of MLflow's folders, the one that their description names. Raises ValueError."""
+    if not is_mlflow(file):
+        return file
+    from ..packing.mlflow_folder import read_folder
+
+    return read_folder(file)[0]
 
 
 def default_name(file: Path) -> str:
@@ -29,14 +43,14 @@ def default_name(file: Path) -> str:
 
 def kind_of(file: Path) -> str:
     """The kind of model that packing makes of it."""
-    if file.is_dir():
+    if file.is_dir() and not is_mlflow(file):
         return "text_generation"
     return "python" if is_class(file) else "tabular"
 
 
 def may_run_code(file: Path) -> bool:
     """Whether opening it may run code that it holds. Weights as safetensors, and what is not there, hold none."""
-    if file.is_dir():
+    if file.is_dir() and not is_mlflow(file):
         return any(path.suffix in PICKLED_WEIGHTS for path in file.iterdir())
     return is_class(file) or (file.exists() and file.suffix not in (".py", ".safetensors"))
 
@@ -66,7 +80,7 @@ def pack_any(
         "why": why,
     }
     with errors_as_sentences():
-        if file.is_dir():
+        if file.is_dir() and not is_mlflow(file):
             from ..packing.checkpoint import pack_checkpoint
 
             return pack_checkpoint(file, precision=precision, **common)

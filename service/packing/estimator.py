@@ -23,6 +23,7 @@ from ..models.runtimes.boosters import as_estimator
 from ..store.draft import Draft
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
+from . import mlflow_folder
 from .compilation import Compiled, compile_model
 from .contract import Contract, learn_contract
 from .open_source_file import Opened, carry, known_of_written, open_file, open_store, promotes, told
@@ -89,9 +90,10 @@ def pack_file(
     runtime: str = "auto",
 ) -> StoredVersion:
     """Pack a `.pkl`, `.joblib` or `.skops` file, or one that XGBoost, LightGBM or CatBoost has written itself (`.json`,
-    `.ubj`, `.txt`, `.cbm`), its bytes unchanged; it is opened in this process, without the sandbox of the command line.
+    `.ubj`, `.txt`, `.cbm`), its bytes unchanged; or the folder of an MLflow model that holds one of these. It is opened
+    in this process, without the sandbox of the command line.
 
-    data: a CSV or Parquet file of sample rows.
+    data: a CSV or Parquet file of sample rows (default: the input example of an MLflow model).
 
     target: the columns of `data` that are not inputs. trust: dotted names that a pickle may import besides the known
     packages. code: Python files that it needs. name (default: the file's), store, version, promote, why, metrics,
@@ -99,14 +101,16 @@ def pack_file(
 
     Returns the new version. Raises ValueError or FileNotFoundError.
     """
-    path = Path(path)
-    name = check_name(name or path.stem)
+    path, example = Path(path), None
+    name = check_name(name or path.resolve().stem)
+    if mlflow_folder.is_folder(path):
+        path, example = mlflow_folder.read_folder(path)
     opened = open_file(path, trust, code)
     with told(opened.hint):
-        if data is None:
-            contract = learn_contract(opened.estimator)
-        else:
+        if data is not None:
             contract = learn_from_file(opened, read_sample_file(data, list(target), opened.estimator))
+        else:
+            contract = learn_contract(opened.estimator, example)
         compiled = compile_model(contract, runtime)
     if opened.hint:
         contract = contract.noting(f"{opened.hint} to have the answers it was tested with")

@@ -18,7 +18,7 @@ import numpy as np
 
 __all__ = ["SUFFIXES", "BareBooster", "as_estimator", "library_of", "load"]
 
-SUFFIXES = (".json", ".ubj", ".txt", ".cbm", ".model", ".bst")
+SUFFIXES = (".json", ".ubj", ".txt", ".cbm", ".model", ".bst", ".xgb", ".lgb", ".cb")  # the last ones: by MLflow
 HEAD = 2**16  # bytes in which a file tells whose it is
 WRAPPERS = {"classifier": "XGBClassifier", "regressor": "XGBRegressor", "ranker": "XGBRanker"}
 WAYS = {
