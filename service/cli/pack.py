@@ -97,6 +97,8 @@ def print_version(version: StoredVersion) -> None:
 
 def values_of(column: dict[str, Any]) -> str:
     """The values that a column had in the sample, in a few words."""
+    if column.get("unread"):
+        return "(never read)"
     if "categories" in column:
         more = ", ..." if len(column["categories"]) > CATEGORIES else ""
         return ", ".join(map(str, column["categories"][:CATEGORIES])) + more

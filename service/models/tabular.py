@@ -85,8 +85,9 @@ class TabularModel(TurnModel):
         spec = manifest.spec
         self.runtime = runtime
         self.proof = proof
-        container = spec.get("runtime", {}).get("container", spec["container"])
-        self.plan = ColumnPlan([Column.from_json(entry) for entry in spec["columns"]], container)
+        compiled = spec.get("runtime", {}).get("container")
+        columns = [Column.from_json(entry) for entry in spec["columns"]]
+        self.plan = ColumnPlan(columns, compiled or spec["container"], compiled=compiled is not None)
         self.outputs = {name: Output(**described) for name, described in spec["outputs"].items()}
         self.primary = next(iter(self.outputs))
         self.max_rows = max_rows

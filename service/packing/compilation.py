@@ -110,7 +110,8 @@ def proven_and_timed(contract: Contract) -> Compiled:
     reference = Executable(
         SklearnRuntime.serving(estimator, contract.container), ColumnPlan(contract.columns, contract.container)
     )
-    compiled = Executable(OnnxRuntime(graph, description), ColumnPlan(contract.columns, description["container"]))
+    plan = ColumnPlan(contract.columns, description["container"], compiled=True)
+    compiled = Executable(OnnxRuntime(graph, description), plan)
     evidence, replay = prove_equal(contract, reference, compiled, description["tolerance"])
     row, method = contract.rows[0], next(iter(contract.outputs))
     microseconds = {"sklearn": reference.microseconds(row, method), "onnx": compiled.microseconds(row, method)}
@@ -125,12 +126,17 @@ def proven_and_timed(contract: Contract) -> Compiled:
 
 def translated(contract: Contract) -> tuple[bytes, dict[str, Any]]:
     """(the graph, what the runtime has to know of it). Raises Untranslatable."""
-    unreadable = next((column for column in contract.columns if column.kind in ("text", "datetime")), None)
+    read = [column for column in contract.columns if not column.unread]
+    unreadable = next((column for column in read if column.kind in ("text", "datetime")), None)
     if unreadable is not None:
         raise Untranslatable(f"column {unreadable.name!r} is {unreadable.kind}, which no graph reads")
     columns, estimator = contract.columns, contract.estimator
-    graph = Graph(len(columns))
-    answers = translate(graph, estimator, Table(graph.input, tuple(columns), contract.container))
+    graph = Graph(len(read))
+    every = graph.input
+    if len(read) < len(columns):  # the graph has no other columns; whichever stands for them, nobody looks at it
+        places = {column.name: place for place, column in enumerate(read)}
+        every = graph.input.take([places.get(column.name, 0) for column in columns])
+    answers = translate(graph, estimator, Table(every, tuple(columns), contract.container))
     absent = [method for method in contract.outputs if method not in answers]
     if absent:
         raise Untranslatable(f"{type(estimator).__name__} has no translation of {absent[0]}")
@@ -138,8 +144,8 @@ def translated(contract: Contract) -> tuple[bytes, dict[str, Any]]:
     tensors, targets = graph_outputs(contract.outputs, answers, raw_predict=predicts_labels)
     if graph.margin is not None:
         tensors[MARGIN], targets[MARGIN] = graph.margin.reshape(-1), None
-    single_dtype = contract.container == "array" and common_dtype(columns) is not None
-    single = graph.single or any("float32" in column.dtype for column in columns)
+    single_dtype = contract.container == "array" and common_dtype(read) is not None
+    single = graph.single or any("float32" in column.dtype for column in read)
     description = {
         "name": "onnx",
         "payload": GRAPH,
@@ -206,7 +212,7 @@ def prove_equal(
         return np.concatenate([as_floats(array) for array in arrays], axis=1)
 
     rows = answerable(
-        proof_rows(contract.columns, contract.rows, comparable), lambda some: reference.run(some, methods)
+        proof_rows(list(reference.plan.columns), contract.rows, comparable), lambda some: reference.run(some, methods)
     )
     expected = reference.run(rows, methods)
     evidence = compare(

@@ -8,9 +8,10 @@ It is learned in a line of steps, each of which takes a Contract and returns one
 1. from_sample, or from_estimator where there is no sample: the columns, and the rows to prove everything on
 2. choose_container: the first way to call the estimator whose answers through JSON are its own answers in process
 3. ask_about_neighbors: whether a row gets the same answer alone, and in another order
-4. ask_about_cells: which columns may be missing, and which may hold a new category; the model itself is asked
-5. describe_answers: what each method returns
-6. add_example: one row and its answers, which every load repeats
+4. ask_what_is_read: which columns the model never looks at
+5. ask_about_cells: which columns may be missing, and which may hold a new category; the model itself is asked
+6. describe_answers: what each method returns
+7. add_example: one row and its answers, which every load repeats
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ from . import introspection
 from .native_categories import native_categories
 from .other_ways import other_way
 from .output_schema import describe_outputs
-from .proof import dependence, finite, prove
+from .proof import dependence, finite, prove, same
+from .reading import unread
 from .sample_table import assumed_names, read_sample
 from .schema import QUESTIONS, Row, ask, assumed_columns, json_rows, learn_columns
 
 __all__ = ["Contract", "learn_contract", "made_row"]
 
 PROOF_ROWS = 1000
+LISTED = 5  # columns named in a note
 Missing = dict[str, tuple[str, ...]]
 MADE_UP = {"number": 0.0, "integer": 0, "boolean": False, "text": "text", "datetime": "2000-01-01T00:00:00"}
 
@@ -112,6 +115,7 @@ def learn_contract(estimator: Any, X: Any = None, y: Any = None, missing: Missin
             contract = from_estimator(estimator) if X is None else from_sample(estimator, X, missing or {})
             contract = choose_container(contract)
             contract = ask_about_neighbors(contract)
+            contract = ask_what_is_read(contract)
             contract = ask_about_cells(contract)
             contract = describe_answers(contract, y)
             return add_example(contract)
@@ -195,8 +199,32 @@ def ask_about_neighbors(contract: Contract) -> Contract:
     return replace(contract.noting(note), rows_depend=True)
 
 
+def ask_what_is_read(contract: Contract) -> Contract:
+    """Step 4: columns that the model never looks at need not be sent."""
+    if not contract.sample_rows or contract.rows_depend or len(contract.columns) == 1:
+        return contract
+    X = ColumnPlan(contract.columns, contract.container).read(contract.rows).values
+    names = unread(SklearnRuntime(contract.estimator), contract.columns, X, contract.answers)
+    if not names:
+        return contract
+    columns = [
+        replace(column, unread=True, nullable=True) if column.name in names else column for column in contract.columns
+    ]
+    try:
+        values = ColumnPlan(columns, contract.container).read(contract.rows).values
+        found = SklearnRuntime(contract.estimator).run(values, list(contract.answers))
+    except Exception:  # it does not take what stands there instead
+        return contract
+    if not all(same(found[method], answer) for method, answer in contract.answers.items()):
+        return contract
+    rows = [{column.name: row[column.name] for column in columns if not column.unread} for row in contract.rows]
+    listed = ", ".join(map(repr, sorted(names)[:LISTED])) + (", ..." if len(names) > LISTED else "")
+    changed = replace(contract, columns=columns, rows=rows)
+    return changed.noting(f"the model never reads {listed}; rows need not have it")
+
+
 def ask_about_cells(contract: Contract) -> Contract:
-    """Step 4: learn from the model which cells may be missing, and which columns take a new category."""
+    """Step 5: learn from the model which cells may be missing, and which columns take a new category."""
     runtime = SklearnRuntime(contract.estimator)
 
     def predicts(columns: list[Column], row: Row) -> bool:
@@ -214,10 +242,10 @@ def ask_about_cells(contract: Contract) -> Contract:
 
 
 def describe_answers(contract: Contract, y: Any) -> Contract:
-    """Step 5: dtype, shape and labels of each method's output. y: the targets, for their names."""
+    """Step 6: dtype, shape and labels of each method's output. y: the targets, for their names."""
     outputs = describe_outputs(contract.estimator, contract.answers, y)
     numbers = [method for method, output in outputs.items() if output.dtype == "number" and not output.nullable]
-    nullable = [column.name for column in contract.columns if column.nullable][:QUESTIONS]
+    nullable = [column.name for column in contract.columns if column.nullable and not column.unread][:QUESTIONS]
     if not numbers or not nullable:
         return replace(contract, outputs=outputs)
     rows = [contract.first_row | {name: None} for name in nullable]
@@ -231,7 +259,7 @@ def describe_answers(contract: Contract, y: Any) -> Contract:
 
 
 def add_example(contract: Contract) -> Contract:
-    """Step 6: a row of the sample with the answers that every load must give again."""
+    """Step 7: a row of the sample with the answers that every load must give again."""
     row, outputs = contract.first_row, contract.outputs
     plan = ColumnPlan(contract.columns, contract.container)
     answers = SklearnRuntime(contract.estimator).run(plan.read([row]).values, list(outputs))

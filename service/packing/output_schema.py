@@ -38,7 +38,8 @@ def describe(estimator: Any, method: str, answers: dict[str, Any], y: Any) -> Ou
     shape = [None, *array.shape[1:]]
     if method == "decision_function" and keyed_by_label(estimator, array, answers):
         return Output(dtype, shape, labels=labels_of(estimator.classes_), nullable=nullable or None)
-    targets = names_of(answer, y, array.shape[1]) if method == "predict" and array.ndim == 2 else None
+    of_targets = array.ndim == 2 and "predict" in answers and np.shape(answers["predict"]) == array.shape
+    targets = names_of(answers["predict"], y, array.shape[1]) if of_targets and method != "transform" else None
     return Output(dtype, shape, targets=targets, nullable=nullable or None)
 
 

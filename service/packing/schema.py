@@ -145,13 +145,17 @@ def ask(columns: list[Column], predicts: Predicts, row: Row) -> tuple[list[Colum
     Returns (columns, the names of those not asked about): wide tables have more columns than there are questions, and
     a column that was not asked about takes neither.
     """
-    closed = [place for place, column in enumerate(columns) if not column.nullable]
+    closed = [place for place, column in enumerate(columns) if not column.nullable and not column.unread]
     columns, missing = grant(columns, closed, "nullable", lambda column: None, predicts, row)
-    closed = [place for place, column in enumerate(columns) if column.kind == "category" and not column.accepts_unknown]
+    closed = [place for place, column in enumerate(columns) if asks_for_new(column)]
     columns, unknown = grant(
         columns, closed, "accepts_unknown", lambda column: unseen(column.categories or ()), predicts, row
     )
     return columns, [columns[place].name for place in [*missing, *unknown]]
+
+
+def asks_for_new(column: Column) -> bool:
+    return column.kind == "category" and not column.accepts_unknown and not column.unread
 
 
 def grant(

@@ -44,6 +44,11 @@ def column_changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[st
 
 def cell_changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
     """What cells of a column are not taken any more."""
+    if old.get("unread") and not new.get("unread"):
+        yield "the model reads it now, and rows may have been sent without it"
+        return
+    if new.get("unread"):
+        return
     if old["kind"] != new["kind"] and not widened(old, new):
         yield f"it takes {new['kind']} now, and took {old['kind']}"
     elif old["dtype"] != new["dtype"] and narrower(old["dtype"], new["dtype"]):

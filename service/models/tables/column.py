@@ -40,7 +40,8 @@ class Column:
     is the encoder's own policy for values outside `categories`. `missing` is how an object
     column spelled a missing value: "nan" or "None". `missing_texts` are what stood for one in the
     sample's CSV, such as "NA": in a column of texts or categories they are missing cells in every
-    format, since a category of that name there was none. `label` is the column's name in the fitted
+    format, since a category of that name there was none. `unread`: the model never looks at it, so
+    a row need not have it, and may have anything there. `label` is the column's name in the fitted
     frame where that was no text. `statistics` never decides anything: minimum, maximum,
     quantiles, missing_rate of the sample.
     """
@@ -54,6 +55,7 @@ class Column:
     accepts_unknown: bool = False
     missing: str = "nan"
     missing_texts: tuple = ()
+    unread: bool = False
     label: int | float | bool | None = None
     statistics: dict = field(default_factory=dict, compare=False)
 
@@ -145,6 +147,7 @@ SILENT = {
     "accepts_unknown": False,
     "missing": "nan",
     "missing_texts": (),
+    "unread": False,
     "label": None,
 }
 FIELDS = ("name", "kind", "dtype", "nullable", *SILENT)

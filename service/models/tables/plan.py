@@ -23,13 +23,13 @@ import numpy as np
 from ...errors import MAX_VIOLATIONS
 from .column import ABSENT, shown
 from .column_types import EXACT, NUMPY, whole_range
+from .rows import Rows
 from .typed_json import TypedJson
 from .violations import Violations
 
 __all__ = ["CONTAINERS", "ColumnPlan", "Table", "common_dtype"]
 
 CONTAINERS = ("array", "frame", "list", "sparse", "numbers")
-NAMED = 10  # columns of no use named in one answer
 PLAIN = frozenset({int, float})
 HOLES = PLAIN | {type(None)}
 ROUNDED = ("float16", "float32")
@@ -52,20 +52,26 @@ class ColumnPlan:
     without the zeros, for models to which an absent cell is no zero). An array of numbers has
     the dtype that numpy gives the fitted columns together; any other array is of objects.
     "numbers" is for compiled models: float64 [rows, columns], categories as their codes.
+    Columns that the model never reads (`unread`) are not looked at. They are missing in what the
+    estimator gets, which may count its columns, and not there at all in what a `compiled` model gets.
+    `columns` and `names` are those that are read.
     """
 
-    def __init__(self, columns, container):
-        self.columns = tuple(columns)
+    def __init__(self, columns, container, *, compiled=False):
+        every = tuple(columns)
+        self.columns = tuple(column for column in every if not column.unread)
         self.container = container
         self.names = tuple(column.name for column in self.columns)
-        self._labels = [column.name if column.label is None else column.label for column in self.columns]
-        self._places = {name: place for place, name in enumerate(self.names)}
+        self.rows = Rows(self.columns, every)
+        self._every = every if len(every) > len(self.columns) and not compiled else ()
+        fitted = self._every or self.columns
+        self._labels = [column.name if column.label is None else column.label for column in fitted]
         self._pick: Any = itemgetter(*self.names) if len(self.names) > 1 else None
-        self._dtype = common_dtype(self.columns)
+        self._dtype = common_dtype(fitted)
         # A column of float32 beside one of float64 is rounded by itself, which the short way does not.
         rounded = any(column.dtype in ROUNDED and column.dtype != self._dtype for column in self.columns)
         numbers = container in ("array", "numbers") and self._dtype in SHORT and not rounded
-        self._short = numbers and self._pick is not None
+        self._short = numbers and self._pick is not None and not self._every
         self._not_nullable = np.array([not column.nullable for column in self.columns])
         self._integers = np.flatnonzero([column.kind == "integer" for column in self.columns])
         limits = [whole_range(self.columns[place].dtype) for place in self._integers if self._short]
@@ -102,7 +108,7 @@ class ColumnPlan:
             except KeyError:
                 return None
             if max(map(len, instances)) > width:
-                warnings = self._ignored(chain.from_iterable(instances))
+                warnings = self.rows.ignored(chain.from_iterable(instances))
         elif shapes == {list} and set(map(len, instances)) == {width}:
             cells = list(chain.from_iterable(instances))
         else:
@@ -154,14 +160,6 @@ class ColumnPlan:
         valid = (cells == np.floor(cells)) & (cells >= self._lowest) & (cells <= self._highest)
         return bool((valid | np.isnan(cells)).all())
 
-    def _ignored(self, names):
-        """The warning for columns the model does not have."""
-        extra = [name for name in dict.fromkeys(names) if name not in self._places]
-        warnings = [f"column {shown(name)} is not a column of this model and was ignored" for name in extra[:NAMED]]
-        if len(extra) > NAMED:
-            warnings.append(f"{len(extra) - NAMED} more columns are none of this model and were ignored")
-        return tuple(warnings)
-
     def _read_carefully(self, instances):
         violations = Violations()
         cells, warnings = self._by_column(instances, violations)
@@ -180,6 +178,9 @@ class ColumnPlan:
                     listed = ", ".join(sorted(map(shown, strangers))[:3])
                     warnings += (f"column {shown(column.name)}: not seen when the model was fitted: {listed}",)
         violations.refuse()
+        if self._every:
+            given = iter(arrays)
+            arrays = [column.array([None] * rows) if column.unread else next(given) for column in self._every]
         return Table(self._assemble(arrays, rows), rows, warnings)
 
     def _check(self, column, values, violations):
@@ -193,67 +194,8 @@ class ColumnPlan:
             violations.total += len(wrong[MAX_VIOLATIONS:])
 
     def _by_column(self, instances, violations):
-        """Any accepted form of rows -> a list of cells per column, and the warnings."""
-        if type(instances) is Table:
-            instances = instances.values
-        if isinstance(instances, np.ndarray):
-            instances = instances.tolist()
-        if isinstance(instances, dict):
-            return self._from_columns(instances, violations)
-        if not isinstance(instances, list) or not instances:
-            violations.add(None, None, "a list of rows, at least one", shown(instances))
-            violations.refuse()
-        shapes = set(map(type, instances))
-        if shapes == {dict}:
-            cells = [[instance.get(name, ABSENT) for instance in instances] for name in self.names]
-            return cells, self._ignored(chain.from_iterable(instances))
-        if shapes == {list} and set(map(len, instances)) == {len(self.names)}:
-            return list(map(list, zip(*instances, strict=True))), ()
-        for row, instance in enumerate(instances):
-            self._check_row(row, instance, violations)
-        violations.refuse()
-        objects = [instance for instance in instances if isinstance(instance, dict)]
-        cells = [
-            [
-                instance.get(name, ABSENT)
-                if isinstance(instance, dict)
-                else instance[place]
-                if isinstance(instance, list)
-                else instance
-                for instance in instances
-            ]
-            for place, name in enumerate(self.names)
-        ]
-        return cells, self._ignored(chain.from_iterable(objects))
-
-    def _check_row(self, row, instance, violations):
-        width = len(self.names)
-        if isinstance(instance, list):
-            if len(instance) != width:
-                violations.add(row, None, f"{width} values, in the order of the columns", f"{len(instance)} values")
-        elif not isinstance(instance, dict) and width != 1:
-            violations.add(row, None, f"an object or a list of {width} values", shown(instance))
-
-    def _from_columns(self, instances, violations):
-        lengths = {}
-        for name, values in instances.items():
-            if name not in self._places:
-                continue
-            if isinstance(values, list):
-                lengths[name] = len(values)
-            else:
-                violations.add(None, name, "a list with one value a row", shown(values))
-        violations.refuse()
-        rows = max(lengths.values(), default=0)
-        for name, length in lengths.items():
-            if length != rows:
-                violations.add(None, name, f"{rows} values, as many as the longest column", f"{length} values")
-        if not rows:
-            for column in self.columns:
-                got = "no values" if column.name in lengths else "nothing"
-                violations.add(None, column.name, f"a list of {column.expected}, at least one", got)
-        violations.refuse()
-        return [instances.get(name, [ABSENT] * rows) for name in self.names], self._ignored(instances)
+        """Any accepted form of rows -> a list of cells per column that is read, and the warnings."""
+        return self.rows.by_column(instances.values if type(instances) is Table else instances, violations)
 
     def _assemble(self, arrays, rows):
         if self.container == "list":

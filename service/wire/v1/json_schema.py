@@ -65,6 +65,9 @@ def table_schema(entry: Entry) -> Schema:
         "maxItems": len(columns),
     }
     forms = [row, in_order]
+    if len(row["required"]) < len(columns):  # and lists of those alone that are read
+        cells = [row["properties"][name] for name in row["required"]]
+        forms.append({"type": "array", "prefixItems": cells, "minItems": len(cells), "maxItems": len(cells)})
     if len(columns) == 1:
         forms += row["properties"].values()
     properties: Schema = {
@@ -74,7 +77,7 @@ def table_schema(entry: Entry) -> Schema:
             "items": {"anyOf": forms},
             "examples": [entry["example"]["instances"]],
         },
-        "inputs": {"type": "object", "properties": columns, "required": list(columns)},
+        "inputs": {"type": "object", "properties": columns, "required": row["required"]},
         "outputs": {"type": "array", "minItems": 1, "items": {"enum": list(entry["outputs"])}},
         "signature_name": {"const": "serving_default"},
     }
@@ -94,16 +97,18 @@ def table_schema(entry: Entry) -> Schema:
 
 
 def row_schema(columns: list[dict[str, Any]]) -> Schema:
-    """One row as an object: every column required, others ignored (and named in `warnings`)."""
+    """One row as an object: every column that is read required, others ignored (and named in `warnings`)."""
     return {
         "type": "object",
         "properties": {column["name"]: cell_schema(column) for column in columns},
-        "required": [column["name"] for column in columns],
+        "required": [column["name"] for column in columns if not column.get("unread")],
     }
 
 
 def cell_schema(column: dict[str, Any]) -> Schema:
     """One column's cell. The range seen at packing is described, not enforced: a model may extrapolate."""
+    if column.get("unread"):
+        return {"description": "never read by the model"}
     nullable = [None] if column["nullable"] else []
     if column["kind"] == "category" and not column.get("accepts_unknown"):
         return {"enum": [*column["categories"], *(column.get("missing_texts", ()) if nullable else ()), *nullable]}

@@ -33,7 +33,7 @@ OCTETS = "application/octet-stream"  # how answers with raw tensors are announce
 
 def decode_table(request: Request, model: Any) -> Decoded:
     """Tensors -> a TableCall. Raises RequestError or PayloadTooLarge."""
-    call = decode(request.content, request.json_length, request.max_rows, len(model.plan.columns))
+    call = decode(request.content, request.json_length, request.max_rows, len(model.plan.rows.every))
     names = [model.primary if output.name == FIRST else output.name for output in call.outputs]
     return Decoded(TableCall(call.instances(), names or None), note=call, timeout=call.timeout)
 

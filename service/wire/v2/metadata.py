@@ -46,7 +46,8 @@ def metadata(entry: Entry) -> dict[str, Any]:
 
 def table_tensors(entry: Entry) -> tuple[list[Tensor], list[Tensor]]:
     """(inputs, outputs) of a model that predicts tables: one input for each column."""
-    inputs = [{"name": column["name"], "datatype": datatype(column), "shape": [-1, 1]} for column in entry["columns"]]
+    read = [column for column in entry["columns"] if not column.get("unread")]
+    inputs = [{"name": column["name"], "datatype": datatype(column), "shape": [-1, 1]} for column in read]
     return inputs, [tensor for name, output in entry["outputs"].items() for tensor in output_tensors(name, output)]
 
 
