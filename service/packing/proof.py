@@ -21,7 +21,7 @@ from ..models.tables.plain_values import dense, plain_values
 from ..models.tables.plan import ColumnPlan
 from .equivalence import by_target, margins, plain_labels
 
-__all__ = ["Proven", "dependence", "finite", "prove", "same"]
+__all__ = ["Answers", "Proven", "dependence", "finite", "prove", "same"]
 
 WIDEST = 10_000  # numbers a row of an answer may hold
 ALONE, ALONE_SECONDS = 50, 5.0  # rows asked one by one, and for how long at most
