@@ -49,7 +49,7 @@ test-clients: install test-tools $(CLIENTS:%=.venv-clients/%/.installed) ## Driv
 	.venv-clients/$*/bin/python -m pip install --disable-pip-version-check --quiet -r $<
 	@touch $@
 
-test-fuzz: install test-tools ## Invent 20,000 requests and damage 10,000 files: no fault, no hang, memory bounded. Half an hour.
+test-fuzz: install test-tools ## Invent 30,000 requests and damage 10,000 files: no fault, no hang, memory bounded. Half an hour.
 	$(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/test_schemathesis.py tests/faults/test_mutated_files.py
 
 # A quarter of an hour with a million requests; REQUESTS=100000 make test-faults is quicker.

@@ -1,6 +1,7 @@
 """The live server against its own OpenAPI document: schemathesis invents the requests, all its checks are on.
 
-The normal run takes a sample of every route. `make test-fuzz` goes on to 10,000 cases and watches the memory.
+The normal run takes a sample of every route. `make test-fuzz` goes on to 20,000 cases, half of them on a server with
+API keys, and watches the memory.
 """
 
 import json
@@ -17,28 +18,50 @@ from hypothesis import strategies as st
 
 from benchmarks.support.serving import ROOT, live_server
 from service.packing import pack
+from service.web.access import api_keys
 from tests.support.tiny_text import pack_tiny
 from tests.support.zoo import animals
 
-CASES = int(os.environ.get("FUZZ_CASES", "10000"))
+CASES = int(os.environ.get("FUZZ_CASES", "20000"))
 ENDLESS = 1500  # seconds: no run may take longer
 CHANGES = ("/load", "/unload")  # schemathesis finds out what the models are called, and unloads them
 SUMMARY = re.compile(r"(\d+) generated")
 
 
+# A text goes to its end where no max_tokens is said: thousands of those would be the model's time, not the server's.
+SERVER = {"DAYLIGHT_DEFAULT_TABULAR": "one_hot_ignore", "DAYLIGHT_MAX_COMPLETION_TOKENS": "16"}
+
+
 @pytest.fixture(scope="module")
-def live(tmp_path_factory):
+def store(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
     for animal in animals("one_hot_ignore"):
         pack(animal.estimator, animal.X, animal.y, name=animal.name, store=store)
     pack_tiny(store, name="tiny")
-    with live_server(store, env={"DAYLIGHT_DEFAULT_TABULAR": "one_hot_ignore"}) as url:
+    return store
+
+
+@pytest.fixture(scope="module")
+def live(store):
+    with live_server(store, env=SERVER) as url:
         yield url
 
 
-def described(url, folder):
+@pytest.fixture(scope="module", params=["without keys", "with keys"])
+def asked(request, store, tmp_path_factory):
+    """(the URL of a server, {header: value} of a caller who may do everything)."""
+    if request.param == "without keys":
+        yield request.getfixturevalue("live"), {}
+        return
+    file = str(tmp_path_factory.mktemp("keys") / "keys.json")
+    headers = {"X-API-Key": api_keys.add(file, "fuzz", ["predict", "admin"])}
+    with live_server(store, env=SERVER | {"DAYLIGHT_KEYS_FILE": file}) as url:
+        yield url, headers
+
+
+def described(url, folder, headers):
     """The server's document as a file, less what makes a server rightly fail or leaves nothing to be asked."""
-    document = requests.get(f"{url}/openapi.json", timeout=30).json()
+    document = requests.get(f"{url}/openapi.json", headers=headers, timeout=30).json()
     del document["components"]["parameters"]["X-Request-Timeout"]  # invented deadlines pass: 504
     unwanted = "#/components/parameters/X-Request-Timeout"
     document["paths"] = {path: told for path, told in document["paths"].items() if not path.endswith(CHANGES)}
@@ -53,14 +76,15 @@ def described(url, folder):
     return document, file
 
 
-def schemathesis(url, folder, *options):
+def schemathesis(url, folder, headers, *options):
     """Run it; (exit code, cases, what it said)."""
-    _, file = described(url, folder)
+    _, file = described(url, folder, headers)
+    sent = [f"--header={name}: {value}" for name, value in headers.items()]
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests" / "schemathesis.toml")),
             *("--no-color", "run", str(file), "--url", url, "--checks", "all", "--continue-on-failure"),
-            *("--request-timeout", "30", "--seed", "1", "--generation-database", "none", *options),
+            *("--request-timeout", "30", "--seed", "1", "--generation-database", "none", *sent, *options),
         ],
         cwd=folder,
         capture_output=True,
@@ -73,29 +97,30 @@ def schemathesis(url, folder, *options):
 
 
 def test_every_route_answers_as_its_document_says(live, tmp_path):
-    code, cases, told = schemathesis(live, tmp_path, "--phases", "examples,coverage,fuzzing", "--max-examples", "3")
+    code, cases, told = schemathesis(live, tmp_path, {}, "--phases", "examples,coverage,fuzzing", "--max-examples", "3")
     assert code == 0, told
     assert cases > 300, told
 
 
 @pytest.mark.heavy
-def test_thousands_of_cases_leave_no_fault_and_no_memory(live, tmp_path):
-    options = ("--phases", "fuzzing", "--max-examples", str(rounds(live, tmp_path)))
+def test_thousands_of_cases_leave_no_fault_and_no_memory(asked, tmp_path):
+    url, headers = asked
+    options = ("--phases", "fuzzing", "--max-examples", str(rounds(url, tmp_path, headers)))
     warm = 0
     for turn in range(2):  # the first one fills every cache
-        code, cases, told = schemathesis(live, tmp_path, *options)
+        code, cases, told = schemathesis(url, tmp_path, headers, *options)
         assert code == 0, told
-        resident = memory(live)
+        resident = memory(url)
         if turn == 0:
             warm = resident
         print(f"{cases} cases, {resident / 2**20:.0f} MiB")
     assert resident < warm * 1.05 + 16 * 2**20
 
 
-def rounds(url, folder):
-    """Examples for each operation, so that two turns have CASES of them."""
-    document, _ = described(url, folder)
-    return max(1, CASES // 2 // sum(len(methods) for methods in document["paths"].values()))
+def rounds(url, folder, headers):
+    """Examples for each operation, so that two turns with keys and two without have CASES of them."""
+    document, _ = described(url, folder, headers)
+    return max(1, CASES // 4 // sum(len(methods) for methods in document["paths"].values()))
 
 
 def memory(server):
@@ -171,4 +196,4 @@ def test_what_fits_no_route_is_refused_in_json(live):
 
 @pytest.mark.heavy
 def test_thousands_of_requests_that_fit_no_route(live):
-    ask_at_random(live, CASES)
+    ask_at_random(live, CASES // 2)

@@ -10,6 +10,9 @@ from service.app import create_app
 from service.generation.limits import PARAMETERS
 from service.packing import pack
 from service.settings import Settings
+from service.web.access import api_keys
+from service.web.access.policy import Scope
+from service.web.routes import ROUTES
 from service.wire.v1.envelopes import TEXT
 from service.wire.v1.json_schema import SAMPLING, request_schema
 from tests.support.tiny_text import pack_tiny
@@ -202,3 +205,16 @@ def test_the_schema_of_texts_has_the_keys_of_the_envelope(client):
     schema = client.get("/v1/models/tiny/schema").json
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["title"] == "tiny version 1"
+
+
+def test_with_keys_the_routes_that_ask_for_none_say_so(store, tmp_path):
+    """MLflow's probes were described as locked, and answer everybody."""
+    key = api_keys.add(str(tmp_path / "keys.json"), "both", ["predict", "admin"])
+    client = create_app(Settings(store=store, keys_file=str(tmp_path / "keys.json"))).test_client()
+    paths = client.get("/openapi.json", headers={"X-API-Key": key}).json["paths"]
+    open_paths = {(route.method.lower(), route.template) for route in ROUTES if route.scope is Scope.OPEN}
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            if (method, path) in open_paths:
+                assert operation["security"] == [], path
+    assert len(open_paths & {(method, path) for path, methods in paths.items() for method in methods}) >= 7

@@ -98,11 +98,11 @@ def one_of(forms, params):
 
 
 def ping(place):
-    return Operation("Whether the models are loaded", TEXT, errors=(503,))
+    return Operation("Whether the models are loaded", TEXT, errors=(503,), open=True)
 
 
 def version(place):
-    return Operation("The release of MLflow whose protocol this is", TEXT)
+    return Operation("The release of MLflow whose protocol this is", TEXT, open=True)
 
 
 OPERATIONS = {"POST invocations": invocations, "GET ping": ping, "GET version": version}
