@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from benchmarks.support.serving import ROOT, eventually, live_server, ready
 
-__all__ = ["CONFIG", "NGINX", "behind_nginx", "nginx"]
+__all__ = ["CONFIG", "NGINX", "behind_nginx", "free_port", "nginx"]
 
 CONFIG = ROOT / "deploy" / "nginx.conf"
 # Debian puts it where only root looks.

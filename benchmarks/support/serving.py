@@ -18,7 +18,7 @@ from pathlib import Path
 
 import requests
 
-__all__ = ["ROOT", "Server", "eventually", "gunicorn", "launch", "live_server", "refusal", "stop"]
+__all__ = ["OWN_SETTINGS", "ROOT", "Server", "eventually", "gunicorn", "launch", "live_server", "refusal", "stop"]
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTENING = re.compile(r"Listening at: (\S+)")

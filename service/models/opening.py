@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StartupError, in_a_line
 from ..store.proven import record_proven, versions_to_try
 from . import load
+from .memory import release_freed
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -48,6 +49,7 @@ def open_version(
     except (Exception, SystemExit) as error:  # a model's own code may raise anything
         which = f"{name} version {version}" if version else name
         raise StartupError(f"{which} cannot be loaded: {type(error).__name__}: {in_a_line(error)}") from error
+    release_freed()
     record_proven(store, model.name, model.version)
     log.info("loaded %s version %s (%s)", model.name, model.version, model.kind)
     return model

@@ -70,13 +70,13 @@ class EngineWatch:
             running.remove(self)
             shutil.rmtree(self.folder, ignore_errors=True)
             return
-        early = time.monotonic() - self._began < CALM
-        self._pause = min(LONGEST_PAUSE, 2 * self._pause or FIRST_PAUSE) if early else 0.0
-        # The first successor comes at once: most engines that end do so once.
-        self._again = time.monotonic() + (self._pause if self._pause > FIRST_PAUSE else 0.0)
         # Whoever sends SIGKILL means the process; the system means what takes all memory.
         killed = code == -signal.SIGKILL and not self._silent and oom_kills() == self._oom_kills
-        self._blame = not killed and code not in (0, ENDED_BY_ITSELF, -signal.SIGTERM)
+        early = time.monotonic() - self._began < CALM and not killed
+        # The first successor comes at once: most engines that end do so once.
+        self._again = time.monotonic() + self._pause * early
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause or FIRST_PAUSE) if early else 0.0
+        self._blame = not killed and code not in (0, ENDED_BY_ITSELF)
         with suppress(FileNotFoundError):
             os.unlink(self.folder / SOCKET)  # or the workers would be refused by it, instead of finding none
         self.server.log.error("the engine process %d ended (%s); another one is started", pid, code)

@@ -97,7 +97,7 @@ class Hooks:
     def when_ready(self, server: Any) -> None:
         """The sockets are open, and no worker is forked yet: a server whose port is taken leaves no run folder."""
         try:
-            self.make_run_folder()
+            self.make_run_folder(server.master_pid)
             engine_watch.follow(server)
             if self.engine_folder:
                 engine_watch.start(server, self.engine_folder)
@@ -105,8 +105,8 @@ class Hooks:
             server.log.error("daylight refuses to start: %s", error)
             sys.exit(CANNOT_BOOT)
 
-    def make_run_folder(self) -> None:
-        """Create the run folder, empty and mode 0700.
+    def make_run_folder(self, predecessor: int) -> None:
+        """Create the run folder, empty and mode 0700. predecessor: the master that SIGUSR2 was sent to, or 0.
 
         A folder left by a killed master with our process id is deleted; one that we do not own makes mkdir fail, and
         the server does not start.
@@ -119,6 +119,8 @@ class Hooks:
         registry = self.registry(os.getpid())
         registry.wipe()  # in a container every master has the same process id
         announce(registry, self.settings)
+        if predecessor:
+            registry.note_predecessor(predecessor)
 
     def on_reload(self, server: Any) -> None:
         """SIGHUP: the new workers are ready before the old ones leave; where they fail, the old ones stay.

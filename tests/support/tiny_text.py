@@ -77,10 +77,13 @@ def save_state_dict(folder, seed=0):
     return folder
 
 
-def pack_tiny(store, name="tiny", runtime="torch", **carried):
-    """Pack the tiny model into a store: the StoredVersion. Compiling it takes seconds, so runtime="auto" is for few."""
+def pack_tiny(store, name="tiny", runtime="torch", seed=0, **carried):
+    """Pack the tiny model into a store: the StoredVersion. Compiling it takes seconds, so runtime="auto" is for few.
+
+    seed: of its weights.
+    """
     folder = tempfile.mkdtemp(prefix="tiny-text-")
     try:
-        return pack_checkpoint(save_checkpoint(folder), name=name, store=store, runtime=runtime, **carried)
+        return pack_checkpoint(save_checkpoint(folder, seed), name=name, store=store, runtime=runtime, **carried)
     finally:
         shutil.rmtree(folder)

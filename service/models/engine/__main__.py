@@ -34,7 +34,6 @@ SWITCH_INTERVAL = 0.0002  # seconds, as in the workers: a token that is written 
 
 
 def main(folder: Path, master: int, *, blame: bool) -> None:
-    os.closerange(STDERR + 1, 1024)  # the master's sockets, if it could not keep them to itself
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # sent to the whole terminal, or service; the master decides
     leaving = threading.Event()

@@ -7,7 +7,6 @@ host.release_idle()              # call it about once a second
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import socket
@@ -26,6 +25,7 @@ from ...generation.engine import Engine
 from ...generation.sequence import Sequence
 from ...settings import Settings
 from ...store.versions import Store
+from ..memory import release_freed
 from ..text_runner import load_engine
 from .journal import Journals
 from .protocol import PROTOCOL, ProtocolError, error_value, frames, params_from, send
@@ -99,6 +99,7 @@ class Host:
             raise
         except Exception as error:  # the parsers of configs and weights raise all kinds of exceptions
             raise StartupError(f"{stored} cannot be loaded: {type(error).__name__}: {in_a_line(error)}") from error
+        release_freed()
         stand_back(self.settings.engine_nice)
         log.info("the engine has loaded %s", stored)
         return engine
@@ -126,8 +127,7 @@ class Host:
                 hosted.engine.stop()
                 hosted.engine = None
         if released:
-            with suppress(OSError, AttributeError):  # only glibc keeps freed memory, and only glibc has malloc_trim
-                ctypes.CDLL(None).malloc_trim(0)
+            release_freed()
 
 
 class HostConnection:
@@ -280,8 +280,10 @@ class HostConnection:
 def stand_back(nice: int) -> None:
     """Lower the priority of all threads of this process, the libraries' own too; those that they start inherit it.
 
-    Not before the first version is loaded: until then, nobody can be answered.
+    nice: so far below gunicorn's master, and so below the workers. Not before the first version is loaded: until then,
+    nobody can be answered.
     """
+    master = os.getpriority(os.PRIO_PROCESS, os.getppid())
     for thread in os.listdir("/proc/self/task"):
         with suppress(OSError):  # it has ended
-            os.setpriority(os.PRIO_PROCESS, int(thread), nice)
+            os.setpriority(os.PRIO_PROCESS, int(thread), master + nice)

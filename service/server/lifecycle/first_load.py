@@ -44,10 +44,12 @@ class FirstLoad:
         *,
         journal: Callable[[Mapping[str, str]], None],
         memory: int | None = None,
+        hurry: bool = True,
     ) -> None:
         """open_one(name, version) raises StartupError. journal: told {name: version} of what is being loaded, at each
-        change. memory: bytes that the loads may take together."""
+        change. memory: bytes that the loads may take together. hurry: whether nobody answers until this is done."""
         self._open, self._journal = open_one, journal
+        self._patience = STALL if hurry else SLOW
         self._limit = MemoryLimit(memory)
         self._lock = threading.Condition()
         self._waiting: deque[tuple[str, Sequence[str]]] = deque()
@@ -73,7 +75,7 @@ class FirstLoad:
                     if self._waiting and self._stands_still(STALL):
                         self._crowded = True
                         self._work_in_thread()
-                    elif not self._waiting and self._stands_still(STALL if self.models else SLOW):
+                    elif not self._waiting and self._stands_still(self._patience if self.models else SLOW):
                         return
         finally:
             faulthandler.cancel_dump_traceback_later()

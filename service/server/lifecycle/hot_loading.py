@@ -8,12 +8,13 @@ retired.release_memory()            # call it periodically
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
+
+from ...models.memory import release_freed
 
 __all__ = ["RetiredModels", "short_switch_interval"]
 
@@ -46,6 +47,5 @@ class RetiredModels:
         """Return memory to the system if a retired model has been freed since the last call."""
         living = [reference for reference in self._references if reference() is not None]
         if len(living) < len(self._references):
-            with suppress(OSError, AttributeError):  # only glibc keeps freed memory, and only glibc has malloc_trim
-                ctypes.CDLL(None).malloc_trim(0)
+            release_freed()
         self._references = living

@@ -55,7 +55,10 @@ class Start:
         wanted = {name: self._candidates(name, committed.get(name), current.get(name), deaths) for name in current}
         memory = available_memory()
         first = self._first = FirstLoad(
-            self.predictor.open, journal=self.registry.loading, memory=memory and memory // full
+            self.predictor.open,
+            journal=self.registry.loading,
+            memory=memory and memory // full,
+            hurry=not self.registry.predecessor_serves(),
         )
         self._began, self._replaced = monotonic(), set()
         first.run({name: versions for name, versions in wanted.items() if versions})

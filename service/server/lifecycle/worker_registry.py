@@ -129,6 +129,15 @@ class WorkerRegistry:
             if table != before:
                 self._replace("versions", {name: entry.to_json() for name, entry in table.items()})
 
+    def note_predecessor(self, master: int) -> None:
+        """This server takes the place of another one, whose workers still answer on the same socket."""
+        (self.folder / "predecessor").write_text(str(master), encoding="utf-8")
+
+    def predecessor_serves(self) -> bool:
+        with suppress(FileNotFoundError, ValueError):
+            return alive(int((self.folder / "predecessor").read_text(encoding="utf-8")))
+        return False
+
     def has_begun(self) -> bool:
         """Whether the server has once been ready as a whole."""
         return (self.folder / "begun").exists()
