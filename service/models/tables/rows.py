@@ -1,6 +1,6 @@
 """The forms in which rows may come -> a list of cells for each column.
 
-    rows = Rows(["a", "b"], unread=["note"])
+    rows = Rows(columns[:2], every=columns)             # of the columns a, b and note, the model reads two
     rows.by_column([{"b": 2, "a": 1.5}], violations)     # [[1.5], [2]], no warnings
     rows.by_column({"a": [1.5], "b": [2]}, violations)   # the same
 

@@ -136,8 +136,8 @@ def test_a_grammar_is_followed_and_a_wrong_one_refused(engine, store, local):
     params = SamplingParams(max_tokens=9, temperature=1.0, seed=3)
     tokens = list(engine.generate(PROMPT, params, model.eos_ids, grammar))
     assert tokens == list(local.generate(PROMPT, params, model.eos_ids, grammar))
-    assert model.texts(tokens)[:5] == [each for each in model.texts(tokens)[:5] if each in "ab"]
-    with pytest.raises(InvalidParameters, match="constraint: "):
+    assert set(model.tokenizer.decode(tokens[:5])) <= set("ab")
+    with pytest.raises(InvalidParameters, match="cannot be held to this form"):
         engine.generate(PROMPT, params, model.eos_ids, "start: (").start()
 
 
