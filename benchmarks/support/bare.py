@@ -14,5 +14,6 @@ def bare_services(direct=None):
     direct: what answers without WSGI, as service.web.direct.Direct does; None: nothing.
     """
     rollout = SimpleNamespace(start=lambda **_: None, drain=lambda: None, leave=lambda: None)
-    predictor = SimpleNamespace(failure=None, admission=SimpleNamespace(oldest=lambda: ("", 0.0)))
+    admission = SimpleNamespace(oldest=lambda: ("", 0.0))
+    predictor = SimpleNamespace(failure=None, admission=admission, restrict=lambda unfit: None)
     return SimpleNamespace(predictor=predictor, rollout=rollout, direct=direct)
