@@ -142,7 +142,7 @@ def main():
     print(f"{version}: loaded and warm in {loaded:.1f} s, {told['memory_mb']} MB")
     if options.bandwidth:
         # In turns: a neighbour that takes memory from one of them takes it from the other.
-        threads = Settings(workers=1).compute_threads
+        threads = Settings().engine_threads
         pairs = [
             (machine_bandwidth(threads), weight_bytes(version) / step_seconds(model)) for _ in range(options.rounds)
         ]

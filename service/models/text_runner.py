@@ -67,7 +67,7 @@ def load_runner(version: StoredVersion, settings: Settings) -> Runner:
 
     from .checkpoints import read_network
 
-    torch.set_num_threads(settings.compute_threads)
+    torch.set_num_threads(settings.engine_threads)
     network = read_network(version.folder, spec["weights"])
     # Asked in a worker, never in the process that forks them: CUDA does not survive a fork.
     if torch.cuda.is_available():
@@ -90,7 +90,7 @@ def checked_graph(version: StoredVersion, settings: Settings) -> OnnxRunner | No
             rows=settings.slots,
             length=spec["context_length"],
             kv_bytes=settings.kv_bytes,
-            threads=settings.compute_threads,
+            threads=settings.engine_threads,
         )
         check_batching(runner)
     except Exception:

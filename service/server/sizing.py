@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import StartupError
 from ..models import own_process
 from ..scheduling.admission import RESERVED_THREADS
-from ..settings import Settings, cores
+from ..settings import Settings
 from ..store.versions import Store, StoredVersion
 
 __all__ = ["Size", "sized"]
@@ -79,7 +79,7 @@ def lines(settings: Settings, given: Collection[str], why: str | None) -> Iterab
     yield f"{plural(settings.workers, 'worker')} of {plural(settings.threads, 'thread')}: {reasons}"
     if why:
         yield (
-            f"one engine process of {plural(cores(), 'thread')}, nice {settings.engine_nice}, "
+            f"one engine process of {plural(settings.engine_threads, 'thread')}, nice {settings.engine_nice}, "
             f"{settings.kv_bytes // MEGABYTE} MB for running completions of a model: {why}"
         )
 

@@ -41,7 +41,7 @@ def main(folder: Path, master: int, *, blame: bool) -> None:
     access_log.configure()
     settings = Settings.from_environ()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    host = Host(Store.of(settings), replace(settings, workers=1, engine_socket=""), Journals(folder, blame=blame))
+    host = Host(Store.of(settings), replace(settings, engine_socket=""), Journals(folder, blame=blame))
     listener = listen(folder / SOCKET)
     threading.Thread(target=accept, args=(listener, host), name="daylight-accept", daemon=True).start()
     watch(host, folder, master, leaving)
