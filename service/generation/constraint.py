@@ -136,6 +136,8 @@ def try_out(constraint: dict[str, Any]) -> Verdict:
         text, tried = grammar(constraint), grammar(constraint, trial=True)
     except ValueError as error:
         return Verdict(reason=str(error))
+    except RecursionError:
+        return Verdict(reason=TOO_COMPLEX)
     try:
         trial = subprocess.run(
             [sys.executable, "-I", str(PROGRAM)],

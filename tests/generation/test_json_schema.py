@@ -64,7 +64,7 @@ def test_schemas_of_pydantic_are_followed(constraints, field):
     """set[int], SecretStr, Path and bytes were refused: "Unknown format: password", "Unimplemented keys"."""
     schema = Everything.model_json_schema()
     alone = {"properties": {field: schema["properties"][field]}, "required": [field], "additionalProperties": False}
-    assert constraints.guide({"type": "json_schema", "schema": schema | alone})
+    assert constraints.grammar({"type": "json_schema", "schema": schema | alone})
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
@@ -124,6 +124,16 @@ def test_a_pattern_that_looks_around_is_left_out_where_something_else_fits():
     assert not fits(schema, '"1.5"')
 
 
+def test_a_schema_nested_hundreds_deep_is_refused_in_a_sentence(constraints):
+    """JSON's own writer goes deeper than a walk through the schema."""
+    for depth in (300, 500, 700, 900):
+        schema = {"type": "integer"}
+        for _ in range(depth):
+            schema = {"type": "array", "items": schema}
+        with pytest.raises(InvalidParameters, match="cannot be held to this form"):
+            constraints.grammar({"type": "json_schema", "schema": schema})
+
+
 @pytest.mark.parametrize(
     ("schema", "named"),
     [
@@ -135,4 +145,4 @@ def test_a_pattern_that_looks_around_is_left_out_where_something_else_fits():
 )
 def test_what_cannot_be_followed_is_still_refused_by_name(constraints, schema, named):
     with pytest.raises(InvalidParameters, match=named):
-        constraints.guide({"type": "json_schema", "schema": schema})
+        constraints.grammar({"type": "json_schema", "schema": schema})
