@@ -17,7 +17,7 @@ from .boxing import REFUSAL
 from .pack_any import pack_any
 from .sandbox import Limits
 
-PATHS = ("data", "files")
+PATHS = ("data", "test", "metrics", "files")
 LACKING = "it was opened in a sandbox, without network and with no files but those that pack names"
 
 

@@ -103,7 +103,11 @@ def run(file: Path, root: Path, made: Path, configured: Settings, options: dict[
 
 def needed(file: Path, options: Mapping[str, Any]) -> list[Path]:
     """The files and folders that packing reads."""
-    paths = [source(file), *options["code"], *(options[name] for name in ("data", "files") if options[name])]
+    paths = [
+        source(file),
+        *options["code"],
+        *(options[name] for name in ("data", "test", "metrics", "files") if options[name]),
+    ]
     if file.is_dir() and file.resolve().parent.name == "snapshots":  # the Hugging Face cache: links into ../../blobs
         paths.append(file.resolve().parents[1] / "blobs")
     return paths

@@ -25,6 +25,10 @@ def sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--name", help="The model's name (default: the file's)."),
         click.option("--data", type=click.Path(exists=True, path_type=Path), help="CSV or Parquet of sample rows."),
         click.option("--target", multiple=True, help="A column of --data that is not an input; repeatable."),
+        click.option(
+            "--test", type=click.Path(exists=True, path_type=Path), help="Held-out rows like --data, to score it on."
+        ),
+        click.option("--metrics", type=click.Path(exists=True, path_type=Path), help="JSON of your own scores."),
         click.option("--trust", multiple=True, help="A module, or a name in one, that a pickle may import."),
         click.option("--code", multiple=True, type=Path, help="A Python file of yours that it needs; repeatable."),
         click.option("--files", type=Path, help="A folder for the load() of a Python class."),

@@ -73,6 +73,7 @@ def pack(
     with errors_as_sentences():
         check_callers(opened, name, number, may_break=may_break)
         make_current(opened, name, number, configured, message, followers(opened, name, configured))
+    click.echo(f"next: daylight serve, then ask http://{configured.host}:{configured.port}/v1/models/{name}:predict")
 
 
 def print_version(version: StoredVersion) -> None:
@@ -89,6 +90,8 @@ def print_version(version: StoredVersion) -> None:
     for name, output in manifest.spec.get("outputs", {}).items():
         labels = f"  labels {', '.join(map(str, output['labels']))}" if "labels" in output else ""
         click.echo(f"output {name}: {output['dtype']}{labels}")
+    if manifest.metrics:
+        click.echo(f"score {', '.join(f'{name} {value}' for name, value in manifest.metrics.items())}")
     if "runtime" in manifest.spec:
         click.echo(f"runtime {runtime_sentence(manifest.spec['runtime'])}")
     for note in manifest.spec.get("notes", []):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ def pack_any(
     name: str | None = None,
     data: Path | None = None,
     target: Sequence[str] = (),
+    test: Path | None = None,
+    metrics: Path | None = None,
     version: str | None = None,
     trust: Sequence[str] = (),
     code: Sequence[Path] = (),
@@ -80,6 +83,7 @@ def pack_any(
         "why": why,
     }
     with errors_as_sentences():
+        common["metrics"] = read_metrics(metrics)
         if file.is_dir() and not is_mlflow(file):
             from ..packing.checkpoint import pack_checkpoint
 
@@ -94,7 +98,22 @@ def pack_any(
             raise ValueError(weights_alone(file))
         from ..packing import pack_file
 
-        return pack_file(file, data=data, target=target, trust=trust, code=code, runtime=runtime, **common)
+        return pack_file(
+            file, data=data, target=target, held_out=test, trust=trust, code=code, runtime=runtime, **common
+        )
+
+
+def read_metrics(path: Path | None) -> dict[str, Any] | None:
+    """The object in a JSON file, or None without one. Raises ValueError."""
+    if path is None:
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=str)
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from None
+    if not isinstance(found, dict) or not all(isinstance(value, str | int | float) for value in found.values()):
+        raise ValueError(f'{path}: expected an object of numbers and texts, such as {{"accuracy": 0.97}}')
+    return found
 
 
 def weights_alone(file: Path) -> str:

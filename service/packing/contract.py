@@ -91,7 +91,7 @@ class Contract:
         """What the manifest says of it, JSON-ready."""
         return {
             "task": self.task,
-            "estimator": type(self.estimator).__name__,
+            "estimator": type(introspection.last_estimator(self.estimator)).__name__,
             "container": self.container,
             "columns": [column.to_json() for column in self.columns],
             "outputs": {

@@ -18,7 +18,7 @@ from typing import Any
 
 import joblib
 
-from ..errors import in_a_line
+from ..errors import InvalidInstances, in_a_line
 from ..models.runtimes.boosters import as_estimator
 from ..store.draft import Draft
 from ..store.manifest import Manifest
@@ -29,6 +29,7 @@ from .contract import Contract, learn_contract
 from .open_source_file import Opened, carry, known_of_written, open_file, open_store, promotes, told
 from .provenance import provenance
 from .sample_file import KEEPS_TYPES, SampleFile, read_sample_file
+from .score import HELD_OUT, SAMPLE, score
 
 __all__ = ["pack", "pack_file"]
 
@@ -46,6 +47,7 @@ def pack(
     promote: bool | None = None,
     why: str = "",
     metrics: Mapping[str, Any] | None = None,
+    held_out: tuple[Any, Any] | None = None,
     code: Iterable[Path | str] = (),
     runtime: str = "auto",
 ) -> StoredVersion:
@@ -54,9 +56,10 @@ def pack(
     It becomes current unless told otherwise.
 
     X: DataFrame or ndarray [rows, columns], or texts [rows]; the rows it was fitted on, or rows like them (default:
-    none, and what the estimator does not tell is assumed). y: the targets, used for their names. store: the folder of
+    none, and what the estimator does not tell is assumed). y: the targets, for their names and a score. held_out:
+    (X, y) that the model was not fitted on, to be scored on instead. store: the folder of
     models (default: what DAYLIGHT_STORE names, or artifacts/). promote: whether the version becomes current (default:
-    as DAYLIGHT_PROMOTE says). why: for the history. metrics: kept in the manifest as they are. code:
+    as DAYLIGHT_PROMOTE says). why: for the history. metrics: in the place of a score, as they are. code:
     Python files with the modules of your own that the estimator needs. runtime: "auto" compiles what can be proven
     equal to scikit-learn, "sklearn" never does.
 
@@ -65,6 +68,8 @@ def pack(
     check_name(name)
     contract = learn_contract(as_estimator(estimator), X, y)
     compiled = compile_model(contract, runtime)
+    if metrics is None:
+        metrics = scored(contract, X, y, held_out)
     opened = open_store(store)
     with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
         payload = draft.folder / "model.joblib"
@@ -85,6 +90,7 @@ def pack_file(
     promote: bool | None = None,
     why: str = "",
     metrics: Mapping[str, Any] | None = None,
+    held_out: Path | str | None = None,
     trust: Sequence[str] = (),
     code: Iterable[Path | str] = (),
     runtime: str = "auto",
@@ -93,7 +99,8 @@ def pack_file(
     `.ubj`, `.txt`, `.cbm`), its bytes unchanged; or the folder of an MLflow model that holds one of these. It is opened
     in this process, without the sandbox of the command line.
 
-    data: a CSV or Parquet file of sample rows (default: the input example of an MLflow model).
+    data: a CSV or Parquet file of sample rows (default: the input example of an MLflow model). held_out: another one,
+    with the targets, of rows that the model was not fitted on, to be scored on.
 
     target: the columns of `data` that are not inputs. trust: dotted names that a pickle may import besides the known
     packages. code: Python files that it needs. name (default: the file's), store, version, promote, why, metrics,
@@ -108,10 +115,15 @@ def pack_file(
     opened = open_file(path, trust, code)
     with told(opened.hint):
         if data is not None:
-            contract = learn_from_file(opened, read_sample_file(data, list(target), opened.estimator))
+            sample = read_sample_file(data, list(target), opened.estimator)
+            contract, sample = learn_from_file(opened, sample)
         else:
+            sample = SampleFile(example)
             contract = learn_contract(opened.estimator, example)
         compiled = compile_model(contract, runtime)
+    if metrics is None:
+        unseen = held_out and read_sample_file(held_out, list(target), opened.estimator)
+        metrics = scored(contract, sample.X, sample.y, (unseen.X, unseen.y) if unseen else None)
     if opened.hint:
         contract = contract.noting(f"{opened.hint} to have the answers it was tested with")
     to = open_store(store)
@@ -135,10 +147,21 @@ def dump(estimator: Any, path: Path) -> None:
         ) from error
 
 
-def learn_from_file(opened: Opened, sample: SampleFile) -> Contract:
-    """The contract, by a sample whose types may have been guessed: texts that are dates are tried as dates, too."""
+def scored(contract: Contract, X: Any, y: Any, held_out: tuple[Any, Any] | None) -> dict[str, Any]:
+    """The score on held-out rows, or else on the sample. Raises ValueError for held-out rows it does not take."""
+    if held_out is not None:
+        return score(contract, *held_out, on=HELD_OUT)
     try:
-        return learn_contract(opened.estimator, sample.X, sample.y, sample.missing).noting(*sample.notes)
+        return score(contract, X, y, on=SAMPLE)
+    except (InvalidInstances, ValueError):  # some rows of the sample are beyond JSON, as a note says
+        return {}
+
+
+def learn_from_file(opened: Opened, sample: SampleFile) -> tuple[Contract, SampleFile]:
+    """(the contract, the sample), whose types may have been guessed: texts that are dates are tried as dates, too."""
+    try:
+        contract = learn_contract(opened.estimator, sample.X, sample.y, sample.missing)
+        return contract.noting(*sample.notes), sample
     except ValueError as error:
         if not sample.is_csv or not len(sample.X.select_dtypes(["object", "str"]).columns):
             raise

@@ -20,6 +20,7 @@ __all__ = [
     "fitted_width",
     "known_categories",
     "known_parts",
+    "last_estimator",
     "methods",
     "plain",
     "takes_arrays",
@@ -65,6 +66,18 @@ def takes_arrays(estimator: Any) -> bool:
 def fitted_width(estimator: Any) -> int | None:
     """How many columns it was fitted on, or None (a vectorizer of texts counts none, nor does a CatBoost pickle)."""
     return getattr(estimator, "n_features_in_", None) or len(getattr(estimator, "feature_names_", None) or ()) or None
+
+
+def last_estimator(estimator: Any) -> Any:
+    """What computes the answers: the last step of a pipeline, the best of a search, what is calibrated."""
+    while True:
+        inner = getattr(estimator, "best_estimator_", None)
+        steps = getattr(estimator, "steps", None)
+        if inner is None and isinstance(steps, list) and steps:
+            inner = next((part for _, part in reversed(steps) if part not in (None, "passthrough")), None)
+        if inner is None or inner is estimator:
+            return estimator
+        estimator = inner
 
 
 def methods(estimator: Any) -> list[str]:
