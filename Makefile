@@ -35,8 +35,8 @@ UNIT := tests/batch tests/generation tests/models/tables tests/observability tes
 test-unit: install test-tools ## Run the tests that need no server of their own, in under a minute, on all cores.
 	$(BIN)/python -m pytest -n auto $(UNIT) --ignore tests/generation/test_onnx_runner.py
 
-test-text: install test-tools artifacts ## Compare the demo text model with transformers: 50 prompts, minutes of work.
-	$(BIN)/python -m pytest -m heavy tests/models/test_smollm2.py tests/wire/test_openai_client.py
+test-text: install test-tools artifacts ## Compare text models with transformers, token for token: the demo model, and tiny ones of every architecture.
+	$(BIN)/python -m pytest -m heavy tests/models/test_smollm2.py tests/wire/test_openai_client.py tests/packing/test_architectures.py
 
 # One environment a client: several pin what others cannot live with. `make test` itself installs only the small one.
 CLIENTS := $(patsubst tests/clients/%/requirements.txt,%,$(wildcard tests/clients/*/requirements.txt))

@@ -36,6 +36,11 @@ CATEGORIES = 6  # of a column that are printed
     help="Of a compiled text model's weights; fewer bits are quicker, and write other texts.",
 )
 @click.option(
+    "--context-length",
+    type=click.IntRange(min=2),
+    help="Tokens of a text model's prompt and completion together (default: what its config tells).",
+)
+@click.option(
     "--promote/--no-promote", "promoted", default=None, help="Make it the current version (default: DAYLIGHT_PROMOTE)."
 )
 @click.option("--breaking", "may_break", is_flag=True, help="Even where callers of the current version would break.")

@@ -71,6 +71,7 @@ def pack_any(
     files: Path | None = None,
     runtime: str = "auto",
     precision: str = "float32",
+    context_length: int | None = None,
     promote: bool = True,
     why: str = "",
 ) -> StoredVersion:
@@ -87,7 +88,7 @@ def pack_any(
         if file.is_dir() and not is_mlflow(file):
             from ..packing.checkpoint import pack_checkpoint
 
-            return pack_checkpoint(file, precision=precision, **common)
+            return pack_checkpoint(file, precision=precision, context_length=context_length, **common)
         if is_class(file):
             from ..packing.python_class import pack_class
 

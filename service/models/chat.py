@@ -21,7 +21,7 @@ from jinja2 import TemplateError
 
 from ..errors import InvalidParameters
 from .content_parts import ContentForms
-from .template_sandbox import TemplateSandbox, bounded
+from .template_sandbox import GenerationBlocks, TemplateSandbox, bounded
 from .tools.form import FAULTS, CallForm, call_form
 from .tools.history import as_the_template_takes_them, described
 
@@ -43,7 +43,8 @@ class ChatTemplate:
 
     def __init__(self, source: str, tokenizer: Tokenizer, variables: dict[str, str]) -> None:
         """variables: the special tokens by the names that templates use, such as eos_token."""
-        environment = TemplateSandbox(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+        extensions = ["jinja2.ext.loopcontrols", GenerationBlocks]
+        environment = TemplateSandbox(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
         environment.filters["tojson"] = to_json
         environment.globals |= {"raise_exception": raise_exception, "strftime_now": strftime_now}
         self._template = environment.from_string(source)

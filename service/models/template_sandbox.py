@@ -16,13 +16,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
+from jinja2.ext import Extension
 from jinja2.filters import do_indent
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
-__all__ = ["TemplateSandbox", "bounded"]
+if TYPE_CHECKING:
+    from jinja2.parser import Parser
+
+__all__ = ["GenerationBlocks", "TemplateSandbox", "bounded"]
 
 STEPS = 200_000  # turns of loops, calls and items that filters look at, in one rendering
 SECONDS = 5.0  # for one rendering
@@ -198,6 +202,16 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         result = super().call(context, function, *arguments, **options)
         spend(0 if isinstance(result, str) else size(result))
         return result
+
+
+class GenerationBlocks(Extension):
+    """{% generation %} ... {% endgeneration %}: what trainers learn from, and no different from the text around it."""
+
+    tags = frozenset(("generation",))  # type: ignore[assignment]  # Jinja's own is a set that it never changes
+
+    def parse(self, parser: Parser) -> nodes.Scope:
+        line = next(parser.stream).lineno
+        return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
 
 
 def as_filter(concatenation: nodes.Concat) -> nodes.Filter:

@@ -6,7 +6,8 @@ The folder holds config.json, a tokenizer, and either weights in the Hugging Fac
 `torch.save(model.state_dict(), "checkpoint.pt")` writes. The format is kept; the weights are converted to float32
 here, so that a worker can map them without a cast.
 
-A checkpoint that ONNX Runtime can run is also compiled, in float32 or with quantized weights.
+A checkpoint that ONNX Runtime can run is also compiled, in float32 or with quantized weights: by ONNX Runtime GenAI's
+model builder, or by torch's exporter where the builder does not know the architecture.
 
 Proof: the version, loaded as a worker loads it, must give the same greedy tokens as transformers. Where a compiled one
 does not, torch serves it; a quantized one cannot, so the manifest says how far it is off.
@@ -37,11 +38,12 @@ from .decoder import PRECISIONS, Uncompilable, compile_decoder
 from .open_source_file import open_store, promotes
 from .other_ways import CLASS_WAY
 from .provenance import provenance
-from .text_proof import prove, served_by_torch
+from .text_facts import describe
+from .text_proof import exported, prove, served_by_torch
 
 __all__ = ["pack_checkpoint", "read_state_dict"]
 
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "onnxruntime", "onnxruntime-genai")
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "onnxruntime", "onnxruntime-genai", "onnxscript")
 RUNTIMES = ("auto", "torch")
 
 WHOLE = ("model.safetensors", "pytorch_model.bin")
@@ -64,12 +66,14 @@ def pack_checkpoint(
     prompt: str = "Once upon a time",
     runtime: str = "auto",
     precision: str = "float32",
+    context_length: int | None = None,
 ) -> StoredVersion:
     """Pack the checkpoint in `folder` as a new version of the model `name`.
 
     source, license: where it came from and its terms, for the provenance. prompt: of the stored example, which every
     worker replays when it starts. metrics: kept in the manifest as they are. runtime: "torch" does not compile it;
     "auto" does where that can be done and proven. precision: of a compiled model's weights, float32, int8 or int4.
+    context_length: tokens of prompt and completion together, where the config tells none, or for fewer.
     store, version, promote, why: as in `packing.pack`.
 
     Returns the new version. Raises ValueError that says what cannot be packed, and why.
@@ -83,8 +87,8 @@ def pack_checkpoint(
     network, weights = read_checkpoint(folder)
     tokenizer = read_tokenizer(folder)
     with reading(folder):
+        described = describe(network, tokenizer, weights, context_length)
         check_left_to_right(network)
-        described = describe(network, tokenizer, weights)
     opened = open_store(store)
     with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
         write_network(network, draft.folder / weights)
@@ -111,7 +115,7 @@ def pack_checkpoint(
 def compiled(network: Any, tokenizer: Any, folder: Path, precision: str) -> dict[str, Any]:
     """Write the graph into `folder`, if the checkpoint can be compiled; returns the manifest's "runtime".
 
-    Raises ValueError where quantized weights were asked for: torch cannot serve those.
+    Raises ValueError where quantized weights were asked for: only the model builder makes those.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=".source-", dir=folder) as source:
@@ -121,7 +125,7 @@ def compiled(network: Any, tokenizer: Any, folder: Path, precision: str) -> dict
     except Uncompilable as error:
         if precision != "float32":
             raise ValueError(f"it cannot be compiled to {precision}: {error}") from error
-        return served_by_torch(str(error))
+        return exported(network, folder)
 
 
 def read_checkpoint(folder: Path) -> tuple[Any, str]:
@@ -204,29 +208,3 @@ def write_network(network: Any, path: Path) -> None:
     once = {tensor.data_ptr(): name for name, tensor in reversed(state.items())}
     save_file({name: state[name].contiguous() for name in once.values()}, path, metadata={"format": "pt"})
     path.chmod(0o644)  # safetensors writes files that only their owner may read
-
-
-def describe(network: Any, tokenizer: Any, weights: str) -> dict[str, Any]:
-    """What the manifest says of the network. Raises ValueError where its context length is unknown."""
-    config = network.config.get_text_config()
-    context_length = getattr(config, "max_position_embeddings", None)
-    if not context_length:
-        raise ValueError(f"{type(network).__name__} does not tell its context length (max_position_embeddings)")
-    return {
-        "architecture": type(network).__name__,
-        "weights": weights,
-        "dtype": "float32",
-        "parameter_count": sum(parameter.numel() for parameter in network.parameters()),
-        "context_length": context_length,
-        "vocabulary_size": config.vocab_size,
-        "eos_token_ids": end_tokens(network, tokenizer),
-    }
-
-
-def end_tokens(network: Any, tokenizer: Any) -> list[int]:
-    """Every token id that ends a completion: the generation config's, else the config's, and the tokenizer's."""
-    configured = network.generation_config.eos_token_id
-    if configured is None:
-        configured = network.config.get_text_config().eos_token_id
-    listed = configured if isinstance(configured, list) else [configured]
-    return sorted({token for token in (*listed, tokenizer.eos_token_id) if token is not None})

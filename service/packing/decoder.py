@@ -3,7 +3,8 @@
     runtime = compile_decoder(source, folder, "float32")    # writes model.onnx into folder
     runtime["payload"], runtime["layers"]                   # "model.onnx", 30
 
-The graph is made by ONNX Runtime GenAI's model builder, in a process of its own.
+The graph is made by ONNX Runtime GenAI's model builder, in a process of its own. Of architectures that it does not
+know, decoder_export makes one.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from typing import Any
 from ..generation.batch_check import check_batching
 from ..generation.onnx_runner import OnnxRunner, kv_shapes
 
-__all__ = ["PRECISIONS", "Uncompilable", "compile_decoder", "discard"]
+__all__ = ["COMPILER", "GRAPH", "PRECISIONS", "Uncompilable", "compile_decoder", "discard", "publish"]
 
 PRECISIONS = {"float32": "fp32", "int8": "int8", "int4": "int4"}  # ours -> the builder's
+COMPILER = "onnxruntime-genai"
 BUILDER = "onnxruntime_genai.models.builder"
 INSTALL = "pip install onnx==1.23.2 onnx_ir==1.1.0 && pip install --no-deps onnxruntime-genai==0.18.0"
 GRAPH = "model.onnx"
@@ -51,17 +53,23 @@ def compile_decoder(source: Path | str, folder: Path | str, precision: str) -> d
         decoder = json.loads(Path(draft, "genai_config.json").read_text(encoding="utf-8"))["model"]["decoder"]
         runtime = {
             "name": "onnx",
+            "compiler": COMPILER,
             "payload": GRAPH,
             "precision": precision,
             "layers": decoder["num_hidden_layers"],
             "heads": decoder["num_key_value_heads"],
             "head_size": decoder["head_size"],
         }
-        check_runs(Path(draft, GRAPH), runtime)
-        for name in PARTS:
-            shutil.move(Path(draft, name), Path(folder, name))
-            Path(folder, name).chmod(0o644)
+        publish(Path(draft), folder, runtime)
     return runtime
+
+
+def publish(draft: Path, folder: Path, runtime: dict[str, Any]) -> None:
+    """Move a graph from `draft` into the version's folder. Raises Uncompilable where it cannot be run."""
+    check_runs(draft / GRAPH, runtime)
+    for name in PARTS:
+        shutil.move(draft / name, folder / name)
+        (folder / name).chmod(0o644)
 
 
 def discard(folder: Path) -> None:
@@ -77,7 +85,14 @@ def build(source: Path, draft: Path, precision: str) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=draft)
     if ran.returncode:
         lines = [line for line in ran.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise Uncompilable(f"the model builder refused it: {lines[-1].strip()}")
+        said = (
+            lines[-1].strip().replace(f"The {source} model", "this architecture").replace(str(source), "the checkpoint")
+        )
+        raise Uncompilable(f"the model builder refused {architecture(source)}: {said}")
+
+
+def architecture(source: Path) -> str:
+    return json.loads((source / "config.json").read_text(encoding="utf-8"))["architectures"][0]
 
 
 def check_runs(path: Path, runtime: dict[str, Any]) -> None:

@@ -3,13 +3,15 @@
     manifest = prove(draft, manifest, network, tokenizer, "Once upon a time")
     manifest.example["completion"], manifest.spec["runtime"]["equal_tokens"]
 
-Where a compiled model does not, torch serves it. A quantized model cannot; the manifest says how far it differs.
+Where a graph of the model builder does not, torch's exporter makes another; where that does not, torch serves it. A
+quantized model cannot give the same tokens; the manifest says how far it differs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,12 +27,14 @@ from ..settings import Settings
 from ..store.draft import Draft
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion
-from .decoder import discard
+from .decoder import COMPILER, Uncompilable, discard
+from .decoder_export import export_decoder
 from .quality import GREEDY_TOKENS, PROMPTS, PROSE, compared
 
-__all__ = ["prove", "served_by_torch"]
+__all__ = ["exported", "prove", "served_by_torch"]
 
 EXAMPLE_TOKENS = 24
+BEYOND_WINDOW = 8  # tokens of a prompt that have left a sliding window when the proof begins
 REPLAYED_TOKENS = 8  # at most so many are replayed by every worker that starts
 # A token is replayed only if the runner-up is this far behind, in logits: rounding on another processor
 # moves those of float32 by a thousandth at most; those of weights of 8 or 4 bits by much more, for
@@ -44,8 +48,16 @@ def served_by_torch(reason: str) -> dict[str, str]:
     return {"name": "torch", "precision": "float32", "reason": reason}
 
 
+def exported(network: Any, folder: Path) -> dict[str, Any]:
+    """Write the exporter's graph into `folder`, if it can be made; returns the manifest's "runtime"."""
+    try:
+        return export_decoder(network, folder)
+    except Uncompilable as error:
+        return served_by_torch(str(error))
+
+
 def prove(draft: Draft, manifest: Manifest, network: Any, tokenizer: Any, prompt: str) -> Manifest:
-    """The manifest with the example and the measurements; torch serves if the graph's greedy tokens differ.
+    """The manifest with the example and the measurements, of the first runtime whose greedy tokens are transformers'.
 
     Raises ValueError where the served version differs from transformers.
     """
@@ -57,8 +69,9 @@ def prove(draft: Draft, manifest: Manifest, network: Any, tokenizer: Any, prompt
         if runtime["precision"] == "float32" and measured["equal_tokens"] < 1:
             discard(draft.folder)
             reason = f"the graph gives {measured['equal_tokens']:.1%} of transformers' own greedy tokens"
-            spec = manifest.spec | {"runtime": served_by_torch(reason)}
-            return prove(draft, replace(manifest, spec=spec, files=draft.digests()), network, tokenizer, prompt)
+            other = exported(network, draft.folder) if runtime["compiler"] == COMPILER else served_by_torch(reason)
+            manifest = replace(manifest, spec=manifest.spec | {"runtime": other}, files=draft.digests())
+            return prove(draft, manifest, network, tokenizer, prompt)
         manifest = replace(manifest, spec=manifest.spec | {"runtime": runtime | measured})
     return replace(manifest, example=example(served, network, prompt))
 
@@ -67,6 +80,9 @@ def measure(network: Any, served: TextGenerationModel) -> dict[str, Any]:
     longest = served.context_length - GREEDY_TOKENS
     prompts = [served.tokenizer.encode(text).ids[:longest] for text in PROMPTS]
     prose = served.tokenizer.encode(PROSE).ids
+    window = getattr(network.config.get_text_config(), "sliding_window", None)
+    if window:  # one prompt is longer, so that tokens have left the window
+        prompts.append((prose * (1 + window // len(prose)))[: min(window + BEYOND_WINDOW, longest)])
     return compared(network, runner_of(served), prompts, prose)
 
 

@@ -6,27 +6,21 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import LlamaForCausalLM
 
 from service import models
 from service.cli import main
 from service.generation.onnx_runner import OnnxRunner
 from service.generation.params import SamplingParams
 from service.generation.torch_runner import TorchRunner
-from service.packing import checkpoint
+from service.packing import checkpoint, text_proof
 from service.packing.checkpoint import pack_checkpoint
 from service.settings import Settings
 from service.store.manifest import MANIFEST
 from service.store.versions import Store
-from tests.support.tiny_text import (
-    CONTEXT_LENGTH,
-    byte_tokenizer,
-    pack_tiny,
-    save_checkpoint,
-    save_state_dict,
-)
+from tests.support.architectures import save_architecture
+from tests.support.tiny_text import pack_tiny, save_checkpoint, save_state_dict
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(workers=1)
@@ -103,24 +97,6 @@ def test_a_quantized_version_reports_its_accuracy(tmp_path, precision):
     models.load(packed, SETTINGS).warm_up()
 
 
-def save_gpt2(folder):
-    """An architecture that the model builder does not know."""
-    tokenizer = byte_tokenizer()
-    config = GPT2Config(
-        vocab_size=len(tokenizer),
-        n_positions=CONTEXT_LENGTH,
-        n_embd=32,
-        n_layer=2,
-        n_head=2,
-        bos_token_id=0,
-        eos_token_id=256,
-    )
-    torch.manual_seed(0)
-    GPT2LMHeadModel(config).eval().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 def test_a_store_may_be_a_relative_path(tmp_path, monkeypatch):
     """The model builder, which runs in a folder of its own, once did not find the checkpoint, and torch served it."""
     save_checkpoint(tmp_path / "tiny")
@@ -129,29 +105,35 @@ def test_a_store_may_be_a_relative_path(tmp_path, monkeypatch):
     assert packed.manifest.spec["runtime"]["name"] == "onnx"
 
 
-def test_an_unknown_architecture_falls_back_to_torch(tmp_path):
-    folder = save_gpt2(tmp_path / "gpt2")
-    packed = pack_checkpoint(folder, name="gpt2", store=tmp_path / "store")
+def test_an_architecture_without_a_graph_is_served_by_torch(tmp_path):
+    folder = save_architecture(tmp_path / "gptj", "GPTJForCausalLM")
+    packed = pack_checkpoint(folder, name="gptj", store=tmp_path / "store")
     runtime = packed.manifest.spec["runtime"]
     assert runtime["name"] == "torch"
-    assert "not currently supported" in runtime["reason"]
+    assert runtime["reason"].startswith("GPTJForCausalLM has no graph: its layers compute their attention")
+    assert str(tmp_path) not in runtime["reason"]
     assert not packed.manifest.files.keys() & {"model.onnx", "model.onnx.data"}
     model = models.load(packed, SETTINGS)
     model.warm_up()
     assert model.generate("abc", GREEDY).completion_tokens == 40
-    with pytest.raises(ValueError, match="cannot be compiled to int4: .*not currently supported"):
-        pack_checkpoint(folder, name="gpt2", store=tmp_path / "store", precision="int4")
 
 
-def test_a_graph_that_fails_its_proof_falls_back_to_torch(tmp_path, monkeypatch):
-    """The graph of other weights stands in for one that was compiled wrongly."""
+@pytest.mark.parametrize("fails", ["builder", "both"])
+def test_a_graph_that_fails_its_proof_is_replaced(tmp_path, monkeypatch, fails):
+    """Graphs of other weights stand in for those that were compiled wrongly: the exporter is next, and torch last."""
     other = save_checkpoint(tmp_path / "other", seed=1)
-    compile_decoder = checkpoint.compile_decoder
+    compile_decoder, export_decoder = checkpoint.compile_decoder, text_proof.export_decoder
     monkeypatch.setattr(checkpoint, "compile_decoder", lambda source, *rest: compile_decoder(other, *rest))
+    if fails == "both":
+        wrong = LlamaForCausalLM.from_pretrained(other).eval()
+        monkeypatch.setattr(text_proof, "export_decoder", lambda network, *rest: export_decoder(wrong, *rest))
     packed = pack_tiny(tmp_path / "store", runtime="auto")
     runtime = packed.manifest.spec["runtime"]
-    assert runtime["name"] == "torch"
-    assert "of transformers' own greedy tokens" in runtime["reason"]
+    if fails == "builder":
+        assert (runtime["name"], runtime["compiler"], runtime["equal_tokens"]) == ("onnx", "torch.onnx", 1)
+    else:
+        assert runtime["name"] == "torch"
+        assert "of transformers' own greedy tokens" in runtime["reason"]
     assert sorted(path.name for path in packed.folder.iterdir()) == sorted([*packed.manifest.files, MANIFEST])
     models.load(packed, SETTINGS).warm_up()
 

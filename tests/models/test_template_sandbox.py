@@ -6,13 +6,14 @@ import jinja2
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
-from service.models.template_sandbox import TemplateSandbox, bounded
+from service.models.template_sandbox import GenerationBlocks, TemplateSandbox, bounded
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": " Hello "}]
 
 
 def render(source, **variables):
-    options = {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["jinja2.ext.loopcontrols"]}
+    extensions = ["jinja2.ext.loopcontrols", GenerationBlocks]
+    options = {"trim_blocks": True, "lstrip_blocks": True, "extensions": extensions}
     with bounded():
         return TemplateSandbox(**options).from_string(source).render(**variables)
 
@@ -85,3 +86,15 @@ def test_sound_templates_render_as_in_jinja(source):
     options = {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["jinja2.ext.loopcontrols"]}
     wanted = ImmutableSandboxedEnvironment(**options).from_string(source).render(messages=MESSAGES)
     assert render(source, messages=MESSAGES) == wanted
+
+
+def test_blocks_that_mark_what_is_learned_are_text_like_any_other():
+    """Templates for training have them; they once were a syntax error, and such a checkpoint had no chat."""
+    source = (
+        "{% for message in messages %}{% if message.role == 'system' %}{{ message.content }}{% else %}"
+        "{% generation %}{% set mark = '|' %}{{ message.content | trim }}{{ mark }}{% endgeneration %}{{ mark }}"
+        "{% endif %}{% endfor %}"
+    )
+    assert render(source, messages=MESSAGES) == "Be brief.Hello|"
+    with pytest.raises(jinja2.TemplateSyntaxError):
+        render("{% generation %}never ended", messages=MESSAGES)
