@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from ..capabilities import Capability, summary
+from ..capabilities import GENERATE_TEXT, PREDICT_TABLE, Capability, summary
 from ..errors import RequestError
 from ..wire import Decoded, Request
 from ..wire.json_body import JSON, check_media_type
@@ -71,7 +71,10 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
         request = read_request(environ, context, predictor.settings)
         capability = dialect.capability_of(request)
         decoded = dialect.ADAPTERS[capability].decode(request, None)
-    model = predictor.default(capability)
+    if capability is GENERATE_TEXT and (classifier := model_of_one_text(predictor)) is not None:
+        model, decoded = classifier, dialect.text_as_row(request, query)
+    else:
+        model = predictor.default(capability)
     context.model = model.name
     return (yield from respond(dialect, predictor, context, model, request, decoded))
 
@@ -137,6 +140,16 @@ def read_request(
         settings.max_rows,
         settings.max_body_bytes,
     )
+
+
+def model_of_one_text(predictor: Any) -> Any:
+    """The default table model, where no model here generates text and that one reads a single text; or None."""
+    served = {capability for model in predictor.serving().values() for capability in model.capabilities}
+    if GENERATE_TEXT in served or PREDICT_TABLE not in served:
+        return None
+    model = predictor.default(PREDICT_TABLE)
+    columns = [column for column in model.describe().get("columns", ()) if not column.get("unread")]
+    return model if [column["kind"] for column in columns] == ["text"] else None
 
 
 def default_model(dialect: Any, predictor: Any) -> Any:

@@ -2,6 +2,7 @@
 
     {"data": [{"mean radius": 17.99, ...}]}  ->  {"text": ["malignant"]}
     {"text": "Once upon a time"}             ->  {"Prediction": " there was ..."}
+    {"text": "what a film"}                  ->  {"text": ["good"]}     a table model of one text, where none writes any
 
 A table is whatever `pandas.DataFrame(data)` takes: a list of records or of lists, an object of columns (lists, or
 objects by index as `DataFrame.to_json()` writes them), and, kinder than pandas, one record alone. It comes bare or
@@ -22,7 +23,7 @@ from .json_limits import check_keys
 from .outcomes import Outcome
 from .table_formats.parts import check_rows
 
-__all__ = ["ADAPTERS", "NAME", "PREFIX", "TEMPERATURE", "capability_of", "error_body", "from_query"]
+__all__ = ["ADAPTERS", "NAME", "PREFIX", "TEMPERATURE", "capability_of", "error_body", "from_query", "text_as_row"]
 
 NAME = "daylight"
 PREFIX = ""
@@ -37,8 +38,18 @@ def capability_of(request: Request) -> Capability:
 
 def from_query(query: str) -> Decoded | None:
     """`text=...` of a URL's query -> Decoded; None where the query has no text."""
-    text = next((value for name, value in parse_qsl(query, keep_blank_values=True) if name == "text"), None)
+    text = text_of(query)
     return None if text is None else Decoded(text_call(text, {}))
+
+
+def text_of(query: str) -> str | None:
+    return next((value for name, value in parse_qsl(query, keep_blank_values=True) if name == "text"), None)
+
+
+def text_as_row(request: Request, query: str | None) -> Decoded:
+    """The text of a body, or of the query where there is no body, as it is: the one row of a model of one text."""
+    text = request.json["text"] if request.content else text_of(query or "")
+    return Decoded(TableCall([[text]]))
 
 
 def decode_table(request: Request, _model: Any) -> Decoded:
