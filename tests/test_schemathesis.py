@@ -29,7 +29,11 @@ SUMMARY = re.compile(r"(\d+) generated")
 
 
 # A text goes to its end where no max_tokens is said: thousands of those would be the model's time, not the server's.
-SERVER = {"DAYLIGHT_DEFAULT_TABULAR": "one_hot_ignore", "DAYLIGHT_MAX_COMPLETION_TOKENS": "16"}
+SERVER = {
+    "DAYLIGHT_DEFAULT_TABULAR": "one_hot_ignore",
+    "DAYLIGHT_MAX_COMPLETION_TOKENS": "16",
+    "DAYLIGHT_MAX_TOKENS": "16",
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +53,27 @@ def live(store):
 
 @pytest.fixture(scope="module", params=["without keys", "with keys"])
 def asked(request, store, tmp_path_factory):
-    """(the URL of a server, {header: value} of a caller who may do everything)."""
+    """(the URL of a server, the key of a caller who may do everything, "" where none is asked for)."""
     if request.param == "without keys":
-        yield request.getfixturevalue("live"), {}
+        yield request.getfixturevalue("live"), ""
         return
     file = str(tmp_path_factory.mktemp("keys") / "keys.json")
-    headers = {"X-API-Key": api_keys.add(file, "fuzz", ["predict", "admin"])}
+    key = api_keys.add(file, "fuzz", ["predict", "admin"])
     with live_server(store, env=SERVER | {"DAYLIGHT_KEYS_FILE": file}) as url:
-        yield url, headers
+        yield url, key
 
 
-def described(url, folder, headers):
+def configured(folder, key):
+    """Its configuration as a file: tests/schemathesis.toml, and the key, so that it knows which others are wrong."""
+    keys = f'[auth.openapi.bearer]\nbearer = "{key}"\n[auth.openapi.key]\napi_key = "{key}"\n' if key else ""
+    file = folder / "schemathesis.toml"
+    file.write_text(f"{keys}{(ROOT / 'tests' / 'schemathesis.toml').read_text(encoding='utf-8')}", encoding="utf-8")
+    return file
+
+
+def described(url, folder, key):
     """The server's document as a file, less what makes a server rightly fail or leaves nothing to be asked."""
-    document = requests.get(f"{url}/openapi.json", headers=headers, timeout=30).json()
+    document = requests.get(f"{url}/openapi.json", headers={"X-API-Key": key}, timeout=30).json()
     del document["components"]["parameters"]["X-Request-Timeout"]  # invented deadlines pass: 504
     unwanted = "#/components/parameters/X-Request-Timeout"
     document["paths"] = {path: told for path, told in document["paths"].items() if not path.endswith(CHANGES)}
@@ -76,15 +88,14 @@ def described(url, folder, headers):
     return document, file
 
 
-def schemathesis(url, folder, headers, *options):
+def schemathesis(url, folder, key, *options):
     """Run it; (exit code, cases, what it said)."""
-    _, file = described(url, folder, headers)
-    sent = [f"--header={name}: {value}" for name, value in headers.items()]
+    _, file = described(url, folder, key)
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests" / "schemathesis.toml")),
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configured(folder, key))),
             *("--no-color", "run", str(file), "--url", url, "--checks", "all", "--continue-on-failure"),
-            *("--request-timeout", "30", "--seed", "1", "--generation-database", "none", *sent, *options),
+            *("--request-timeout", "30", "--seed", "1", "--generation-database", "none", *options),
         ],
         cwd=folder,
         capture_output=True,
@@ -97,18 +108,18 @@ def schemathesis(url, folder, headers, *options):
 
 
 def test_every_route_answers_as_its_document_says(live, tmp_path):
-    code, cases, told = schemathesis(live, tmp_path, {}, "--phases", "examples,coverage,fuzzing", "--max-examples", "3")
+    code, cases, told = schemathesis(live, tmp_path, "", "--phases", "examples,coverage,fuzzing", "--max-examples", "3")
     assert code == 0, told
     assert cases > 300, told
 
 
 @pytest.mark.heavy
 def test_thousands_of_cases_leave_no_fault_and_no_memory(asked, tmp_path):
-    url, headers = asked
-    options = ("--phases", "fuzzing", "--max-examples", str(rounds(url, tmp_path, headers)))
+    url, key = asked
+    options = ("--phases", "fuzzing", "--max-examples", str(rounds(url, tmp_path, key)))
     warm = 0
     for turn in range(2):  # the first one fills every cache
-        code, cases, told = schemathesis(url, tmp_path, headers, *options)
+        code, cases, told = schemathesis(url, tmp_path, key, *options)
         assert code == 0, told
         resident = memory(url)
         if turn == 0:
@@ -117,9 +128,9 @@ def test_thousands_of_cases_leave_no_fault_and_no_memory(asked, tmp_path):
     assert resident < warm * 1.05 + 16 * 2**20
 
 
-def rounds(url, folder, headers):
+def rounds(url, folder, key):
     """Examples for each operation, so that two turns with keys and two without have CASES of them."""
-    document, _ = described(url, folder, headers)
+    document, _ = described(url, folder, key)
     return max(1, CASES // 4 // sum(len(methods) for methods in document["paths"].values()))
 
 
