@@ -121,8 +121,8 @@ class TabularModel(TurnModel):
     def run_together(self, calls):
         began = perf_counter()
         names, tables = self._chosen(calls[0].outputs, calls[0].top_k), [call.instances for call in calls]
-        raw = self._compute(np.concatenate([table.values for table in tables]), names)
         ends = np.cumsum([table.rows for table in tables]).tolist()
+        raw = self._compute(Table(np.concatenate([table.values for table in tables]), ends[-1]), names)
         seconds = perf_counter() - began
         return [
             TabularAnswer(

@@ -157,7 +157,7 @@ def test_slow_version_is_refused_by_the_keep_alive_worker_until_hup(store):
         slow = DummyRegressor(strategy="constant", constant=3.0).fit(X, X[:, 0])
         pack(slow, X, name="m", store=store.root, runtime="sklearn")
         shown = eventually(lambda: refused(server), what="the refusal")
-        assert f"HUP to process {server.pid} changes them" in shown["reason"]
+        assert f"HUP to process {server.pid} changes it" in shown["reason"]
         with SteadyRequests(predicts(server), threads=1) as load:
             server.process.send_signal(signal.SIGHUP)
             eventually(lambda: at_version(load, "3", 0, answers=5), what="version 3, by other workers")
