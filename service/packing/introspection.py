@@ -146,7 +146,7 @@ def column_transformer(estimator: Any, columns: list[str]) -> Iterator[Inside]:
 def pipeline(estimator: Any, columns: list[str]) -> Iterator[Inside]:
     """Its steps, as long as the columns stay what they were."""
     for _, part in estimator.steps:
-        if part is None or isinstance(part, str):
+        if part is None or isinstance(part, str) or hasattr(part, "fit_resample"):  # a sampler acts while fitting alone
             continue
         yield part, columns
         if not keeps_columns(part):

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.support import zoo_tables as tables
 
-__all__ = ["BOOSTED", "holes", "penguins"]
+__all__ = ["BOOSTED", "FEW", "case", "iris", "library", "tumour", "two_numbers", "words"]
 
 FEW = {"n_estimators": 8, "random_state": 0, "n_jobs": 1}
 

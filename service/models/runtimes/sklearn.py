@@ -61,7 +61,7 @@ def on_one_thread(part: Any) -> None:
     # To boosters None means all processors.
     if getattr(part, "n_jobs", None) not in ((1,) if library in ("xgboost", "lightgbm") else (None, 1)):
         part.n_jobs = 1
-    if library == "xgboost" and hasattr(part, "get_booster"):
+    if library == "xgboost" and hasattr(part, "get_booster") and part.__sklearn_is_fitted__():
         part.get_booster().set_param({"nthread": 1})
 
 

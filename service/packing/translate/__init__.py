@@ -23,6 +23,30 @@ TRANSLATORS = {
     "catboost.core.CatBoostClassifier": "catboost_trees.labels",
     "catboost.core.CatBoostRanker": "catboost_trees.bare",
     "catboost.core.CatBoostRegressor": "catboost_trees.numbers",
+    "category_encoders.backward_difference.BackwardDifferenceEncoder": "encoders.encoded",
+    "category_encoders.basen.BaseNEncoder": "encoders.encoded",
+    "category_encoders.binary.BinaryEncoder": "encoders.encoded",
+    "category_encoders.cat_boost.CatBoostEncoder": "encoders.encoded",
+    "category_encoders.count.CountEncoder": "encoders.encoded",
+    "category_encoders.count_target.CountTargetEncoder": "encoders.encoded",
+    "category_encoders.gray.GrayEncoder": "encoders.encoded",
+    "category_encoders.helmert.HelmertEncoder": "encoders.encoded",
+    "category_encoders.james_stein.JamesSteinEncoder": "encoders.encoded",
+    "category_encoders.leave_one_out.LeaveOneOutEncoder": "encoders.encoded",
+    "category_encoders.m_estimate.MEstimateEncoder": "encoders.encoded",
+    "category_encoders.one_hot.OneHotEncoder": "encoders.encoded",
+    "category_encoders.ordinal.OrdinalEncoder": "encoders.encoded",
+    "category_encoders.polynomial.PolynomialEncoder": "encoders.encoded",
+    "category_encoders.quantile_encoder.QuantileEncoder": "encoders.encoded",
+    "category_encoders.rankhot.RankHotEncoder": "encoders.encoded",
+    "category_encoders.sum_coding.SumEncoder": "encoders.encoded",
+    "category_encoders.target_encoder.TargetEncoder": "encoders.encoded",
+    "category_encoders.woe.WOEEncoder": "encoders.encoded",
+    "imblearn.ensemble.BalancedBaggingClassifier": "ensembles.bagged_labels",
+    "imblearn.ensemble.BalancedRandomForestClassifier": "trees.forest_of_labels",
+    "imblearn.ensemble.EasyEnsembleClassifier": "ensembles.bagged_labels",
+    "imblearn.ensemble.RUSBoostClassifier": "ensembles.adaptive",
+    "imblearn.pipeline.Pipeline": "compose.pipeline",
     "lightgbm.basic.Booster": "lightgbm_trees.booster",
     "lightgbm.sklearn.LGBMClassifier": "lightgbm_trees.labels",
     "lightgbm.sklearn.LGBMRanker": "lightgbm_trees.numbers",
@@ -142,7 +166,7 @@ TRANSLATORS = {
     "xgboost.sklearn.XGBRegressor": "xgboost_trees.numbers",
 }
 # Modules that hand the table on, or look at its columns themselves.
-SHAPES = ("catboost_trees", "compose", "ensembles", "histograms", "lightgbm_trees", "xgboost_trees")
+SHAPES = ("catboost_trees", "compose", "encoders", "ensembles", "histograms", "lightgbm_trees", "xgboost_trees")
 
 
 def translate(g, estimator, X):
@@ -160,7 +184,10 @@ def translate(g, estimator, X):
     module, function = path.split(".")
     if isinstance(X, Table) and module not in SHAPES:
         X = X.numbers(type(estimator).__name__)
-    return resolve_name(f"{__name__}.{module}:{function}")(g, estimator, X)
+    answers = resolve_name(f"{__name__}.{module}:{function}")(g, estimator, X)
+    if module == "preprocess" and X.sparse:  # these steps make a sparse matrix of one
+        answers["transform"].sparse = True
+    return answers
 
 
 def public_name(cls):

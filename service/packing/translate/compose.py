@@ -17,6 +17,7 @@ def pipeline(g, estimator, X):
     from . import translate
 
     steps = [part for _, part in estimator.steps if part is not None and part != "passthrough"]
+    steps = [part for part in steps if not hasattr(part, "fit_resample")]  # imbalanced-learn's act while fitting alone
     if isinstance(X, Table) and X.coded:
         X, steps = tabulated_start(g, steps, X)
     answers = {"transform": X}
@@ -59,7 +60,9 @@ def column_transformer(g, estimator, X):
         parts.append(output * float(weights[name]) if name in weights else output)
     if not parts:
         raise Untranslatable("a ColumnTransformer that keeps no column")
-    return {"transform": g.join(parts)}
+    joined = g.join(parts)
+    joined.sparse = estimator.sparse_output_
+    return {"transform": joined}
 
 
 def union(g, estimator, X):
@@ -70,7 +73,9 @@ def union(g, estimator, X):
             continue
         output = passed(X) if part == "passthrough" else step(g, part, X)
         parts.append(output * float(weights[name]) if name in weights else output)
-    return {"transform": g.join(parts)}
+    joined = g.join(parts)
+    joined.sparse = any(part.sparse for part in parts)
+    return {"transform": joined}
 
 
 def passed(X):

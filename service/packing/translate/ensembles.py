@@ -131,11 +131,10 @@ def calibrated(g, estimator, X):
         two = len(estimator.classes_) == 2
         if two and "decision_function" not in answers:
             scores = scores.take([1])
-        slopes = [getattr(calibrator, "a_", None) for calibrator in member.calibrators]
-        if None in slopes or len(slopes) != (1 if two else len(estimator.classes_)):
-            raise Untranslatable(f"CalibratedClassifierCV of method {member.method!r}")
-        shifts = [calibrator.b_ for calibrator in member.calibrators]
-        each = (-(scores * np.array(slopes, dtype=np.float64) + np.array(shifts, dtype=np.float64))).sigmoid()
+        if len(member.calibrators) != (1 if two else len(estimator.classes_)):
+            raise Untranslatable("CalibratedClassifierCV of another number of labels")
+        scores = column(scores) if two else scores
+        each = g.join([curve(g, one, scores.take([place])) for place, one in enumerate(member.calibrators)])
         if two:
             parts.append(pair(g, each))
             continue
@@ -143,6 +142,19 @@ def calibrated(g, estimator, X):
         parts.append(g.op("Where", total.equals(0.0), 1.0 / len(estimator.classes_), each / total))
     average = mean(parts)
     return {"predict": average.argmax(), "predict_proba": average}
+
+
+def curve(g, calibrator, scores):
+    """Scores [rows, 1] -> probabilities: a sigmoid, or the straight pieces of an isotonic regression."""
+    if hasattr(calibrator, "a_"):
+        return (-(scores * float(calibrator.a_) + float(calibrator.b_))).sigmoid()
+    if not hasattr(calibrator, "X_thresholds_"):
+        raise Untranslatable(f"CalibratedClassifierCV by {type(calibrator).__name__}")
+    x, y = (np.asarray(each, dtype=np.float64) for each in (calibrator.X_thresholds_, calibrator.y_thresholds_))
+    if len(x) == 1:
+        return scores * 0.0 + float(y[0])
+    along = g.op("Max", g.op("Min", scores - x[:-1], np.diff(x)), 0.0)  # how far into each piece a score has come
+    return (along * (np.diff(y) / np.diff(x))).sum() + float(y[0])
 
 
 def one_vs_rest(g, estimator, X):

@@ -25,12 +25,15 @@ DTYPES = {
 
 
 class Tensor:
-    """A value of the graph: [rows, width] float64 unless said otherwise. Operators take numbers and arrays too."""
+    """A value of the graph: [rows, width] float64 unless said otherwise. Operators take numbers and arrays too.
+
+    `sparse`: the model itself has a sparse matrix here, whose zeros some libraries take for missing.
+    """
 
     __array_ufunc__ = None  # array @ tensor and array - tensor come here, not to numpy
 
     def __init__(self, graph, name):
-        self.graph, self.name = graph, name
+        self.graph, self.name, self.sparse = graph, name, False
 
     def __add__(self, other):
         return self.graph.op("Add", self, other)

@@ -14,9 +14,10 @@ from ...models.tables.plain_values import dense
 from ...models.tables.plan import ColumnPlan
 from ..schema import unseen
 
-__all__ = ["LARGEST_TABLE", "Table", "Untranslatable", "tabulate"]
+__all__ = ["LARGEST_TABLE", "Table", "Untranslatable", "lookups", "responses", "tabulate"]
 
 LARGEST_TABLE = 2_000_000  # numbers asked for in tabulating one encoder
+SOME = {"boolean": False, "text": "", "category": None}  # cells of columns that are not asked about; 0 of others
 
 
 class Untranslatable(ValueError):
@@ -57,26 +58,39 @@ def tabulate(g, transform, table):
     `transform` is called with the fitted container. Raises Untranslatable unless every
     value of the answer depends on one column alone.
     """
-    columns = table.columns
-    plan = ColumnPlan(columns, table.container)
-    cells = [allowed(column) for column in columns]
-    base = [values[0] for values in cells]
+    cells, answer, sparse = responses(transform, table, range(len(table.columns)))
+    made = lookups(g, table, cells, answer) if len(answer) > 1 else g.join([answer + 0 * table.tensor.take([0])])
+    made.sparse = sparse
+    return made
+
+
+def responses(transform, table, places):
+    """Ask for every cell of the columns in `places`, one at a time, the other columns as they are in the first row.
+
+    Returns (the cells of each of those columns, the answers float64 with that of the first row before theirs, whether
+    they came as a sparse matrix). Raises Untranslatable where the answer is no table of numbers, or too large.
+    """
+    plan, cells = ColumnPlan(table.columns, table.container), [allowed(table.columns[place]) for place in places]
+    base = [SOME.get(column.kind, 0) for column in table.columns]
+    for place, values in zip(places, cells, strict=True):
+        base[place] = values[0]
     rows = [base]
-    for place, values in enumerate(cells):
+    for place, values in zip(places, cells, strict=True):
         rows += [[*base[:place], value, *base[place + 1 :]] for value in values]
     try:
-        answer = dense(transform(plan.read(rows).values))
+        answer = transform(plan.read(rows).values)
+        numbers = dense(answer)
     except Exception as error:  # the user's object may raise anything
         raise Untranslatable(f"asking for every category failed ({type(error).__name__})") from error
-    if answer.ndim != 2 or answer.dtype.kind not in "fiub":
+    if numbers.ndim != 2 or numbers.dtype.kind not in "fiub":
         raise Untranslatable("what it makes of categories is no table of numbers")
-    if answer.size > LARGEST_TABLE:
-        raise Untranslatable(f"its lookup table would hold {answer.size} numbers")
-    answer = answer.astype(np.float64)
-    return g.join([answer[:1] + 0 * table.tensor.take([0])]) if len(rows) == 1 else lookups(g, table, cells, answer)
+    if numbers.size > LARGEST_TABLE:
+        raise Untranslatable(f"its lookup table would hold {numbers.size} numbers")
+    return cells, numbers.astype(np.float64), hasattr(answer, "toarray")
 
 
 def lookups(g, table, cells, answer):
+    """The answers of `responses` in the graph: for each column of the table a row of numbers a cell."""
     base, start, owned, total = answer[0], 1, np.zeros(answer.shape[1], dtype=bool), None
     for place, (column, values) in enumerate(zip(table.columns, cells, strict=True)):
         own = answer[start : start + len(values)]

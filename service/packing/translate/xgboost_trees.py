@@ -76,11 +76,11 @@ def margin(g, estimator, X):
     gradient = learner["gradient_booster"]
     g.single = True
     if gradient["name"] == "gblinear":
-        scores = linear(absent(g, estimator, features(g, X, no_categories)), g, gradient["model"]["weights"], base)
+        scores = linear(absent(g, estimator, X, features(g, X, no_categories)), g, gradient["model"]["weights"], base)
         return objective, scores
     weights = gradient.get("weight_drop")
     model = gradient["gbtree"]["model"] if "gbtree" in gradient else gradient["model"]
-    rows = absent(g, estimator, features(g, X, recoded(model.get("cats") or {})))
+    rows = absent(g, estimator, X, features(g, X, recoded(model.get("cats") or {})))
     rows = whole(g, X, rows, learner["feature_types"])
     chosen = slice(*rounds(estimator, model))
     trees, groups = model["trees"][chosen], model["tree_info"][chosen]
@@ -110,12 +110,13 @@ def targets_of(bare):
     return int(config["learner"]["learner_model_param"].get("num_target", 1))
 
 
-def absent(g, estimator, rows):
-    """The rows with NaN for the number that the wrapper takes for a missing one."""
+def absent(g, estimator, X, rows):
+    """The rows with NaN for the number that the wrapper takes for a missing one, and for zeros of a sparse matrix."""
     missing = getattr(estimator, "missing", np.nan)
-    if missing is None or np.isnan(missing):
-        return rows
-    return g.op("Where", rows.equals(float(missing)), np.nan, rows)
+    if missing is not None and not np.isnan(missing):
+        rows = g.op("Where", rows.equals(float(missing)), np.nan, rows)
+    sparse = X.container == "sparse" if isinstance(X, Table) else X.sparse
+    return g.op("Where", rows.equals(0.0), np.nan, rows) if sparse else rows
 
 
 def recoded(categories):
