@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults lint bench bench-peers bench-text clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted lint bench bench-peers bench-text clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,17 +58,21 @@ REQUESTS ?= 1000000
 test-faults: install test-tools system-tools ## Kill workers, fill the disk, move the clock, swap and ask without end: who notices?
 	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/server/test_lifecycle.py --ignore tests/faults/test_mutated_files.py
 
+test-boosted: install test-tools ## Compile over a hundred models of XGBoost, LightGBM and CatBoost, the rarest steps before them too.
+	$(BIN)/python -m pytest -m "heavy or not heavy" tests/packing/test_boosted.py
+
 lint: test-tools ## Check style, formatting, types, and the arrows between the packages.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install artifacts ## Ratios: one row through the server, and the column plan, each against the bare alternative.
+bench: install test-tools artifacts ## Ratios: one row through the server, boosted trees, and the column plan, each against the bare alternative.
 	$(BIN)/python -m benchmarks.one_row
+	$(BIN)/python -m benchmarks.boosted
 	$(BIN)/python -m benchmarks.columns
 
-bench-peers: install ## Daylight beside other servers, a ceiling and the article's code, each in an environment of its own.
+bench-peers: install test-tools ## Daylight beside other servers, a ceiling and the article's code, each in an environment of its own.
 	$(BIN)/python -m benchmarks.peers
 
 bench-text: install artifacts ## Daylight's texts beside generate, transformers serve and llama.cpp, which it builds. Long.

@@ -6,6 +6,7 @@ bench.questions["1 row"], bench.answers["1 row"]      # one row [1, 30] and its 
 
 import json
 from dataclasses import dataclass
+from importlib import import_module as library
 from pathlib import Path
 
 import joblib
@@ -29,6 +30,11 @@ MODELS = {
     "forest": lambda: RandomForestClassifier(100, random_state=0),
     "boosting": lambda: HistGradientBoostingClassifier(random_state=0),
     "neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier()),
+    "xgboost": lambda: library("xgboost").XGBClassifier(n_jobs=1),
+    "lightgbm": lambda: library("lightgbm").LGBMClassifier(n_jobs=1, verbosity=-1),
+    "catboost": lambda: library("catboost").CatBoostClassifier(
+        300, thread_count=1, verbose=0, allow_writing_files=False
+    ),
 }
 
 

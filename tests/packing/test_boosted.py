@@ -1,6 +1,7 @@
 """Boosted trees: every model of every library is compiled, and answers what its library says of rows it never saw.
 
-Each is packed once, into one store; the last test serves the whole store in every dialect.
+Each is packed once, into one store; the last test serves the whole store in every dialect. `make test-boosted` has
+rarer steps than `make test`.
 """
 
 import json
@@ -15,11 +16,11 @@ from service.packing import pack
 from service.settings import Settings
 from service.wire.table_formats import ARROW, CSV, PARQUET
 from tests.support.boosted import BOOSTED
-from tests.support.boosted_pipelines import PIPELINES, UNCOMPILED
+from tests.support.boosted_pipelines import PIPELINES, RARE, UNCOMPILED
 from tests.support.tables import WRITE, records
 
-# category_encoders sets an option of pandas at every call.
-pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
+# category_encoders calls pandas in ways that pandas 4 will not take.
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 METHODS = ("predict", "transform", "predict_proba", "decision_function")
 COMPILED = {
     f"{library}: {name}": (library, fit)
@@ -27,8 +28,10 @@ COMPILED = {
     for library, cases in group.items()
     for name, fit in cases.items()
 }
+RARER = {f"category_encoders: {name}" for name in RARE}
 OTHERS = {f"{library}: {name}": (library, fit) for library, cases in UNCOMPILED.items() for name, fit in cases.items()}
 CASES = COMPILED | OTHERS
+PARAMETERS = [pytest.param(case, marks=[pytest.mark.heavy] if case in RARER else []) for case in CASES]
 
 
 class Zoo:
@@ -72,14 +75,15 @@ def served(version):
 
 
 def equal(found, wanted):
+    """Labels exactly; numbers to a few of float32's last bits, which are worth more where a number is small."""
     found, wanted = np.array(found), np.asarray(wanted)
     if wanted.dtype.kind == "f":
-        np.testing.assert_allclose(found.astype(float), wanted, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(found.astype(float), wanted, rtol=1e-6, atol=4e-7)
     else:
         np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", PARAMETERS)
 def test_a_boosted_model_equals_its_library_and_is_compiled_where_it_can_be(zoo, case):
     estimator, X, version = zoo[case]
     told = version.manifest.spec["runtime"]
@@ -151,9 +155,7 @@ def flat(answer):
 
 def test_every_model_answers_the_same_in_every_dialect(zoo, subtests):
     """One application serves the whole zoo; what is expected is what the estimator says in process."""
-    for case, (library, _) in CASES.items():
-        if not pytest.importorskip(library):
-            continue
+    for case in CASES.keys() - RARER:
         _ = zoo[case]
     client = create_app(Settings(store=zoo.store, open="yes")).test_client()
     for case, (estimator, X, version) in zoo.packed.items():

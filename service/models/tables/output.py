@@ -15,8 +15,9 @@ from ...errors import PredictionFailed
 from .column import shown
 from .plain_values import PLAIN_KINDS, dense, plain_values
 
-__all__ = ["NUMBERS", "NotFinite", "Output", "close"]
+__all__ = ["NUMBERS", "PROMISED", "NotFinite", "Output", "close", "largest"]
 
+PROMISED = 1e-6  # relative: how far a number may be from the same model's elsewhere
 NUMBERS = ("number", "integer")  # the dtypes of an Output that are numbers
 NO_NUMBERS = ("string", "boolean")
 
@@ -120,7 +121,7 @@ def keyed(array, labels, top_k):
     return [dict(nlargest(top_k, zip(labels, row, strict=True), key=itemgetter(1))) for row in rows]
 
 
-def close(found, wanted):
+def close(found, wanted, relative=PROMISED, absolute=1e-9):
     """Whether two plain answers are the same: labels exactly, floats to 1e-6 relative.
 
     Another processor adds in another order, so the last bits of a float are not promised.
@@ -130,12 +131,20 @@ def close(found, wanted):
         return (
             isinstance(found, dict)
             and found.keys() == wanted.keys()
-            and all(close(found[k], wanted[k]) for k in wanted)
+            and all(close(found[k], wanted[k], relative, absolute) for k in wanted)
         )
     if isinstance(wanted, list):
-        return isinstance(found, list) and len(found) == len(wanted) and all(map(close, found, wanted))
+        same_length = isinstance(found, list) and len(found) == len(wanted)
+        return same_length and all(close(*pair, relative, absolute) for pair in zip(found, wanted, strict=True))
     if wanted is None:
         return found is None or (isinstance(found, float) and not math.isfinite(found))
     if isinstance(wanted, float) and isinstance(found, int | float):
-        return math.isclose(found, wanted, rel_tol=1e-6, abs_tol=1e-9)
+        return math.isclose(found, wanted, rel_tol=relative, abs_tol=absolute)
     return found == wanted
+
+
+def largest(value):
+    """The largest number in a plain answer, without its sign; 0 where it holds none."""
+    if isinstance(value, dict | list):
+        return max(map(largest, value.values() if isinstance(value, dict) else value), default=0.0)
+    return abs(value) if isinstance(value, float) else 0.0
