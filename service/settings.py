@@ -229,7 +229,7 @@ class Settings:
     max_completion_tokens: int = setting(2048, "The same at most, for OpenAI's routes.", parse=at_least(1))
     engine_socket: str = setting("", "Where the server's workers find its engine process; it sets this itself.")
     engine_threads: int = setting(cores, "Threads that the engine process computes with.", parse=at_least(1))
-    engine_nice: int = setting(5, "How far texts stand back behind tables: 0 not at all, 19 most.", parse=at_least(0))
+    engine_nice: int = setting(10, "How far texts stand back behind tables: 0 not at all, 19 most.", parse=at_least(0))
     slots: int = setting(16, "Completions that a text model writes at once.", parse=at_least(1))
     kv_bytes: int = setting(
         2**30,

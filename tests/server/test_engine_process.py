@@ -56,7 +56,7 @@ def test_one_process_writes_the_texts_of_all_workers(store):
         assert len({complete(server, n=1).json()["choices"][0]["text"] for _ in range(8)}) == 1
         (path,) = sockets(server.pid)
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        assert int(Path(f"/proc/{engine}/stat").read_text().rpartition(")")[2].split()[16]) == 5  # nice
+        assert int(Path(f"/proc/{engine}/stat").read_text().rpartition(")")[2].split()[16]) == 10  # nice
         listening = subprocess.run(["ss", "-xlp"], capture_output=True, text=True, check=False).stdout
         assert '("gunicorn' not in listening
     assert not alive(engine)
