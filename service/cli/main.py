@@ -1,8 +1,9 @@
 """The command line: python -m service (installed: daylight).
 
-`pack FILE` makes an immutable version of a trained model; `models`, `verify`, `promote`, `rollback`, `remove` and
-`history` look after the store; `predict` scores a file; `serve` starts the server, and `serve FILE` does it all, from a
-pickle to an endpoint; `keys` looks after API keys, `signers` after key pairs that sign models.
+`doctor FILE` says what a file is, and `pack FILE` makes an immutable version of it; `models`, `verify`, `promote`,
+`rollback`, `remove` and `history` look after the store; `predict` scores a file; `serve` starts the server, and
+`serve FILE` does it all, from a pickle to an endpoint; `keys` looks after API keys, `signers` after key pairs that
+sign models.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .doctor import doctor
 from .keys import keys
 from .pack import pack
 from .predict import predict
@@ -27,5 +29,5 @@ def main() -> None:
     """Daylight: from a trained model to a production endpoint."""
 
 
-for command in (pack, models, verify, promote, rollback, remove, history, serve, predict, keys, signers):
+for command in (pack, doctor, models, verify, promote, rollback, remove, history, serve, predict, keys, signers):
     main.add_command(command)

@@ -31,7 +31,17 @@ from ..store.signature import Keys
 from ..store.versions import Store
 from .pickle_file import contents
 
-__all__ = ["Opened", "carry", "known_of_written", "open_file", "open_store", "promotes", "told"]
+__all__ = [
+    "Opened",
+    "carry",
+    "known_of_written",
+    "open_file",
+    "open_store",
+    "promotes",
+    "refusal_sentence",
+    "told",
+    "version_hint",
+]
 
 LISTED = 10  # names in one refusal
 OWN_PACKAGES = ("daylight", "service")  # the names that this package has installed, and in its checkout

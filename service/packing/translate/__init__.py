@@ -15,7 +15,7 @@ from pkgutil import resolve_name
 from ...models.runtimes.boosters import BareBooster
 from .tables import Table, Untranslatable, tabulate
 
-__all__ = ["TRANSLATORS", "Table", "Untranslatable", "translate"]
+__all__ = ["TRANSLATORS", "Table", "Untranslatable", "public_name", "translate"]
 
 # The public name of a class -> module.function here. Exact classes only: a subclass may answer otherwise.
 TRANSLATORS = {

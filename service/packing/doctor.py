@@ -1,0 +1,161 @@
+"""What a file is, read without opening it: no code of it runs, and nothing that it names is made or called.
+
+    for heading, sentence in examine(Path("classifier.pkl")):
+        print(heading, sentence)        # "what it is  a pickle", "made with  scikit-learn 1.5.2", ...
+
+A pickle is listed by pickle_file, a checkpoint and an MLflow model by their descriptions, everything else by how it
+begins.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..models.runtimes import boosters
+from ..models.runtimes.library_versions import DISTRIBUTIONS
+from ..models.runtimes.pickle_rules import resolve
+from . import mlflow_folder
+from .checkpoint_task import check_generates_text
+from .open_source_file import refusal_sentence, version_hint
+from .other_ways import CLASS_WAY
+from .pickle_file import Contents, contents
+from .translate import TRANSLATORS, public_name
+
+__all__ = ["examine"]
+
+Finding = tuple[str, str]  # (heading, what is to be said under it)
+
+IS, MADE, IMPORTS, NEEDS, TRUST, COMPILES, NEXT = (
+    *("what it is", "made with", "it would import", "it needs here"),
+    *("trust", "would compile", "next"),
+)
+LISTED = 12  # names in one finding
+OWN = frozenset({"builtins", "copyreg", "collections", "_codecs", "functools", "datetime"})
+
+
+def examine(path: Path) -> Iterator[Finding]:
+    """Yield what can be said of a file or a folder. Raises OSError where it is not there, ValueError for a bad one."""
+    if path.is_dir():
+        yield from of_folder(path)
+        return
+    if ".py:" in path.name or path.suffix == ".py":
+        yield IS, "Python: a typed class in it can be packed as FILE.py:Class, which imports the file"
+        return
+    with open(path, "rb") as file:
+        head = file.read(2**10)
+    if path.suffix == ".skops":
+        yield IS, "a .skops file: an estimator without pickle, opened by the types that DAYLIGHT_TRUSTED_TYPES allows"
+    elif zipfile.is_zipfile(path):
+        yield from of_archive(path)
+    elif path.suffix == ".safetensors":
+        yield IS, f"weights alone, as safetensors; {CLASS_WAY}"
+    elif path.suffix == ".onnx":
+        yield IS, f"an ONNX graph, which is not packed from a file alone; {CLASS_WAY}"
+    elif path.suffix in boosters.SUFFIXES and not head.startswith(b"\x80"):
+        yield from of_booster(path)
+    else:
+        yield from of_pickle(path)
+
+
+def of_folder(path: Path) -> Iterator[Finding]:
+    if mlflow_folder.is_folder(path):
+        file, example = mlflow_folder.read_folder(path)
+        rows = "no input example: give it --data" if example is None else f"an input example of {len(example)} rows"
+        yield IS, f"the folder of an MLflow model, whose file is {file.name}; {rows}"
+        yield from examine(file)
+    elif (path / "config.json").is_file():
+        try:
+            check_generates_text(path)
+            yield IS, "a checkpoint of a text generator"
+            yield NEXT, f"daylight pack {path}"
+        except ValueError as error:
+            yield IS, str(error)
+    else:
+        yield (
+            IS,
+            f"a folder without config.json and without MLmodel: neither a checkpoint nor an MLflow model; {CLASS_WAY}",
+        )
+
+
+def of_archive(path: Path) -> Iterator[Finding]:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
+        yield (
+            IS,
+            f"tensors or a module that torch has saved; of a text generator, pack its folder. Otherwise, {CLASS_WAY}",
+        )
+    else:
+        yield IS, f"a zip archive of {len(names)} files, which is no model"
+
+
+def of_booster(path: Path) -> Iterator[Finding]:
+    with open(path, "rb") as file:
+        library = boosters.library_of(file)
+    yield IS, f"a model that {library} has saved itself"
+    yield from needs({library})
+    yield COMPILES, "yes, where the graph is proven equal on the sample"
+    yield NEXT, next_step(path)
+
+
+def of_pickle(path: Path) -> Iterator[Finding]:
+    with open(path, "rb") as file:
+        listed = contents(file)
+    yield IS, "a pickle, as pickle or joblib write it"
+    if listed.sklearn:
+        yield MADE, version_hint(listed.sklearn) or f"scikit-learn {listed.sklearn}, as is installed"
+    packages = {name.partition(".")[0] for name in listed.imports} - OWN
+    yield IMPORTS, shortened(sorted(listed.imports)) or "nothing"
+    yield from needs(packages)
+    refused = listed.refused()
+    yield TRUST, refusal_sentence(refused) if refused else "all that it imports is known to be safe in a model"
+    yield COMPILES, compiles(listed)
+    yield NEXT, next_step(path)
+
+
+def needs(packages: set[str]) -> Iterator[Finding]:
+    """The packages that a file imports: those that are installed with their release, the others as to be installed."""
+    distributions = packages_distributions()
+    found, absent = [], []
+    for package in sorted(packages):
+        if find_spec(package) is None:
+            absent.append(DISTRIBUTIONS.get(package, (package,))[0])
+        else:
+            found += [f"{name} {version(name)}" for name in sorted(set(distributions.get(package, ())))[:1]]
+    if found:
+        yield NEEDS, f"{', '.join(found)}: installed"
+    if absent:
+        yield NEEDS, f"not installed: pip install {' '.join(absent)}, or carry modules of your own with --code"
+
+
+def compiles(listed: Contents) -> str:
+    """What the classes that a pickle names say of a graph; the sample has the last word."""
+    classes = [value for name in sorted(listed.imports) if isinstance(value := known(name), type)]
+    models = [each for each in classes if hasattr(each, "predict") and hasattr(each, "get_params")]
+    if not models:
+        return (
+            "it names no class that predicts" if not listed.refused() else "that cannot be told of classes unknown here"
+        )
+    untold = sorted({each.__name__ for each in models if public_name(each) not in TRANSLATORS})
+    untold = [name for name in untold if not name.startswith("_")] or untold
+    if untold:
+        return f"no: {', '.join(untold)} has no translation, so the library itself would serve it"
+    return "yes, where the graph of the whole is proven equal on the sample"
+
+
+def known(name: str) -> object:
+    """What a name of a known library stands for; None of any other, which is not imported."""
+    return resolve(name) if name.partition(".")[0] in DISTRIBUTIONS else None
+
+
+def shortened(names: list[str]) -> str:
+    more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def next_step(path: Path) -> str:
+    return f"daylight pack {path} --data sample.csv (or .parquet, which keeps types)"
