@@ -39,7 +39,7 @@ test-text: install test-tools artifacts ## Compare text models with transformers
 	$(BIN)/python -m pytest -m heavy tests/models/test_smollm2.py tests/wire/test_openai_client.py tests/packing/test_architectures.py
 
 # One environment a client: several pin what others cannot live with. `make test` itself installs only the small one.
-CLIENTS := $(patsubst tests/clients/%/requirements.txt,%,$(wildcard tests/clients/*/requirements.txt))
+CLIENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/clients/*/requirements.txt tests/clients/*/package.json))))
 
 test-clients: install test-tools $(CLIENTS:%=.venv-clients/%/.installed) ## Drive the server with the published clients of every dialect, each in its own environment.
 	$(BIN)/python -m pytest tests/clients
@@ -48,6 +48,13 @@ test-clients: install test-tools $(CLIENTS:%=.venv-clients/%/.installed) ## Driv
 	test -x .venv-clients/$*/bin/python || $(PYTHON) -m venv .venv-clients/$*
 	.venv-clients/$*/bin/python -m pip install --disable-pip-version-check --quiet -r $<
 	@touch $@
+
+# Those in JavaScript; where there is no npm, their tests are skipped.
+.venv-clients/%/.installed: tests/clients/%/package.json
+	@mkdir -p .venv-clients/$*
+	cp $< .venv-clients/$*
+	@if command -v npm >/dev/null; then cd .venv-clients/$* && npm install --no-audit --no-fund --loglevel=error && touch .installed; \
+	else echo "npm is not here; the tour of $* will be skipped"; fi
 
 test-fuzz: install test-tools ## Invent 30,000 requests and damage 10,000 files: no fault, no hang, memory bounded. Half an hour.
 	$(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/test_schemathesis.py tests/faults/test_mutated_files.py

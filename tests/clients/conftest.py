@@ -1,4 +1,4 @@
-"""What the published clients visit: a server with numbers, a mixed table with holes, and texts."""
+"""What the published clients visit: a server with numbers, a mixed table with holes, and texts; one of texts alone."""
 
 from types import SimpleNamespace
 
@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.support.serving import live_server
 from service.packing import pack
+from tests.support.calling_text import pack_calling
 from tests.support.tables import records
 from tests.support.tiny_text import pack_tiny
 from tests.support.zoo import animals
@@ -43,6 +44,16 @@ def visited(tmp_path_factory):
     }
     with live_server(store) as url:
         yield SimpleNamespace(url=url, tables=tables, wanted=wanted)
+
+
+@pytest.fixture(scope="package")
+def texts_url(tmp_path_factory):
+    """A server of two text models: `caller` calls functions for certain, `tiny` writes at random."""
+    store = tmp_path_factory.mktemp("texts")
+    pack_calling(store)
+    pack_tiny(store)
+    with live_server(store) as url:
+        yield url
 
 
 def by_column(rows):

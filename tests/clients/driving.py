@@ -3,11 +3,13 @@
     told = drive("tritonclient", url, {"rows": [[5.1, 3.5, 1.4, 0.2]]})
 
 Each client has a folder here, with its pinned requirements.txt and a drive.py that takes the URL as its argument and
-its tables as JSON on standard input. `make test-clients` makes the environments; what is missing is skipped by name.
+its tables as JSON on standard input; one in JavaScript has package.json and drive.mjs. `make test-clients` makes the
+environments; what is missing is skipped by name.
 """
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -17,13 +19,13 @@ from benchmarks.support.serving import ROOT
 __all__ = ["drive"]
 
 
-def drive(client, url, tables, seconds=120):
-    """What tests/clients/<client>/drive.py prints, parsed. AssertionError with its traceback where it fails."""
-    python = ROOT / ".venv-clients" / client / "bin" / "python"
-    if not (python.parents[1] / ".installed").exists():
+def drive(client, url, tables=None, seconds=120):
+    """What the client's drive.py or drive.mjs prints, parsed. AssertionError with its traceback where it fails."""
+    home = ROOT / ".venv-clients" / client
+    if not (home / ".installed").exists():
         pytest.skip(f"the client {client} is not installed here: make .venv-clients/{client}/.installed")
     done = subprocess.run(
-        [python, "-W", "ignore", ROOT / "tests" / "clients" / client / "drive.py", url],
+        [*command(home, ROOT / "tests" / "clients" / client), url],
         input=json.dumps(tables),
         capture_output=True,
         text=True,
@@ -32,3 +34,12 @@ def drive(client, url, tables, seconds=120):
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def command(home, folder):
+    """The command that runs the tour in `folder`. home: the client's environment."""
+    script = folder / "drive.mjs"
+    if not script.exists():
+        return [home / "bin" / "python", "-W", "ignore", folder / "drive.py"]
+    # node looks for packages beside the script, wherever it is started.
+    return ["node", shutil.copy(script, home)]
