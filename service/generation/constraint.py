@@ -130,10 +130,10 @@ class Guide:
 
 def try_out(constraint: dict[str, Any]) -> Verdict:
     """Make a constraint's grammar and follow it for a few tokens, in a process that can be killed."""
-    from .grammar import grammar
+    from .grammar import SEPARATOR, grammar, trials
 
     try:
-        text, tried = grammar(constraint), grammar(constraint, trial=True)
+        text, tried = grammar(constraint), SEPARATOR.join(trials(constraint))
     except ValueError as error:
         return Verdict(reason=str(error))
     except RecursionError:

@@ -2,7 +2,7 @@
 
     matcher(tokenizer, grammar({"type": "choice", "choices": ["yes", "no"]}))      # an LLMatcher, or a ValueError
 
-This file is also a program: it reads a grammar from its standard input and tries it out, in a process that can be
+This file is also a program: it reads grammars from its standard input and tries them out, in a process that can be
 killed. Even within llguidance's own bounds, a few lines of JSON can ask for an automaton of millions of states
 ("multipleOf": 62615533).
 """
@@ -19,10 +19,11 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 if TYPE_CHECKING:
     from llguidance._lib import JsonCompileOptions
 
-__all__ = ["grammar", "matcher"]
+__all__ = ["SEPARATOR", "grammar", "matcher", "trials"]
 
 TRIAL_SECONDS, TRIAL_BYTES = 2, 2**30  # of processor time and of address space
 TRIAL_TOKENS = 40  # single bytes
+SEPARATOR = "\0"  # between the grammars of one trial
 
 # JSON is written as Python writes it: where any white space is allowed, small models generate nothing else.
 JSON_STYLE: JsonCompileOptions = {
@@ -56,6 +57,16 @@ def grammar(constraint: dict[str, Any], *, trial: bool = False) -> str:
             return LLMatcher.grammar_from_lark("\n".join([*rules, *objects, *special]))
         case _:
             raise ValueError(f"there is no constraint of type {constraint.get('type')!r}")
+
+
+def trials(constraint: dict[str, Any]) -> list[str]:
+    """The grammars that are tried out for a constraint. Raises ValueError.
+
+    What may be deep within a grammar, behind text of any length, is tried out by itself, too.
+    """
+    schemas = constraint["schemas"].values() if constraint["type"] == "lark" else ()
+    within = [grammar({"type": "json_schema", "schema": schema}) for schema in schemas]
+    return [grammar(constraint, trial=True), *within]
 
 
 def list_of(token_ids: list[int]) -> str:
@@ -112,7 +123,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (TRIAL_SECONDS, TRIAL_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (TRIAL_BYTES, TRIAL_BYTES))
     try:
-        follow(matcher(LLTokenizer("byte"), sys.stdin.buffer.read().decode()))
+        for text in sys.stdin.buffer.read().decode().split(SEPARATOR):
+            follow(matcher(LLTokenizer("byte"), text))
     except ValueError as error:
         sys.exit(str(error))
 

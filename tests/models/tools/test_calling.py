@@ -91,6 +91,14 @@ def test_what_cannot_be_followed_is_named(model):
     assert "262144" in refused(model, Tools([large]))[1]
 
 
+def test_a_schema_that_is_reached_only_behind_text_is_tried_out_as_well(model):
+    """The trial of the whole grammar follows a few bytes, which may all be text: this one would hold up the engine,
+    within a call that comes later."""
+    parameters = {"properties": {"a": {"type": "integer", "multipleOf": 62615533}}, "required": ["a"]}
+    parameter, message = refused(model, Tools([WEATHER, {"name": "heavy", "parameters": parameters}]))
+    assert (parameter, "the parameters of heavy:" in message) == ("tools", True)
+
+
 def test_a_model_without_a_form_refuses_tools(load):
     parameter, message = refused(load("plain", template=PLAIN), Tools([WEATHER]))
     assert (parameter, "chat template" in message) == ("tools", True)
