@@ -29,18 +29,20 @@ def describe_outputs(estimator: Any, answers: dict[str, Any], y: Any) -> dict[st
 
 def describe(estimator: Any, method: str, answers: dict[str, Any], y: Any) -> Output:
     answer = answers[method]
-    if method == "predict_proba":
-        return probabilities(estimator, answer, y)
+    if method == "predict_proba" and isinstance(answer, list):
+        return probabilities_by_target(estimator, answer, y)
     array = dense(answer)
+    of_targets = array.ndim == 2 and "predict" in answers and np.shape(answers["predict"]) == array.shape
+    names = names_of(answers["predict"], y, array.shape[1]) if of_targets and method != "transform" else None
+    if method == "predict_proba":  # of several targets one each: that it is on
+        return Output("number", [None, *array.shape[1:]], labels=names or column_labels(estimator, array.shape[1], y))
     dtype, missing = dtype_of(array)
     # A transformation hands a missing cell on; of other methods the sample tells whether they may.
     nullable = dtype == "number" and (method == "transform" or missing)
     shape = [None, *array.shape[1:]]
     if method == "decision_function" and keyed_by_label(estimator, array, answers):
         return Output(dtype, shape, labels=labels_of(estimator.classes_), nullable=nullable or None)
-    of_targets = array.ndim == 2 and "predict" in answers and np.shape(answers["predict"]) == array.shape
-    targets = names_of(answers["predict"], y, array.shape[1]) if of_targets and method != "transform" else None
-    return Output(dtype, shape, targets=targets, nullable=nullable or None)
+    return Output(dtype, shape, targets=names, nullable=nullable or None)
 
 
 def dtype_of(array: np.ndarray) -> tuple[str, bool]:
@@ -64,18 +66,15 @@ def leaves(values: Any, depth: int) -> Iterator[Any]:
             yield from leaves(each, depth - 1)
 
 
-def probabilities(estimator: Any, answer: Any, y: Any) -> Output:
-    classes = getattr(estimator, "classes_", None)
-    if isinstance(answer, list):  # one array a target
-        labels_by_target = [labels_of(labels) for labels in classes or ()]
-        targets = target_names(y, len(answer))
-        return Output("number", [None, len(answer)], labels=labels_by_target, targets=targets)
-    width = np.shape(answer)[1]
-    return Output("number", [None, width], labels=column_labels(classes, width, y))
+def probabilities_by_target(estimator: Any, answer: list[Any], y: Any) -> Output:
+    """Of several targets, each with labels of its own: an array a target."""
+    labels_by_target = [labels_of(labels) for labels in getattr(estimator, "classes_", None) or ()]
+    return Output("number", [None, len(answer)], labels=labels_by_target, targets=target_names(y, len(answer)))
 
 
-def column_labels(classes: Any, width: int, y: Any) -> list[str] | None:
+def column_labels(estimator: Any, width: int, y: Any) -> list[str] | None:
     """The label of each column of probabilities; None where they are not known."""
+    classes = getattr(estimator, "classes_", None)
     if classes is None or len(classes) != width:
         return None
     if isinstance(classes, list):  # one probability a target: that it is on

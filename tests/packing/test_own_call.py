@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -90,6 +91,7 @@ def served(version):
     return model
 
 
+METHODS = ["predict", "predict_proba", "decision_function"]
 X = np.random.default_rng(0).normal(size=(60, 3))
 
 
@@ -202,6 +204,9 @@ def test_several_targets_keep_their_names_in_every_output(tmp_path):
     model = served(pack(MultiOutputClassifier(LogisticRegression()).fit(X, y), X, y, name="m", store=tmp_path))
     answer = model.predict(X[:1].tolist(), ["predict", "predict_proba"])
     assert list(answer.predictions[0]) == list(answer.outputs["predict_proba"][0]) == ["low", "high"]
+    each = OneVsRestClassifier(LogisticRegression()).fit(X, y.astype(int))
+    outputs = served(pack(each, X, y, name="o", store=tmp_path)).predict(X[:1].tolist(), METHODS).outputs
+    assert [list(outputs[method][0]) for method in METHODS] == [["low", "high"]] * 3
     numbers = pd.DataFrame({"a": X[:, 0], "b": X[:, 1]})
     model = served(pack(LinearRegression().fit(X, numbers), X, numbers, name="r", store=tmp_path))
     assert model.predict(X[:1].tolist()).predictions == [pytest.approx({"a": X[0, 0], "b": X[0, 1]})]

@@ -118,7 +118,7 @@ def expected(animal, method, rows):
     raw = getattr(animal.estimator, method)(rows)
     classes = getattr(animal.estimator, "classes_", None)
     several = np.ndim(raw) == 2 and method != "transform" and animal.estimator.predict(rows).shape == raw.shape
-    if several and method != "predict_proba":  # targets, which have names
+    if several:  # targets, which have names
         return [dict(zip(animal.y.columns, row, strict=True)) for row in listed(raw)]
     if method == "decision_function" and np.ndim(raw) == 2 and raw.shape[1] == len(classes):
         return keyed(raw, classes)
