@@ -66,7 +66,7 @@ ARCHITECTURES = {
     "MistralForCausalLM-window": Architecture("MistralConfig", WINDOWED, EXPORTER, "with a sliding window"),
     "Phi3ForCausalLM": Architecture("Phi3Config", GROUPED, EXPORTER),
     "PhiForCausalLM": Architecture("PhiConfig", BASE, EXPORTER),
-    "Gemma2ForCausalLM": Architecture("Gemma2Config", GEMMA, EXPORTER, "windows in every second layer"),
+    "Gemma2ForCausalLM": Architecture("Gemma2Config", GEMMA, BUILDER, "windows in every second layer"),
     "Gemma3ForCausalLM": Architecture("Gemma3TextConfig", GEMMA | {"num_hidden_layers": 6}, EXPORTER, "windows"),
     "GPT2LMHeadModel": Architecture("GPT2Config", GPT2, EXPORTER),
     "OPTForCausalLM": Architecture("OPTConfig", OPT, EXPORTER),
