@@ -13,5 +13,7 @@ from __future__ import annotations
 __all__ = ["ENDED_BY_ITSELF", "HANGS", "SOCKET"]
 
 SOCKET = "socket"  # in the folder of an engine process; its modification time is the last heartbeat, CLOCK_MONOTONIC
-HANGS = 20  # seconds of one call of a model, or without a heartbeat, after which the process is given up
+# Seconds of one call of a model, or without a heartbeat, after which the process is given up. A call takes a second or
+# two; on a machine with eight times as much to do as it can, a healthy one took more than twenty.
+HANGS = 60
 ENDED_BY_ITSELF = 75  # exit code: a batch engine serves no more, which is no prompt's fault

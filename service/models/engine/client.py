@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 60.0  # that a first connection may take: the process is started beside this one
 PAUSE = 0.05  # seconds between two attempts to connect
-ANSWER_SECONDS = 60.0  # longer than a hung engine lives
+ANSWER_SECONDS = 90.0  # longer than a hung engine lives
 SEND_SECONDS = 30  # that the engine may leave its socket unread
 LONGEST_PAUSE = 30.0  # seconds between two attempts to load a version that cannot be loaded any more
 
