@@ -7,7 +7,7 @@ writer.send(connection, answer, keep=True)      # b"HTTP/1.1 200 OK\\r\\nServer:
 from __future__ import annotations
 
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from gunicorn import SERVER
 from gunicorn.http.errors import InvalidHeader
@@ -20,12 +20,24 @@ __all__ = ["AnswerWriter"]
 USUAL = "".join(f"{name}: {value}\r\n" for name, value in (("Content-Type", "application/json"), *SECURITY_HEADERS))
 
 
+class Lines(NamedTuple):
+    """What all answers of a second begin with. dated: of any answer, after its status. usual: of a 200 of JSON."""
+
+    second: int
+    dated: str
+    usual: str
+
+
+def lines_of(second: int) -> Lines:
+    dated = f"Server: {SERVER}\r\nDate: {http_date(second)}\r\n"
+    return Lines(second, dated, f"HTTP/1.1 200 OK\r\n{dated}Connection: keep-alive\r\n{USUAL}")
+
+
 class AnswerWriter:
-    """Writes answers. The lines that all of a second share are made once."""
+    """Writes answers, for any thread. The lines that all of a second share are made once, and replaced as a whole."""
 
     def __init__(self) -> None:
-        self.second = 0
-        self.dated = self.usual = ""
+        self.lines = lines_of(0)
 
     def send(self, connection: Any, answer: Any, *, keep: bool) -> None:
         """Send a DirectAnswer: in one piece, or in chunks as they come.
@@ -44,20 +56,18 @@ class AnswerWriter:
         connection.sendall(b"0\r\n\r\n")
 
     def head(self, answer: Any, keep: bool) -> bytes:
-        now = int(time())
-        if now != self.second:
-            self.second = now
-            self.dated = f"Server: {SERVER}\r\nDate: {http_date(now)}\r\n"
-            self.usual = f"HTTP/1.1 200 OK\r\n{self.dated}Connection: keep-alive\r\n{USUAL}"
+        now, lines = int(time()), self.lines
+        if now != lines.second:
+            lines = self.lines = lines_of(now)
         if keep and answer.usual:
             context = answer.context
             timing = f"Server-Timing: {context.timing}\r\n" if context.seconds else ""
-            text = f"{self.usual}Content-Length: {len(answer.body)}\r\nX-Request-ID: {context.id}\r\n{timing}\r\n"
+            text = f"{lines.usual}Content-Length: {len(answer.body)}\r\nX-Request-ID: {context.id}\r\n{timing}\r\n"
         else:
-            text = self.spelled_out(answer, keep)
+            text = self.spelled_out(answer, keep, lines.dated)
         return text.encode("ascii")
 
-    def spelled_out(self, answer: Any, keep: bool) -> str:
+    def spelled_out(self, answer: Any, keep: bool, dated: str) -> str:
         whole = type(answer.body) is bytes
         fields = [
             ("Connection", "keep-alive" if keep else "close"),
@@ -67,5 +77,5 @@ class AnswerWriter:
         for name, value in fields:
             if not (value.isascii() and value.isprintable()):
                 raise InvalidHeader(f"{name}: {value!r}")
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-        return f"HTTP/1.1 {STATUS[answer.status]}\r\n{self.dated}{lines}\r\n"
+        text = "".join(f"{name}: {value}\r\n" for name, value in fields)
+        return f"HTTP/1.1 {STATUS[answer.status]}\r\n{dated}{text}\r\n"

@@ -141,7 +141,9 @@ def test_a_text_model_that_comes_later_asks_for_a_reload(table_store, worker_cla
 def stream_until_it_ends(server, began):
     """The events of one stream; sets `began` at the first of them."""
     events = []
-    with requests.post(f"{server}/v1/completions", json={**LONG, "stream": True}, stream=True, timeout=60) as answer:
+    with requests.post(
+        f"{server}/v1/completions", json={**LONG, "n": 1, "stream": True}, stream=True, timeout=60
+    ) as answer:
         if answer.status_code != 200:
             began.set()
             return [answer.json()]
@@ -169,7 +171,7 @@ def test_a_prompt_that_ends_two_engines_is_not_tried_again(store):
                 deaths += 1
             eventually(lambda engine=engine: server.engines() not in ([], [engine]), what="another engine")
             eventually(lambda: ready(server), what="readiness")
-        answer = complete(server)
+        answer = complete(server, n=1)
         assert answer.status_code == 500
         assert "not tried again" in answer.json()["error"]["message"]
         assert complete(server, prompt="another").ok
