@@ -157,12 +157,13 @@ TYPED = (v2_binary, arrow, parquet)  # in a column of numbers there is no place 
 
 
 def predictions(answer):
-    """What was predicted, flat: V2 has the shape beside it."""
+    """What was predicted, flat: V2 has the shape beside it, and several targets without their names."""
     told = answer.json
     return told["outputs"][0]["data"] if "outputs" in told else flat(told["predictions"])
 
 
 def flat(value):
+    value = list(value.values()) if isinstance(value, dict) else value
     return [one for row in value for one in flat(row)] if isinstance(value, list) else [value]
 
 

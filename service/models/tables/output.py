@@ -61,7 +61,7 @@ class Output:
     def _check(self, part, rows):
         array = part if type(part) is np.ndarray else dense(part)
         if array.shape[:1] != (rows,):
-            if rows != 1 or array.shape != tuple(self.shape[1:]):
+            if rows != 1 or part is None or array.shape != tuple(self.shape[1:]):
                 raise PredictionFailed(f"the model gave {count(array)} for {rows} rows")
             part = array = array[None]
         if self.dtype in NO_NUMBERS and array.dtype.kind in "iuf":
