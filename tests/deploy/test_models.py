@@ -53,7 +53,7 @@ def test_the_worker_is_chosen_for_what_is_served_alone(both):
 def test_one_server_answers_tables_and_texts_on_one_route(both):
     """The article's `/predict` takes both, and lists show both."""
     with live_server(both) as server:
-        rows = [dict(zip(load_iris().feature_names, map(float, load_iris().data[0]), strict=True))]
+        rows = requests.get(f"{server}/v1/models/table", timeout=10).json()["example"]["instances"][:1]
         assert len(requests.post(f"{server}/predict", json=rows, timeout=10).json()["text"]) == 1
         assert "Prediction" in requests.post(f"{server}/predict", json={"text": "once"}, timeout=30).json()
         listed = requests.get(f"{server}/v1/models", timeout=10).json()["data"]
