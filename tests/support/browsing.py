@@ -34,8 +34,9 @@ def browser():
 
 
 def complains(message):
-    """Chromium itself notes every answer of 422; everything else on the console is a fault of the page."""
-    return message.type == "error" and "status of 422" not in message.text
+    """Chromium itself notes every answer of 400 and 422; everything else on the console is a fault of the page."""
+    refused = "status of 400" in message.text or "status of 422" in message.text
+    return message.type == "error" and not refused
 
 
 @pytest.fixture
