@@ -65,7 +65,7 @@ def test_every_method_of_every_animal_is_served(zoo, call, subtests):
         with subtests.test(animal.name):
             described = call.described(animal.name)
             assert list(described["outputs"]) == methods(animal.estimator)
-            assert described["notes"] == []
+            assert all(note.startswith("the model never reads ") for note in described["notes"])
 
 
 def test_one_row_at_a_time(zoo, call, subtests):
