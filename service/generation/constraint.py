@@ -28,7 +28,7 @@ from ..errors import InvalidParameters
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
 
-__all__ = ["Constraints", "Guide"]
+__all__ = ["Constraints", "Guide", "no_guide"]
 
 CACHED_VERDICTS = 256
 PROGRAM = Path(__file__).with_name("grammar.py")
@@ -126,6 +126,11 @@ class Guide:
     def _check(self) -> None:
         if self._matcher.is_error():
             raise refusal("it became too complex while the text was generated")
+
+
+def no_guide(grammar: str) -> Guide:
+    """For an engine of a model that follows no grammars."""
+    raise ValueError(f"this engine follows no grammar, and was given one of {len(grammar)} characters")
 
 
 def try_out(constraint: dict[str, Any]) -> Verdict:

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..errors import ModelNotReady, PredictionFailed, ServiceError
 from .batch import Batch, Row
+from .constraint import Guide, no_guide
 from .cost_model import StepCostModel
 from .runner import Runner
 from .runner_calls import RunnerCalls
@@ -30,7 +31,6 @@ from .suspects import Suspects
 from .waiting_queue import WaitingQueue
 
 if TYPE_CHECKING:
-    from .constraint import Guide
     from .params import SamplingParams
 
 __all__ = ["Engine"]
@@ -52,7 +52,7 @@ class Engine:
         prefix_bytes: int = 2**28,
         max_waiting: int = 64,
         max_waiting_tokens: int = 65_536,
-        guides: Callable[[str], Guide] | None = None,
+        guides: Callable[[str], Guide] = no_guide,
         suspects: Suspects | None = None,
     ) -> None:
         """kv_bytes: of keys and values of all rows. prefix_bytes: of those kept of finished sequences.
@@ -63,7 +63,6 @@ class Engine:
         self.calls = RunnerCalls(runner, suspects or Suspects())
         self.proven = False  # whether the model's example was replayed; set by whoever does
         self._guides = guides
-        self._suspects = self.calls.suspects
         self.failure: str | None = None
         self._budget = kv_bytes // runner.slots.bytes_per_token  # tokens of all rows
         self.capacity = min(runner.slots.length, self._budget)
@@ -94,7 +93,7 @@ class Engine:
         that is generated ends the sequence, and is its last. grammar: restricts the tokens that may be sampled
         (constraint). Raises InvalidParameters where the grammar cannot be followed.
         """
-        guide = None if grammar is None or self._guides is None else self._guides(grammar)
+        guide = None if grammar is None else self._guides(grammar)
         return Sequence(self, prompt_ids, params, params.end_ids(eos_ids), guide)
 
     def submit(self, sequence: Sequence) -> None:
@@ -104,7 +103,7 @@ class Engine:
             raise ValueError(
                 f"a sequence of {sequence.reserved} tokens is longer than {self.capacity}, the most served"
             )
-        self._suspects.check(sequence.digest)
+        self.calls.suspects.check(sequence.digest)
         with self._lock:
             if self.failure or self._stopping:
                 raise ModelNotReady(self.failure or "the engine is stopping")
@@ -150,7 +149,7 @@ class Engine:
                 if self._stopping:
                     self._end_all(None)
                 if not (self._queue or self._batch):
-                    self._suspects.working([])
+                    self.calls.suspects.working([])
                     self._thread = None
                     return
             try:
@@ -193,9 +192,9 @@ class Engine:
 
     def _may_join(self, sequence: Sequence) -> bool:
         """Whether the batch takes it now: of prompts during which an engine died, one at a time."""
-        if sequence.digest not in self._suspects:
+        if sequence.digest not in self.calls.suspects:
             return True
-        return not any(row.sequence.digest in self._suspects for row in self._batch)
+        return not any(row.sequence.digest in self.calls.suspects for row in self._batch)
 
     def _chunk_size(self, joining: Row, spent: float) -> int:
         remaining = joining.sequence.length - joining.held
@@ -265,8 +264,8 @@ class Engine:
 
     def _remove(self, row: Row, error: Exception | None = None) -> None:
         self._batch.remove(row, keep_prefix=error is None)
-        if row.sequence.digest in self._suspects:
-            self._suspects.cleared([row.sequence.digest])
+        if row.sequence.digest in self.calls.suspects:
+            self.calls.suspects.cleared([row.sequence.digest])
         row.sequence.finish(error)
 
     # --- failures

@@ -38,11 +38,12 @@ class Model(ABC):
     """One loaded version of a model.
 
     capabilities: what it can do; dialects, the page and the command line dispatch on these alone. min_threads: of a
-    worker that serves it.
+    worker that serves it. reads_one_text: whether a row of its tables is a text, and nothing else.
     """
 
     capabilities: ClassVar[tuple[Capability, ...]] = ()
     min_threads: ClassVar[int] = 1
+    reads_one_text = False
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest

@@ -88,6 +88,7 @@ class TabularModel(TurnModel):
         compiled = spec.get("runtime", {}).get("container")
         columns = [Column.from_json(entry) for entry in spec["columns"]]
         self.plan = ColumnPlan(columns, compiled or spec["container"], compiled=compiled is not None)
+        self.reads_one_text = [column.kind for column in self.plan.columns] == ["text"]
         self.outputs = {name: Output(**described) for name, described in spec["outputs"].items()}
         self.primary = next(iter(self.outputs))
         self.max_rows = max_rows

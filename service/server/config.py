@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import StartupError
 from ..models import own_process
-from ..models.engine import SOCKET
+from ..models.engine import SOCKET, SWITCH_INTERVAL
 from ..settings import PREFIX, Settings
 from .hooks import Hooks
 from .lifecycle.memory_limit import available_memory
@@ -24,10 +24,6 @@ from .sizing import sized
 from .worker_class import choose, readable_versions
 
 __all__ = ["gunicorn_settings"]
-
-# An idle thread that has to reject a request, or to answer a liveness probe, asks for the interpreter about ten times,
-# and would wait Python's usual 5 ms each time while other threads compute. Workers inherit this.
-SWITCH_INTERVAL = 0.0002  # seconds
 
 readings = itertools.count(1)  # of the configuration, by this process
 
@@ -41,7 +37,7 @@ def gunicorn_settings() -> dict[str, Any]:
     versions = list(readable_versions(settings))
     size = sized(settings, versions, Settings.given(), available_memory())
     settings = size.settings
-    sys.setswitchinterval(SWITCH_INTERVAL)
+    sys.setswitchinterval(SWITCH_INTERVAL)  # workers inherit it
     memory = memory_folder()
     # The master's process id stays the same after SIGHUP, and so does the folder.
     run_folder = settings.run_folder or f"{memory}/daylight-{os.getuid()}-{os.getpid()}"

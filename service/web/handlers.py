@@ -144,19 +144,23 @@ def read_request(
 
 def model_of_one_text(predictor: Any) -> Any:
     """The default table model, where no model here generates text and that one reads a single text; or None."""
-    served = {capability for model in predictor.serving().values() for capability in model.capabilities}
+    served = served_capabilities(predictor)
     if GENERATE_TEXT in served or PREDICT_TABLE not in served:
         return None
     model = predictor.default(PREDICT_TABLE)
-    columns = [column for column in model.describe().get("columns", ()) if not column.get("unread")]
-    return model if [column["kind"] for column in columns] == ["text"] else None
+    return model if model.reads_one_text else None
 
 
 def default_model(dialect: Any, predictor: Any) -> Any:
     """The default model of the first of the dialect's capabilities that any served model has."""
-    served = {capability for model in predictor.serving().values() for capability in model.capabilities}
+    served = served_capabilities(predictor)
     candidates = [capability for capability in dialect.ADAPTERS if capability in served]
     return predictor.default((candidates or [*dialect.ADAPTERS])[0])
+
+
+def served_capabilities(predictor: Any) -> set[Capability]:
+    """What the served models can do, all of them together."""
+    return {capability for model in predictor.serving().values() for capability in model.capabilities}
 
 
 def capability_for(dialect: Any, model: Any) -> Capability:

@@ -22,7 +22,7 @@ from pathlib import Path
 from ...observability import access_log
 from ...settings import Settings
 from ...store.versions import Store
-from . import ENDED_BY_ITSELF, HANGS, SOCKET
+from . import ENDED_BY_ITSELF, HANGS, SOCKET, SWITCH_INTERVAL
 from .host import Host
 from .journal import Journals
 
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 LOOK = 0.5  # seconds
 STDERR = 2
-SWITCH_INTERVAL = 0.0002  # seconds, as in the workers: a token that is written must not wait for those sampled
 
 
 def main(folder: Path, master: int, *, blame: bool) -> None:

@@ -103,14 +103,15 @@ class EngineClient:
     def start(self, sequence: RemoteSequence) -> None:
         """Raises what the engine refuses it with."""
         sequence.number = number = next(self._numbers)
-        self._running[number] = sequence
         message = {"do": "generate", "id": number, "handle": sequence.engine.handle, "grammar": sequence.grammar}
         message |= {"params": params_value(sequence.params), "eos_ids": list(sequence.eos_ids)}
-        try:
-            self._ask(number, message, np.asarray(sequence.prompt_ids, np.int32).tobytes(), seconds=ANSWER_SECONDS)
-        except BaseException:
-            self._running.pop(number, None)
-            raise
+        ids = np.asarray(sequence.prompt_ids, np.int32).tobytes()
+        self._ask(number, message, ids, seconds=ANSWER_SECONDS, starts=sequence)
+
+    def cancel(self, number: int) -> None:
+        """End a sequence that has not ended."""
+        if number in self._running:
+            self.tell({"do": "cancel", "id": number})
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send, where there is a connection. It takes no lock, for a finalizer calls it in any thread."""
@@ -118,22 +119,35 @@ class EngineClient:
             self._to_send.put((sock, message, b""))
 
     def _ask(
-        self, number: int, message: dict[str, Any], attached: bytes = b"", *, seconds: float | None
+        self,
+        number: int,
+        message: dict[str, Any],
+        attached: bytes = b"",
+        *,
+        seconds: float | None,
+        starts: RemoteSequence | None = None,
     ) -> dict[str, Any]:
-        """Send, and wait for the answer. Raises the error that it is, or ModelNotReady."""
+        """Send, and wait for the answer. Raises the error that it is, or ModelNotReady.
+
+        starts: what gets tokens from now on, unless the answer is an error.
+        """
         answers: SimpleQueue = SimpleQueue()
         with self._lock:
             if self._socket is None:
                 raise restarting()
             self._answers[number] = answers
+            if starts is not None:  # under the lock: a connection that is lost ends all that it has started
+                self._running[number] = starts
             self._to_send.put((self._socket, message, attached))
         try:
             answer = answers.get(timeout=seconds)
         except Empty:
-            raise ModelNotReady("the engine process does not answer", retry_after=RETRY_AFTER) from None
+            self.cancel(number)
+            answer = ModelNotReady("the engine process does not answer", retry_after=RETRY_AFTER)
         finally:
             self._answers.pop(number, None)
         if isinstance(answer, Exception):
+            self._running.pop(number, None)
             raise answer
         return answer
 

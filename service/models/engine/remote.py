@@ -71,8 +71,7 @@ class RemoteEngine:
 
     def withdraw(self, sequence: RemoteSequence) -> None:
         """As Engine.withdraw."""
-        if sequence.number:
-            self.client.tell({"do": "cancel", "id": sequence.number})
+        self.client.cancel(sequence.number)
 
     def stop(self) -> None:
         """End every sequence of this worker, as cancelled; none can be submitted afterwards."""
