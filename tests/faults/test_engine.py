@@ -5,7 +5,6 @@ FAULTS_KILLS=500 pytest -m heavy tests/faults/test_engine.py
 
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,13 +16,12 @@ from benchmarks.support.nginx import behind_nginx
 from benchmarks.support.serving import ROOT, eventually, live_server, ready
 from service.models.engine import HANGS
 from service.store.versions import Store
-from tests.support.steady import Steady, SteadyRequests
+from tests.support.steady import Steady, SteadyRequests, more_than
 from tests.support.tiny_text import pack_tiny
-from tests.support.workers import needs_nginx, version_1_of
+from tests.support.workers import AS_MODULE, needs_nginx, text_of, version_1_of
 
 pytestmark = pytest.mark.heavy
 
-AS_MODULE = [sys.executable, "-m", "gunicorn"]
 KILLS = int(os.environ.get("FAULTS_KILLS", "50"))
 
 
@@ -74,10 +72,6 @@ class SteadyTexts(Steady):
 def seconds_until_ready(server, since):
     eventually(lambda: ready(server), seconds=60, what="readiness")
     return time.monotonic() - since
-
-
-def more_than(load, seen):
-    return lambda: len(load.answers) > seen
 
 
 def test_fifty_kills_of_the_engine_under_load_of_both_kinds(store):
@@ -177,7 +171,7 @@ def test_an_upgrade_under_load(store, tmp_path):
         (old,) = server.engines()
         with SteadyTexts(url) as texts, SteadyRequests(f"{url}/v1/models/m:predict") as tables:
             server.process.send_signal(signal.SIGUSR2)
-            new = int(eventually(lambda: written(tmp_path / "pid.2"), what="a new master"))
+            new = int(eventually(lambda: text_of(tmp_path / "pid.2"), what="a new master"))
             eventually(lambda: server.log.count("is at version") + server.log.count("loaded tiny") >= 4, what="models")
             server.process.terminate()
             assert server.process.wait(timeout=90) == 0
@@ -188,7 +182,3 @@ def test_an_upgrade_under_load(store, tmp_path):
         assert not texts.refusals
         os.kill(new, signal.SIGTERM)
         eventually(lambda: not (tmp_path / "pid").exists(), what="the new master's end")
-
-
-def written(path):
-    return path.read_text().strip() if path.exists() else None

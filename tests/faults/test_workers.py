@@ -15,7 +15,7 @@ from benchmarks.support.serving import eventually, live_server
 from client import Client, DaylightError, Retries
 from service.packing import pack
 from tests.faults.models import LEAK, store_of
-from tests.support.steady import SteadyClient
+from tests.support.steady import SteadyClient, more_than
 from tests.support.workers import CLASSES, GTHREAD, KEEP_ALIVE, megabytes, needs_nginx, replaced
 
 pytestmark = pytest.mark.heavy
@@ -91,10 +91,6 @@ def test_model_that_ends_the_process_costs_only_its_own_request(tmp_path, name, 
         assert not load.failures
         assert server.process.poll() is None
         eventually(lambda: len(server.workers()) == 2, what="two workers")
-
-
-def more_than(load, seen):
-    return lambda: len(load.answers) > seen
 
 
 def test_a_model_that_leaks_is_kept_small_by_recycling(tmp_path):

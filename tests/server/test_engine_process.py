@@ -18,7 +18,7 @@ from benchmarks.support.serving import eventually, live_server, ready
 from service.packing import pack
 from tests.support.steady import SteadyClient
 from tests.support.tiny_text import pack_tiny
-from tests.support.workers import version_1_of
+from tests.support.workers import alive, version_1_of
 
 LONG = {"model": "tiny", "prompt": "once", "max_tokens": 100, "temperature": 0, "n": 8}
 
@@ -34,13 +34,6 @@ def store(tmp_path_factory):
 
 def complete(server, **changes):
     return requests.post(f"{server}/v1/completions", json={**LONG, **changes}, timeout=60)
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def sockets(pid):

@@ -19,10 +19,10 @@ from service.packing import pack
 from service.packing.python_class import pack_class
 from service.store.versions import Store
 from tests.support.steady import SteadyRequests
-from tests.support.workers import CLASSES, GTHREAD, megabytes, needs_nginx, replaced
+from tests.support.workers import AS_MODULE, CLASSES, GTHREAD, alive, megabytes, needs_nginx, replaced, text_of
 
 X = np.array([[0.0], [1.0], [2.0]])
-AS_MODULE, AS_SCRIPT = [sys.executable, "-m", "gunicorn"], [Path(sys.executable).with_name("gunicorn")]
+AS_SCRIPT = [Path(sys.executable).with_name("gunicorn")]
 PROGRAMS = pytest.mark.parametrize("program", [AS_MODULE, AS_SCRIPT], ids=["module", "script"])
 
 
@@ -229,19 +229,7 @@ def test_an_upgrade_by_usr2_and_term_loses_nothing(store, tmp_path, program):
             eventually(lambda: at_version(load, "2", sent), what="a swap in the new ones")
         assert not load.failures
         os.kill(new, signal.SIGTERM)
-        eventually(lambda: ended(new), what="the new master's end")
-
-
-def text_of(path):
-    return path.read_text().strip() if path.exists() else None
-
-
-def ended(pid):
-    """Whether a process that is nobody's child is gone, or waits to be noticed so."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+        eventually(lambda: not alive(new), what="the new master's end")
 
 
 @needs_nginx

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from benchmarks.support.serving import ROOT, eventually, live_server
-from tests.support.workers import CLASSES
+from tests.support.workers import CLASSES, alive
 
 HALF = b"POST /v1/models/iris:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
 
@@ -38,13 +38,6 @@ def test_workers_end_within_seconds_of_a_killed_master(tabular_store, env):
     assert took < 4
     for one in slow:
         one.close()
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @CLASSES

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import torch
 from tokenizers import AddedToken
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from service.packing.checkpoint import pack_checkpoint
 from tests.support.call_templates import TOLD, TURNS
-from tests.support.tiny_text import END, byte_tokenizer
+from tests.support.tiny_text import END, byte_tokenizer, tiny_llama
 
 __all__ = ["CALLING", "calling_network", "calling_tokenizer", "pack_calling", "save_calling"]
 
@@ -60,23 +59,7 @@ def calling_tokenizer(template=CALLING):
 
 def calling_network(tokenizer):
     """The logits of the next token are those of NEXT: attention and the layers between add nothing."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=16,
-        max_position_embeddings=CONTEXT_LENGTH,
-        tie_word_embeddings=False,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.eos_token_id,
-        dtype="float32",
-    )
-    model = LlamaForCausalLM(config).eval()
+    model = tiny_llama(tokenizer, hidden_size=64, num_hidden_layers=1, max_position_embeddings=CONTEXT_LENGTH)
     layer = model.model.layers[0]
     with torch.no_grad():
         for weights in (layer.self_attn.o_proj.weight, layer.mlp.down_proj.weight, model.lm_head.weight):

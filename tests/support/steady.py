@@ -14,7 +14,7 @@ import requests
 
 from client import Client, DaylightError
 
-__all__ = ["SteadyClient", "SteadyRequests"]
+__all__ = ["Steady", "SteadyClient", "SteadyRequests", "more_than"]
 
 
 class Steady:
@@ -108,3 +108,8 @@ class SteadyClient(Steady):
     def __exit__(self, *error):
         super().__exit__(*error)
         self.client.close()
+
+
+def more_than(load, seen):
+    """A condition: whether there are more answers than those seen."""
+    return lambda: len(load.answers) > seen

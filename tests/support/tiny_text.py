@@ -35,25 +35,34 @@ def byte_tokenizer():
     )
 
 
-def network(tokenizer, seed=0):
+def tiny_llama(tokenizer, seed=0, **sizes):
+    """A Llama of random weights for a tokenizer. sizes: of its LlamaConfig, the layers and widths among them."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=16,  # the least that ONNX Runtime's attention takes
-        max_position_embeddings=CONTEXT_LENGTH,
-        initializer_range=0.5,
         tie_word_embeddings=False,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.eos_token_id,
         dtype="float32",
+        **sizes,
     )
-    model = LlamaForCausalLM(config).eval()
+    return LlamaForCausalLM(config).eval()
+
+
+def network(tokenizer, seed=0):
+    model = tiny_llama(
+        tokenizer,
+        seed,
+        hidden_size=32,
+        num_hidden_layers=2,
+        max_position_embeddings=CONTEXT_LENGTH,
+        initializer_range=0.5,
+    )
     letters = tokenizer("abcdefghijklmnopqrstuvwxyz ,.", add_special_tokens=False).input_ids
     others = sorted(set(range(len(tokenizer))) - set(letters))
     with torch.no_grad():

@@ -4,6 +4,7 @@
 def test_something(env): ...
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,22 @@ from benchmarks.support.nginx import NGINX
 from service.packing import pack
 from service.store.versions import Store
 
-__all__ = ["CLASSES", "GTHREAD", "KEEP_ALIVE", "megabytes", "needs_nginx", "replaced", "served", "version_1_of"]
+__all__ = [
+    "AS_MODULE",
+    "CLASSES",
+    "GTHREAD",
+    "KEEP_ALIVE",
+    "alive",
+    "megabytes",
+    "needs_nginx",
+    "replaced",
+    "served",
+    "text_of",
+    "version_1_of",
+]
 
 X = np.array([[0.0], [1.0], [2.0]])
+AS_MODULE = [sys.executable, "-m", "gunicorn"]
 KEEP_ALIVE = {"WORKER_CLASS": "service.server.keepalive_worker.KeepAliveWorker"}
 GTHREAD = {"WORKER_CLASS": "gthread"}
 CLASSES = pytest.mark.parametrize("env", [KEEP_ALIVE, GTHREAD], ids=["keep-alive", "gthread"])
@@ -34,6 +48,14 @@ def served(server):
     return answer.json().get("model_version")
 
 
+def alive(pid):
+    """Whether a process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def replaced(server, before):
     now = server.workers()
     return len(now) == 2 and now != before
@@ -44,3 +66,8 @@ def megabytes(pid):
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
     return None
+
+
+def text_of(path):
+    """What a file says, such as a process id; None where there is none."""
+    return path.read_text().strip() if path.exists() else None

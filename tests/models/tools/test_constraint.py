@@ -8,25 +8,9 @@ from service.capabilities import Tools
 from service.generation.constraint import Constraints
 from service.models.tools.calling import Calling
 from service.models.tools.form import ID, CallForm
+from tests.support.call_forms import HERMES, LLAMA, MISTRAL
 from tests.support.tiny_text import byte_tokenizer
 
-HERMES = CallForm(
-    '<tool_call>\n{"name": "',
-    '", "arguments": ',
-    '}\n</tool_call>\n<tool_call>\n{"name": "',
-    "}\n</tool_call>",
-    "<tool_call>",
-    "tools",
-)
-LLAMA = CallForm('{"name": "', '", "parameters": ', None, "}", "", "tools")
-MISTRAL = CallForm(
-    '[TOOL_CALLS][{"name": "',
-    '", "arguments": ',
-    f', "id": "{ID}"}}, {{"name": "',
-    f', "id": "{ID}"}}]',
-    "[TOOL_CALLS]",
-    "tools",
-)
 LATER = CallForm("[TOOL_CALLS]", f"[CALL_ID]{ID}[ARGS]", "[TOOL_CALLS]", "", "[TOOL_CALLS]", "tools")
 FUNCTIONS = [
     {"name": "add", "parameters": {"properties": {"a": {"type": "integer"}}, "required": ["a"]}},

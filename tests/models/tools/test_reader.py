@@ -7,26 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.capabilities import Part
-from service.models.tools.form import ID, CallForm
 from service.models.tools.reader import CallReader
+from tests.support.call_forms import HERMES, LLAMA, MISTRAL
 
-HERMES = CallForm(
-    '<tool_call>\n{"name": "',
-    '", "arguments": ',
-    '}\n</tool_call>\n<tool_call>\n{"name": "',
-    "}\n</tool_call>",
-    "<tool_call>",
-    "tools",
-)
-LLAMA = CallForm('{"name": "', '", "parameters": ', None, "}", "", "tools")
-MISTRAL = CallForm(
-    '[TOOL_CALLS][{"name": "',
-    '", "arguments": ',
-    f', "id": "{ID}"}}, {{"name": "',
-    f', "id": "{ID}"}}]',
-    "[TOOL_CALLS]",
-    "tools",
-)
 NAMES = ["add", "add_all"]
 STRANGE = '{"a": "}\\"]{", "b": [{"c": {}}]}'
 TWO = f'<tool_call>\n{{"name": "add_all", "arguments": {STRANGE}}}\n</tool_call>\n' + (
