@@ -191,7 +191,9 @@ class EngineClient:
             try:
                 for message, _ in frames(sock):
                     self._received(message)
-            except (OSError, ProtocolError, LookupError, TypeError, ValueError) as error:
+            except OSError:
+                pass  # it has ended: the master says so, and why
+            except (ProtocolError, LookupError, TypeError, ValueError) as error:
                 log.error("the engine process is not understood: %s: %s", type(error).__name__, error)
             self._lost(sock)
             while not self._connect():
