@@ -20,7 +20,7 @@ from tests.support.letters import COUNT_LETTERS, install, pack_letters
 from tests.support.ways import WholeClient
 
 # (dialect, capability): protocols that have no words for a capability.
-GAPS = {("chat", PREDICT_TABLE), ("completions", PREDICT_TABLE)}
+GAPS = {("chat", PREDICT_TABLE), ("completions", PREDICT_TABLE), ("responses", PREDICT_TABLE)}
 METHODS = {PREDICT_TABLE: "predict", GENERATE_TEXT: "generate"}  # of the client
 TEMPLATES = Path(blueprints.__file__).parent / "templates" / "capabilities"
 STATIC = TEMPLATES.parents[1] / "static"

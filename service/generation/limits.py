@@ -66,7 +66,7 @@ def number(lowest: float, highest: float | None = None, *, whole: bool = False) 
     def accepts(value: Any) -> bool:
         return (
             is_number(value)
-            and (not whole or value == int(value))
+            and (not whole or (value == int(value) and not is_rounded(value)))
             and value >= lowest
             and (highest is None or value <= highest)
         )
@@ -82,6 +82,14 @@ def is_number(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:  # a whole number beyond every float
         return False
+
+
+def is_rounded(value: Any) -> bool:
+    """Whether it may be another whole number than the one that was written.
+
+    The JSON parser makes the nearest float of one below the 64-bit integers: -2**63 - 1 is -2**63 then.
+    """
+    return isinstance(value, float) and value <= -(2.0**63)
 
 
 TOKEN_ID = number(0, MAX_TOKEN_ID, whole=True)

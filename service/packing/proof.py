@@ -110,7 +110,8 @@ def difference(runtime: Any, values: Any, answer: Any, method: str, rows: int) -
 
 def one_a_row(answer: Any, rows: int) -> Any:
     """The answer with a list around it where a model gives that of a single row bare."""
-    return [answer] if rows == 1 and np.ndim(answer) == 0 and not hasattr(answer, "shape") else answer
+    bare = rows == 1 and not isinstance(answer, list) and not hasattr(answer, "shape") and np.ndim(answer) == 0
+    return [answer] if bare else answer
 
 
 def check_shape(answer: Any, rows: int) -> None:

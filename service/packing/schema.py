@@ -14,6 +14,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -193,7 +194,7 @@ def unseen(categories: Iterable[Any]) -> Any:
         return UNSEEN
     if all(isinstance(value, bool) for value in categories):
         return not categories[0]
-    return max(value for value in categories if isinstance(value, int | float)) + 1
+    return next(number for number in count() if number not in categories)  # one that any dtype of theirs can hold
 
 
 def is_missing(value: Any) -> bool:

@@ -49,6 +49,7 @@ def test_every_violation_is_reported_at_once():
         ("top_k", -2),
         ("top_p", -0.01),
         ("seed", -(2**63) - 1),
+        ("seed", -(2.0**63)),  # what the parser of JSON makes of the one above
         ("seed", 2**63),
         ("stop", 5),
         ("stop", [1]),

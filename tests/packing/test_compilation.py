@@ -569,5 +569,6 @@ def test_kernel_far_from_its_vectors_equals_scikit_learn(tmp_path, value):
     row = [5.1, value, 1.4, 0.2]
     found = model.predict([row], ["decision_function", "predict"]).outputs
     with np.errstate(all="ignore"):
-        same(found["decision_function"], estimator.decision_function([row]).tolist())
+        scores = dict(zip(estimator.classes_.tolist(), estimator.decision_function([row])[0].tolist(), strict=True))
+        same(found["decision_function"], [scores])
         same(found["predict"], estimator.predict([row]).tolist())

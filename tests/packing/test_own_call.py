@@ -13,10 +13,12 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from service import models
+from service.errors import InvalidInstances
 from service.packing import pack
 from service.settings import Settings
 from service.store.versions import Store
@@ -238,3 +240,29 @@ def test_a_sample_of_another_library_keeps_its_types(tmp_path, library):
 
 def first_lengths(cells):
     return np.array([len(str(row[1])) for row in cells], dtype=float)
+
+
+def test_targets_with_unlike_numbers_of_labels_are_asked_one_row_alone(tmp_path):
+    """Their probabilities are a list of arrays of unlike widths, which is not one array."""
+    iris = load_iris()
+    targets = np.column_stack([iris.target, iris.target > 1])
+    version = pack(DecisionTreeClassifier().fit(iris.data, targets), iris.data, targets, name="m", store=tmp_path)
+    assert "predict_proba" in version.manifest.spec["outputs"]
+
+
+IDS = [2**53 + 1, 2**53 + 2, 2**63 - 1, -(2**63)]
+
+
+@pytest.mark.parametrize("runtime", ["auto", "sklearn"])
+def test_ids_of_64_bits_stay_themselves_beside_a_missing_one(tmp_path, runtime):
+    """A hole makes floats of a column of whole numbers, and of 2**53 + 1 its neighbour."""
+    X = pd.DataFrame({"id": IDS * 3})
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+    estimator = make_pipeline(encoder, DecisionTreeRegressor()).fit(X, [1.0, 2.0, 3.0, 4.0] * 3)
+    version = pack(estimator, X, name="m", store=tmp_path, runtime=runtime)
+    model = models.load(version, Settings())
+    answers = model.predict([*([one] for one in IDS), [None], [5]], ["predict"]).outputs["predict"]
+    assert answers[:4] == [1.0, 2.0, 3.0, 4.0]
+    # The parser of JSON makes the nearest float of a whole number below those of 64 bits.
+    with pytest.raises(InvalidInstances, match=r"got -9\.22"):
+        model.predict([[float(-(2**63))]], ["predict"])

@@ -102,7 +102,7 @@ def test_packing_changes_what_is_current_only_where_it_may(store, run, pickle):
     assert store.current("m") == "2"
     assert run("pack", pickle, "--promote", env={"DAYLIGHT_PROMOTE": "manual"}).exit_code == 0
     assert store.current("m") == "5"
-    assert run("pack", pickle).stdout.splitlines()[-1] == "m went from version 5 to version 6"
+    assert "m went from version 5 to version 6" in run("pack", pickle).stdout.splitlines()
 
 
 def test_packing_from_python_asks_the_setting_too(store, monkeypatch):

@@ -65,7 +65,7 @@ class Integer(Number):
     noun = "integer"
 
     def fits(self, column, value):
-        if type(value) is float and not value.is_integer():
+        if type(value) is float and (not value.is_integer() or is_rounded(value)):
             return False
         lowest, highest = whole_range(column.dtype)
         return lowest <= value <= highest
@@ -110,7 +110,7 @@ class Category(Kind):
 
     def fits(self, column, value):
         if value in column.known:
-            return True
+            return type(value) is not float or not is_rounded(value)
         if not column.accepts_unknown:
             return False
         if type(value) not in NUMBER.types:
@@ -128,7 +128,9 @@ class Category(Kind):
             # A strange category is a missing one to a column of this dtype, here as in any frame.
             return pd.Categorical([value if value in column.known else None for value in values], dtype=dtype)
         if None in values and column.dtype.startswith(WHOLE):
-            return typed(values, "float64")
+            # As pandas does; but a hole in one row must not make another id of that in the next.
+            exact = all(value is None or -EXACT < value < EXACT for value in values)
+            return typed(values, "float64" if exact else "object")
         return typed(values, column.dtype, column.missing)
 
 
@@ -211,6 +213,11 @@ def typed(values, dtype, missing="nan"):
     import pandas as pd  # only where a frame is needed at all
 
     return pd.array(values, dtype=dtype)
+
+
+def is_rounded(value):
+    """Whether a float may be another whole number than was written: JSON's parser makes floats of those below int64."""
+    return value <= -(2.0**63)
 
 
 EXACT = 2.0**53  # up to here every whole number is a float64
