@@ -99,7 +99,7 @@ def test_a_dialect_without_an_adapter_refuses_in_one_sentence(client, path, body
 
 
 def test_a_third_capability_is_shown(client):
-    page = client.get("/", headers={"Accept": "text/html"}).text
+    assert "Count letters, version 1" in client.get("/", headers={"Accept": "text/html"}).text
+    page = client.get("/models/letters").text
     assert 'id="letters"' in page
-    assert "Count letters, version 1" in page
     assert "/v1/models/letters:predict" in page

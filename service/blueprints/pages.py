@@ -1,19 +1,24 @@
-"""The front page: what is served, a form for each model, and the calls that do the same; JSON for programs.
+"""The pages: what is served, and for each model a form with the calls that do the same.
 
 GET /                       HTML where Accept prefers text/html, else {"status": "alive", ...}
+GET /models/<name>          a model's own page, always HTML
+GET /activity               how many requests each model has had, which the start page shows
 GET /assets/<digest>/<name> its scripts and styles, which never change under one digest
 """
 
 import hashlib
 import json
+import math
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, render_template, request, send_from_directory
+from flask import Blueprint, make_response, render_template, request, send_from_directory
 
+from ..errors import ModelNotFound, ModelNotReady
+from ..web.routes import ROUTES
 from ..wire.json_body import JSON
-from .context import answer, predictor
+from .context import answer, predictor, services
 from .views import view
 
 __all__ = ["HEADERS", "HTML", "STATIC", "assets_digest", "blueprint", "guard"]
@@ -24,7 +29,9 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
+SEPARATED = 10_000  # the least number whose thousands are separated
 YEAR = 365 * 24 * 3600  # seconds
+PREDICTING = frozenset(route.label for route in ROUTES if route.predicts)
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -33,11 +40,38 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 def front():
     models = predictor().catalogue()
     if request.accept_mimetypes.best_match((JSON, HTML)) == HTML:
-        refused = predictor().refused
-        page = render_template("page.html", models=models, refused=refused, assets=assets_digest(STATIC))
-        return page, {"Vary": "Accept", "Cache-Control": "no-cache"}
+        serving = predictor()
+        shown = page("front.html", models=models, refused=serving.refused, awaited=serving.awaited)
+        return shown, {"Vary": "Accept"}
     status = {"status": "alive", "name": "daylight", "models": [model["name"] for model in models]}
     return answer(status, headers={"Vary": "Accept"})
+
+
+@view(blueprint)
+def model(name):
+    """The page of a model; where it is not served, the start page with the reason."""
+    serving = predictor()
+    try:
+        # Looking at a page is no request of the model: it is neither logged nor counted as one.
+        entry = serving.entry(serving.find(name))
+    except (ModelNotFound, ModelNotReady) as error:
+        title = f"{name} is not here." if isinstance(error, ModelNotFound) else f"{name} is not ready."
+        models = serving.catalogue() if serving.failure is None else []
+        return page("front.html", models=models, refused={}, awaited={}, title=title, problem=str(error)), error.status
+    return page("page.html", model=entry)
+
+
+def page(template, **values):
+    """A page that a browser keeps, but asks for again each time."""
+    response = make_response(render_template(template, assets=assets_digest(STATIC), **values))
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@view(blueprint)
+def activity():
+    """{model: {"requests", "refused", "failed"}} of its predictions since the server started, over all workers."""
+    return answer(services().meter.by_model(PREDICTING), headers={"Cache-Control": "no-store"})
 
 
 @view(blueprint)
@@ -91,8 +125,19 @@ def python(value, depth=0):
 
 @blueprint.app_template_filter("shown")
 def shown(value):
-    """A number short enough to read; anything else as it is."""
-    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
+    """A number short enough to read, as static/dom.js writes it; anything else as it is.
+
+    Four significant digits, but never fewer than before the point; thousands are separated from 10,000 on, so that
+    a year is a year.
+    """
+    if type(value) not in (int, float) or not math.isfinite(value):
+        return str(value)
+    size = abs(value)
+    if size >= 1e15 or 0 < size < 1e-4:
+        return f"{value:.4g}"
+    if size >= SEPARATED:
+        return f"{value:,.0f}"
+    return f"{round(value, 3 - math.floor(math.log10(size))):.10g}" if type(value) is float and size else f"{value:g}"
 
 
 @blueprint.app_template_filter("count")

@@ -107,6 +107,8 @@ def versioned(method: str, path: str, *rest: Any, **options: Any) -> tuple[Route
 
 ROUTES = (
     Route("GET", "/", "pages.front", scope=Scope.PAGE),
+    Route("GET", "/models/<plain:name>", "pages.model", scope=Scope.PAGE),
+    Route("GET", "/activity", "pages.activity"),
     Route("GET", "/assets/<digest>/<path:name>", "pages.asset", scope=Scope.OPEN),
     Route("GET", "/docs", "docs.page", scope=Scope.PAGE),
     Route("GET", "/openapi.json", "docs.openapi"),

@@ -1,8 +1,9 @@
-"""The front page over Flask's test client: negotiation, headers, what it shows, and no model at all."""
+"""The pages over Flask's test client: negotiation, headers, what they show, and no model at all."""
 
 import pytest
 
 from service.app import create_app
+from service.blueprints.pages import shown
 from service.settings import Settings
 
 
@@ -29,7 +30,7 @@ def test_browsers_get_the_page_and_programs_json(client, accept, mimetype):
 
 
 def test_the_page_shows_the_model_s_own_columns_filled_with_its_example(client):
-    page = client.get("/", headers={"Accept": "text/html"}).text
+    page = client.get("/models/iris").text
     model = client.get("/v1/models/iris").json
     for name, value in model["example"]["instances"][0].items():
         assert f'data-column="{name}"' in page
@@ -37,8 +38,9 @@ def test_the_page_shows_the_model_s_own_columns_filled_with_its_example(client):
     assert "/v1/models/iris:predict" in page
 
 
-def test_the_page_loads_nothing_from_elsewhere_and_says_so(client):
-    answer = client.get("/", headers={"Accept": "text/html"})
+@pytest.mark.parametrize("path", ["/", "/models/iris"])
+def test_the_pages_load_nothing_from_elsewhere_and_say_so(client, path):
+    answer = client.get(path, headers={"Accept": "text/html"})
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -58,6 +60,53 @@ def test_assets_are_kept_for_a_year_under_their_digest_alone(client):
         with client.get(asked) as answer:  # a file, which stays open until the answer is closed
             assert answer.status_code == status
             assert kept is None or ("immutable" in answer.headers["Cache-Control"]) == kept
+
+
+def test_the_start_page_links_each_model_with_what_it_is_and_its_score(client):
+    page = client.get("/", headers={"Accept": "text/html"}).text
+    assert 'href="/models/iris"' in page
+    assert "LogisticRegression, 4 columns, version 1" in " ".join(page.split())
+    assert "accuracy 0." in page
+    assert "data-form" not in page
+
+
+def test_a_model_that_is_not_here_has_a_page_that_names_those_that_are(client):
+    answer = client.get("/models/irises")
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "there is no model &#39;irises&#39;; there are iris" in answer.text
+    assert 'href="/models/iris"' in answer.text
+
+
+def test_the_requests_of_a_model_are_counted_by_their_outcome_and_looking_at_it_is_none(client):
+    def asked():
+        return client.get("/activity").json.get("iris", {"requests": 0, "refused": 0, "failed": 0})
+
+    before = asked()
+    client.get("/models/iris")
+    client.get("/v1/models/iris")
+    for rows in ([[1, 2, 3, 4]], [["a", 2, 3, 4]]):
+        client.post("/v1/models/iris:predict", json={"instances": rows}).close()
+    after = asked()
+    assert {name: after[name] - before[name] for name in before} == {"requests": 2, "refused": 1, "failed": 0}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (2023, "2023"),
+        (12345, "12,345"),
+        (1234.567, "1235"),
+        (11436.17, "11,436"),
+        (0.034567, "0.03457"),
+        (-3.14159, "-3.142"),
+        (2e-7, "2e-07"),
+        (float("nan"), "nan"),
+        ("a", "a"),
+    ],
+)
+def test_numbers_are_short_and_years_are_years(value, text):
+    assert shown(value) == text
 
 
 def test_without_a_model_the_page_says_so(tmp_path):

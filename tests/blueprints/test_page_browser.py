@@ -13,7 +13,7 @@ pytestmark = needs_chromium
 
 
 def test_fill_the_form_press_predict_see_the_label(open_page, server):
-    page = open_page(f"{server}/#tumour")
+    page = open_page(f"{server}/models/tumour")
     section = page.locator("section#tumour")
     section.get_by_role("button", name="Predict").click()
     headline = section.locator("[data-answer]")
@@ -29,7 +29,7 @@ def test_fill_the_form_press_predict_see_the_label(open_page, server):
 
 
 def test_a_wrong_cell_is_marked_at_its_field(open_page, server):
-    page = open_page(f"{server}/#tumour")
+    page = open_page(f"{server}/models/tumour")
     section = page.locator("section#tumour")
     section.get_by_role("button", name="JSON").click()
     text = section.locator("textarea.code")
@@ -42,7 +42,7 @@ def test_a_wrong_cell_is_marked_at_its_field(open_page, server):
 
 
 def test_type_text_see_the_continuation(open_page, server):
-    page = open_page(f"{server}/#smollm2")
+    page = open_page(f"{server}/models/smollm2")
     section = page.locator("section#smollm2")
     section.get_by_label("Text to continue").fill("The capital of France is")
     section.get_by_label("Temperature").fill("0")
@@ -53,7 +53,7 @@ def test_type_text_see_the_continuation(open_page, server):
 
 
 def test_a_text_is_shown_as_it_is_written_until_it_is_stopped(open_page, server):
-    page = open_page(f"{server}/#smollm2")
+    page = open_page(f"{server}/models/smollm2")
     section = page.locator("section#smollm2")
     section.get_by_label("Text to continue").fill("Once upon a time")
     section.get_by_label("Tokens at most").fill("5000")
@@ -68,7 +68,7 @@ def test_a_text_is_shown_as_it_is_written_until_it_is_stopped(open_page, server)
 
 
 def test_what_the_server_refuses_of_a_text_is_marked_at_its_field(open_page, server):
-    page = open_page(f"{server}/#smollm2")
+    page = open_page(f"{server}/models/smollm2")
     section = page.locator("section#smollm2")
     section.get_by_label("Temperature").fill("-1")
     section.get_by_role("button", name="Continue").click()
@@ -76,7 +76,7 @@ def test_what_the_server_refuses_of_a_text_is_marked_at_its_field(open_page, ser
 
 
 def test_the_calls_shown_hold_what_the_form_holds(open_page, server):
-    page = open_page(f"{server}/#smollm2")
+    page = open_page(f"{server}/models/smollm2")
     section = page.locator("section#smollm2")
     section.get_by_label("Text to continue").fill('It\'s a "test"')
     shown = section.locator("[data-snippets] pre:visible").inner_text()
@@ -88,6 +88,6 @@ def test_the_calls_shown_hold_what_the_form_holds(open_page, server):
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("model", ["tumour", "smollm2"])
 def test_nothing_sticks_out_at_any_width(open_page, server, model, width, scheme):
-    page = open_page(f"{server}/#{model}", width, scheme)
+    page = open_page(f"{server}/models/{model}", width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator(f"section#{model}").is_visible()

@@ -24,7 +24,7 @@ def url(tmp_path_factory):
 
 @pytest.fixture
 def visits(open_page, url):
-    return open_page(f"{url}/#visits").locator("section#visits")
+    return open_page(f"{url}/models/visits").locator("section#visits")
 
 
 def send(section):
@@ -103,7 +103,7 @@ def test_a_row_of_json_and_the_fields_are_one(visits):
 
 
 def test_a_wide_table_can_be_filtered_by_column(open_page, url):
-    section = open_page(f"{url}/#wide").locator("section#wide")
+    section = open_page(f"{url}/models/wide").locator("section#wide")
     section.get_by_placeholder("Filter 30 columns").fill("Worst")
     assert section.locator("[data-column]:visible").count() == 10
     section.get_by_placeholder("Filter 30 columns").fill("absent")
@@ -120,18 +120,20 @@ def test_the_gauge_shows_what_lies_beyond_the_sample(visits):
     assert gauge.locator("circle").get_attribute("cx") == "100%"
 
 
-def test_the_tabs_follow_the_arrow_keys_and_models_the_address(open_page, url):
-    page = open_page(f"{url}/")
-    section = page.locator("section.model:visible")
-    section.get_by_role("tab", name="curl").focus()
+def test_the_tabs_follow_the_arrow_keys(open_page, url):
+    page = open_page(f"{url}/models/visits")
+    page.get_by_role("tab", name="curl").focus()
     page.keyboard.press("ArrowRight")
-    assert section.get_by_role("tab", name="Python").evaluate("tab => tab === document.activeElement")
-    assert "import requests" in section.get_by_role("tabpanel").inner_text()
-    page.get_by_role("navigation", name="Models").get_by_role("link", name="wide").click()
-    assert page.url.endswith("#wide")
-    assert page.locator("section.model:visible").get_attribute("id") == "wide"
-    page.go_back()
-    assert page.locator("section.model:visible").get_attribute("id") == "tiny"
+    assert page.get_by_role("tab", name="Python").evaluate("tab => tab === document.activeElement")
+    assert "import requests" in page.get_by_role("tabpanel").inner_text()
+
+
+def test_from_the_start_page_to_a_model_and_back(open_page, url):
+    page = open_page(f"{url}/")
+    page.get_by_role("link", name="wide").click()
+    page.get_by_role("heading", name="wide").wait_for()
+    page.get_by_role("link", name="All models").click()
+    page.get_by_role("heading", name="Three models are live here.").wait_for()
 
 
 def run(title, code):
@@ -151,7 +153,7 @@ def test_the_calls_shown_run_as_they_stand(open_page, url, title, scripts):
     """With scripts they hold what was typed; without, the example: both can be pasted."""
     if title == "curl" and not shutil.which("curl"):
         pytest.skip("needs curl: apt-get install curl")
-    page = open_page(f"{url}/#visits", scripts=scripts)
+    page = open_page(f"{url}/models/visits", scripts=scripts)
     section = page.locator("section#visits")
     if scripts:
         field(section, "plan").select_option(label=HOSTILE)
@@ -168,7 +170,7 @@ def test_the_calls_shown_run_as_they_stand(open_page, url, title, scripts):
 def test_the_calls_of_a_text_model_run_as_they_stand(open_page, url, title):
     if title == "curl" and not shutil.which("curl"):
         pytest.skip("needs curl: apt-get install curl")
-    section = open_page(f"{url}/#tiny").locator("section#tiny")
+    section = open_page(f"{url}/models/tiny").locator("section#tiny")
     section.get_by_label("Text to continue").fill('It\'s "late"\nand {{ dark }} \\o/')
     section.get_by_label("Tokens at most").fill("5")
     section.get_by_text("More", exact=True).click()

@@ -30,9 +30,11 @@ export function focusFault(form) {
   one(form, "[aria-invalid]")?.focus();
 }
 
-/** A number as people read it: at most four significant digits, but never fewer than before the point. */
+/** A number as people read it: four significant digits, but never fewer than before the point; years stay years. */
 export function shown(value) {
   if (typeof value !== "number") return typeof value === "string" ? value : JSON.stringify(value);
-  if (Number.isInteger(value) || Math.abs(value) >= 10000) return value.toLocaleString("en", { maximumFractionDigits: 0 });
-  return String(Number(value.toPrecision(4)));
+  const size = Math.abs(value);
+  if (size >= 1e15 || (size > 0 && size < 1e-4)) return String(Number(value.toPrecision(4)));
+  if (size >= 10000) return value.toLocaleString("en", { maximumFractionDigits: 0 });
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
 }

@@ -18,7 +18,7 @@ export function headline(value) {
 
 /** Any other output, under its title. */
 export function section(name, value) {
-  return el("section", { class: "output" }, el("h4", {}, TITLES[name] ?? name), ...body(name, value));
+  return el("section", { class: "output" }, el("h3", {}, TITLES[name] ?? name), ...body(name, value));
 }
 
 function body(name, value) {
@@ -30,7 +30,7 @@ function body(name, value) {
 /** Probabilities: one set of bars, or one a target. */
 function chances(value) {
   if (Object.values(value).every((one) => typeof one === "number")) return [bars(Object.entries(value))];
-  return Object.entries(value).flatMap(([target, ofTarget]) => [el("h5", {}, target), bars(Object.entries(ofTarget))]);
+  return Object.entries(value).flatMap(([target, ofTarget]) => [el("h4", {}, target), bars(Object.entries(ofTarget))]);
 }
 
 function bars(entries) {

@@ -34,7 +34,7 @@ function tabs(panel) {
     const title = part.dataset.title;
     part.setAttribute("role", "tabpanel");
     part.setAttribute("aria-label", title);
-    one(part, "h4").hidden = true;
+    one(part, "h3").hidden = true;
     return el("button", { type: "button", role: "tab", "aria-controls": part.id }, title);
   });
   const choose = (chosen) => {
@@ -55,6 +55,6 @@ function tabs(panel) {
   });
   const copy = el("button", { type: "button", class: "copy" }, "Copy");
   copy.addEventListener("click", () => copyText(one(panel, ".snippet:not([hidden]) code"), copy));
-  panel.querySelector("h3").after(el("div", { class: "tools" }, list, copy));
+  panel.querySelector("h2").after(el("div", { class: "tools" }, list, copy));
   choose(buttons[0]);
 }
