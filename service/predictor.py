@@ -24,6 +24,7 @@ from .models.opening import open_current, open_version
 from .scheduling.admission import Admission
 from .scheduling.cancellation import Cancellations
 from .settings import PREFIX, Settings
+from .store.about import with_about
 from .store.versions import Store, StoredVersion
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ class Predictor:
         """One model's description, its versions, and whether it answers where a request names no model."""
         default = any(self._candidates(capability) == [model] for capability in model.capabilities)
         return {
-            **model.describe(),
+            **with_about(model.describe(), self.store.root / model.name),
             "ready": self.ready,
             "default": default,
             "versions": self.store.versions(model.name),

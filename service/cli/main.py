@@ -1,9 +1,9 @@
 """The command line: python -m service (installed: daylight).
 
 `doctor FILE` says what a file is, and `pack FILE` makes an immutable version of it; `models`, `verify`, `promote`,
-`rollback`, `remove` and `history` look after the store; `predict` scores a file; `serve` starts the server, and
-`serve FILE` does it all, from a pickle to an endpoint; `keys` looks after API keys, `signers` after key pairs that
-sign models.
+`rollback`, `remove`, `history` and `describe` look after the store; `predict` scores a file; `serve` starts the
+server, and `serve FILE` does it all, from a pickle to an endpoint; `keys` looks after API keys, `signers` after key
+pairs that sign models.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .describe import describe
 from .doctor import doctor
 from .keys import keys
 from .pack import pack
@@ -29,5 +30,19 @@ def main() -> None:
     """Daylight: from a trained model to a production endpoint."""
 
 
-for command in (pack, doctor, models, verify, promote, rollback, remove, history, serve, predict, keys, signers):
+for command in (
+    pack,
+    describe,
+    doctor,
+    models,
+    verify,
+    promote,
+    rollback,
+    remove,
+    history,
+    serve,
+    predict,
+    keys,
+    signers,
+):
     main.add_command(command)

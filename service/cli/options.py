@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,18 @@ import click
 
 from ..errors import ServiceError, StartupError
 from ..settings import Settings
+from ..store.about import faults_of, read_columns
 from ..store.versions import Store
 
-__all__ = ["errors_as_sentences", "message_option", "open_store", "sample_options", "settings", "store_option"]
+__all__ = [
+    "about_options",
+    "errors_as_sentences",
+    "message_option",
+    "open_store",
+    "sample_options",
+    "settings",
+    "store_option",
+]
 
 message_option = click.option("-m", "--message", default="", help="Why, for the history.")
 store_option = click.option("--store", type=Path, help="The folder of models (default: DAYLIGHT_STORE, or artifacts/).")
@@ -36,6 +46,34 @@ def sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def about_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say something of a model; the command is given them as one dict, `about`, checked."""
+    options = [
+        click.option("--description", help="What the model is for, in a sentence or two; its page shows it."),
+        click.option("--owner", help="Whose it is: a name, a team, an address."),
+        click.option("--tag", "tags", multiple=True, help="A word to find it by; repeatable."),
+        click.option("--columns", type=Path, help="CSV (name,unit,description) or JSON that says what columns mean."),
+    ]
+
+    @wraps(command)
+    def given(*args: Any, columns: Path | None, **rest: Any) -> Any:
+        about = {name: rest.pop(name) for name in ("description", "owner", "tags")}
+        about = {name: list(value) if name == "tags" else value for name, value in about.items() if value is not None}
+        if not about["tags"]:
+            del about["tags"]  # not given
+        with errors_as_sentences():
+            if columns is not None:
+                about["columns"] = read_columns(columns)
+            if faults := list(faults_of(about)):
+                raise ValueError("; ".join(faults))
+        return command(*args, about=about, **rest)
+
+    decorated: Callable[..., Any] = given
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import click
 
 from ..store.versions import Store, StoredVersion
 from .boxing import pack_in_sandbox, uses_sandbox
+from .describe import say
 from .following import followers
-from .options import errors_as_sentences, message_option, sample_options, settings, store_option
+from .options import about_options, errors_as_sentences, message_option, sample_options, settings, store_option
 from .pack_any import pack_any
 from .promotion import check_callers, make_current
 
@@ -49,6 +50,7 @@ CATEGORIES = 6  # of a column that are printed
     default=None,
     help="Open it in a process without network, other files, and unbounded memory (default: where it may run code).",
 )
+@about_options
 @message_option
 @store_option
 def pack(
@@ -59,6 +61,7 @@ def pack(
     may_break: bool,
     sandbox: bool | None,
     message: str,
+    about: dict[str, Any],
     **options: Any,
 ) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a model that XGBoost, LightGBM or CatBoost
@@ -71,6 +74,9 @@ def pack(
         version = pack_any(file, root, promote=False, why=message, **options)
     print_version(version)
     name, number = version.manifest.model, version.manifest.version
+    if about:
+        with errors_as_sentences():
+            say(root, name, about, version)
     if not (configured.promote == "auto" if promoted is None else promoted):
         click.echo(f"it is not promoted: promote {name} {number}")
         return

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import ArtifactMissing, DigestMismatch, StartupError
+from .about import ABOUT
 from .draft import Draft, digest, new_draft
 from .manifest import MANIFEST, Manifest
 from .receipts import CURRENT, HISTORY, History, has_current
@@ -41,7 +42,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def check_name(name: str, what: str = "model name") -> str:
     """Return `name`, or raise ValueError: names become folders, URLs and metric labels."""
-    if not NAME.fullmatch(name) or name in (CURRENT, HISTORY):
+    if not NAME.fullmatch(name) or name in (CURRENT, HISTORY, ABOUT):
         raise ValueError(
             f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, not '{CURRENT}' or '{HISTORY}'"
         )

@@ -106,7 +106,15 @@ def row_schema(columns: list[dict[str, Any]]) -> Schema:
 
 
 def cell_schema(column: dict[str, Any]) -> Schema:
-    """One column's cell. The range seen at packing is described, not enforced: a model may extrapolate."""
+    """One column's cell, described by what is said and known of the column."""
+    schema = value_schema(column)
+    unit = column.get("unit")
+    described = (column.get("description"), unit and f"in {unit}", schema.get("description"))
+    return schema | {"description": "; ".join(filter(None, described))} if any(described) else schema
+
+
+def value_schema(column: dict[str, Any]) -> Schema:
+    """One column's values. The range seen at packing is described, not enforced: a model may extrapolate."""
     if column.get("unread"):
         return {"description": "never read by the model"}
     nullable = [None] if column["nullable"] else []
