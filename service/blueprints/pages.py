@@ -55,9 +55,14 @@ def model(name):
         # Looking at a page is no request of the model: it is neither logged nor counted as one.
         entry = serving.entry(serving.find(name))
     except (ModelNotFound, ModelNotReady) as error:
-        title = f"{name} is not here." if isinstance(error, ModelNotFound) else f"{name} is not ready."
-        models = serving.catalogue() if serving.failure is None else []
-        return page("front.html", models=models, refused={}, awaited={}, title=title, problem=str(error)), error.status
+        waiting = isinstance(error, ModelNotReady)
+        told = {
+            "title": f"{name} is not ready." if waiting else f"{name} is not here.",
+            "problem": str(error),
+            "waiting": waiting,
+            "models": serving.catalogue() if serving.failure is None else [],
+        }
+        return page("front.html", refused={}, awaited={}, **told), error.status
     return page("page.html", model=entry)
 
 

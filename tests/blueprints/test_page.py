@@ -109,6 +109,16 @@ def test_numbers_are_short_and_years_are_years(value, text):
     assert shown(value) == text
 
 
+@pytest.mark.parametrize(("hour", "sent_as"), [("T00:00:00", "date"), ("T08:00:00", "datetime-local")])
+def test_a_column_of_days_has_a_picker_of_days(tmp_path, hour, sent_as):
+    macro = create_app(Settings(store=tmp_path)).jinja_env.get_template("fields.html").module.field
+    seen = {"minimum": "2026-01-01T00:00:00", "maximum": f"2026-03-01{hour}"}
+    column = {"name": "joined", "kind": "datetime", "dtype": "datetime64[us]", "nullable": False, **seen}
+    shown = macro("joined", column, "2026-02-01T00:00:00")
+    assert f'type="{sent_as}"' in shown
+    assert 'data-low="2026-01-01T00:00:00"' in shown
+
+
 def test_without_a_model_the_page_says_so(tmp_path):
     answer = create_app(Settings(store=tmp_path)).test_client().get("/", headers={"Accept": "text/html"})
     assert answer.status_code == 200

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import requests
 
-from benchmarks.support.serving import ROOT, live_server
+from benchmarks.support.serving import ROOT, eventually, live_server
 from tests.support.browsing import browser, needs_chromium, open_page
 from tests.support.page_models import HOSTILE, page_store
 
@@ -19,6 +20,14 @@ pytestmark = needs_chromium
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     with live_server(page_store(tmp_path_factory.mktemp("store"))) as url:
+        for name in (
+            "tiny",
+            "visits",
+            "wide",
+        ):  # a model that is slow to load does not keep the server from being ready
+            eventually(
+                lambda name=name: requests.get(f"{url}/models/{name}", timeout=30).ok, 60, f"{name} being loaded"
+            )
         yield url
 
 
@@ -35,7 +44,7 @@ def send(section):
 
 
 def field(section, column):
-    return section.locator(f'[data-column="{column}"]').locator("input, select, textarea")
+    return section.locator(f'[data-column="{column}"]').locator("input, select, textarea").first
 
 
 def test_the_fields_send_the_example_row_itself(visits, url):
@@ -56,7 +65,8 @@ def test_every_kind_of_field_sends_what_is_typed(visits):
     field(visits, "age").fill("33")
     field(visits, "income").fill("")
     field(visits, "plan").select_option(label="it's all")
-    field(visits, "city").fill("Lima")  # the encoder takes strangers
+    field(visits, "city").select_option(label="other…")  # the encoder takes strangers
+    visits.get_by_label("city, another value").fill("Lima")
     field(visits, "member").select_option(label="false")
     field(visits, "joined").fill("2026-05-06T07:08:09")
     field(visits, "remark").fill("two\nlines")
@@ -126,6 +136,37 @@ def test_the_tabs_follow_the_arrow_keys(open_page, url):
     page.keyboard.press("ArrowRight")
     assert page.get_by_role("tab", name="Python").evaluate("tab => tab === document.activeElement")
     assert "import requests" in page.get_by_role("tabpanel").inner_text()
+
+
+def test_a_value_that_was_never_seen_is_told_at_the_answer_and_survives_a_reload(visits):
+    field(visits, "age").fill("900")
+    assert "age%22%3A900" in visits.page.url
+    visits.page.reload()
+    assert field(visits, "age").input_value() == "900"
+    send(visits)
+    told = visits.locator("[data-answer] .note").first
+    told.wait_for()
+    assert "this answer is a guess" in told.inner_text()
+    assert "age is 900, and was from 18 to 89" in told.inner_text()
+    visits.get_by_role("button", name="Example row").click()
+    assert "#" not in visits.page.url
+
+
+def test_what_if_draws_a_column_against_the_probabilities_in_one_request(visits):
+    field(visits, "age").fill("40")
+    with visits.page.expect_response("**:predict") as told:
+        visits.get_by_label("Column that changes").select_option("age")
+    rows = told.value.request.post_data_json["instances"]
+    assert 40 in [row["age"] for row in rows]
+    assert {row["plan"] for row in rows} == {rows[0]["plan"]}
+    slider = visits.get_by_role("slider", name="age")
+    assert "age 40:" in slider.get_attribute("aria-valuetext")
+    assert visits.locator(".curve polyline").count() == 3  # one for each label
+    slider.press("Home")
+    assert field(visits, "age").input_value() == "18"
+    with visits.page.expect_response("**:predict"):
+        visits.get_by_label("Column that changes").select_option("city")
+    visits.get_by_role("slider", name="city").wait_for()
 
 
 def test_from_the_start_page_to_a_model_and_back(open_page, url):

@@ -11,6 +11,14 @@ export function el(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** The same for a part of a picture: drawn("line", { x1: 0 }). */
+export function drawn(tag, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
 /** Say what is wrong with a field, at the field; an empty message takes it back. */
 export function markFault(field, message) {
   const control = one(field, "input, select, textarea");

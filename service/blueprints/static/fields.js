@@ -1,6 +1,6 @@
 // The fields of one row: what they hold as JSON values, and JSON values put back into them.
 
-import { all, markFault, one } from "./dom.js";
+import { all, markFault, one, shown } from "./dom.js";
 
 const CONTROL = "input, select, textarea";
 
@@ -17,9 +17,12 @@ export function readRow(fields) {
   return sound ? row : null;
 }
 
+const isOther = (control) => control.tagName === "SELECT" && "other" in (control.selectedOptions[0]?.dataset ?? {});
+
 /** Empty fields are null; whether a column takes null is for the server to say. */
 function readField(field) {
-  const control = one(field, CONTROL);
+  const first = one(field, CONTROL);
+  const control = isOther(first) ? one(field, ".other") : first;
   if (control.validity.badInput) return { fault: "not a complete value" };
   if (control.tagName === "SELECT") return { value: control.value ? JSON.parse(control.value) : null };
   if (control.value === "" && (field.dataset.kind !== "text" || "nullable" in field.dataset)) return { value: null };
@@ -33,32 +36,59 @@ function readField(field) {
 
 /** Put a row into the fields; columns it does not have become empty. */
 export function writeRow(fields, row) {
-  for (const field of all(fields, "[data-column]")) {
-    const control = one(field, CONTROL);
-    const value = row[field.dataset.column] ?? null;
-    if (control.tagName === "SELECT") choose(control, value);
-    else control.value = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
-    markFault(field, "");
-    moveGauge(field);
-  }
+  for (const field of all(fields, "[data-column]")) writeField(field, row[field.dataset.column] ?? null);
 }
 
-/** Choose by value, for 1.0 and 1 are one category; what is none of them leaves the choice empty. */
-function choose(select, value) {
-  select.selectedIndex = [...select.options].findIndex((option) => JSON.parse(option.value) === value);
+export function writeField(field, value) {
+  const control = one(field, CONTROL);
+  const text = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (control.tagName === "SELECT") choose(field, control, value, text);
+  else control.value = control.type === "date" ? text.slice(0, 10) : text;
+  markFault(field, "");
+  refresh(field);
 }
 
-/** Show where a field's number lies in the range the model was packed with. */
-export function moveGauge(field) {
+/** Choose by value, for 1.0 and 1 are one category; what is none of them is another, where the model takes others. */
+function choose(field, select, value, text) {
+  const options = [...select.options];
+  const found = options.findIndex((option) => option.value && JSON.parse(option.value) === value);
+  const other = one(field, ".other");
+  select.selectedIndex = found < 0 && other && value !== null ? options.length - 1 : found;
+  if (other) other.value = found < 0 ? text : "";
+}
+
+/** After a change: show where the number lies in the range seen at packing, and the field of another category. */
+export function refresh(field) {
+  const select = one(field, "select");
+  const other = one(field, ".other");
+  if (other) other.hidden = !isOther(select);
   const gauge = one(field, ".gauge");
   if (!gauge) return;
-  const { low, high } = gauge.dataset;
+  const { low, high } = field.dataset;
   const value = one(field, CONTROL).valueAsNumber;
   const at = (value - Number(low)) / (Number(high) - Number(low));
   const dot = one(gauge, "circle");
   dot.setAttribute("visibility", Number.isNaN(at) ? "hidden" : "visible");
   if (!Number.isNaN(at)) dot.setAttribute("cx", `${Math.min(Math.max(at, 0), 1) * 100}%`);
   gauge.parentElement.classList.toggle("beyond", at < 0 || at > 1);
+}
+
+/** Sentences on the values of a row that lie beyond the range the model was packed with. */
+export function beyond(fields, row) {
+  const sentences = [];
+  for (const field of all(fields, "[data-low]")) {
+    const { column, kind, low, high } = field.dataset;
+    const value = row[column];
+    if (value === null || value === undefined || !outside(kind, value, low, high)) continue;
+    const [from, to] = kind === "datetime" ? [low.slice(0, 10), high.slice(0, 10)] : [shown(Number(low)), shown(Number(high))];
+    sentences.push(`${column} is ${shown(value)}, and was from ${from} to ${to}`);
+  }
+  return sentences;
+}
+
+function outside(kind, value, low, high) {
+  const number = kind === "datetime" ? Date.parse : Number;
+  return number(value) < number(low) || number(value) > number(high);
 }
 
 /** Hide the columns whose names do not hold the text; returns how many are left. */

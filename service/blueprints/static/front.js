@@ -59,7 +59,7 @@ function told(now, before, seconds) {
 if (items.length) count(null);
 
 async function openWhenReady(url) {
-  const ready = await fetch(url).then((response) => response.ok, () => false);
+  const ready = await fetch(url, { headers: keyHeader() }).then((response) => response.ok, () => false);
   if (ready) location.reload();
   else setTimeout(openWhenReady, ASK_AGAIN, url);
 }

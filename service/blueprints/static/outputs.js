@@ -57,7 +57,7 @@ function listed(entries) {
 const more = (count, tag = "li") => (count > LISTED ? el(tag, { class: "more" }, `and ${count - LISTED} more`) : null);
 
 /** Never 100 % or 0 % where it is not quite that. */
-function percent(share) {
+export function percent(share) {
   const rounded = (share * 100).toFixed(1);
   if (share < 1 && rounded === "100.0") return "> 99.9 %";
   if (share > 0 && rounded === "0.0") return "< 0.1 %";

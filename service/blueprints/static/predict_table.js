@@ -2,10 +2,12 @@
 
 import { asking, raw } from "./ask.js";
 import { all, clearFaults, el, markFault, one } from "./dom.js";
-import { filterFields, moveGauge, readRow, writeRow } from "./fields.js";
+import { beyond, filterFields, readRow, refresh, writeField, writeRow } from "./fields.js";
 import { pretty } from "./literals.js";
 import { headline, section as output } from "./outputs.js";
+import { keep, kept } from "./share.js";
 import { snippets } from "./snippets.js";
+import { whatIf } from "./what_if.js";
 
 export function predictTable(section) {
   const form = one(section, "[data-form]");
@@ -46,9 +48,11 @@ export function predictTable(section) {
   function changed(event) {
     const field = event?.target.closest(".field");
     if (field) markFault(field, "");
-    if (field?.dataset.column) moveGauge(field);
+    if (field?.dataset.column) refresh(field);
     const body = call();
-    if (body) update(body);
+    if (!body) return;
+    update(body);
+    keep("row", differing(body.instances[0], example));
   }
 
   one(form, "[data-tools]").hidden = false;
@@ -65,18 +69,38 @@ export function predictTable(section) {
     text.value = pretty(example);
     changed();
   });
+  const shared = kept("row");
+  if (shared && typeof shared === "object") writeRow(fields, { ...example, ...shared });
   form.addEventListener("input", changed);
   changed();
+  const again = whatIf(section, {
+    rowNow: currentRow,
+    fieldOf: (column) => byName.get(column),
+    write(column, value) {
+      writeField(byName.get(column), value);
+      if (!json.hidden) text.value = pretty({ ...currentRow(), [column]: value });
+      changed();
+    },
+  });
 
   asking(section, {
     call,
-    show: (answer, body) => shownAnswer(answer, body.outputs ?? [section.dataset.primary]),
+    show(answer, body) {
+      again();
+      return shownAnswer(answer, body.outputs ?? [section.dataset.primary], beyond(fields, body.instances[0]));
+    },
     where(detail) {
       const field = byName.get(detail.column);
       if (json.hidden && field) field.hidden = false; // a filter may hide the very field that is wrong
       return json.hidden ? field : null;
     },
   });
+}
+
+/** The cells that are not the example's; null where all of them are. */
+function differing(row, example) {
+  const cells = Object.entries(row).filter(([name, value]) => value !== example[name]);
+  return cells.length ? Object.fromEntries(cells) : null;
 }
 
 /** { outputs: [...] } as ticked, nothing where the model's first output is all that is wanted. */
@@ -99,12 +123,22 @@ function parsedRow(field, text) {
   }
 }
 
-function shownAnswer(answer, outputs) {
+function shownAnswer(answer, outputs, strange) {
   const values = answer.outputs ?? { [outputs[0]]: answer.predictions };
   return [
     ...outputs.map((name) => (name === "predict" ? headline(values[name][0]) : output(name, values[name][0]))),
+    strange.length ? warning(strange) : null,
     ...(answer.warnings ?? []).map((warning) => el("p", { class: "note" }, warning)),
     el("p", { class: "by" }, `${answer.model_name}, version ${answer.model_version}`),
     raw(answer),
-  ];
+  ].filter((part) => part !== null);
 }
+
+/** Said at the answer, for an answer to such a row is a guess. */
+const warning = (sentences) =>
+  el(
+    "div",
+    { class: "note beyond-note" },
+    el("strong", {}, "Beyond what the model was packed with; this answer is a guess."),
+    el("ul", {}, ...sentences.map((sentence) => el("li", {}, sentence))),
+  );
