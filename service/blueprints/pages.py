@@ -68,7 +68,8 @@ def model(name):
 
 def page(template, **values):
     """A page that a browser keeps, but asks for again each time."""
-    response = make_response(render_template(template, assets=assets_digest(STATIC), **values))
+    secured = bool(predictor().settings.keys_file)
+    response = make_response(render_template(template, assets=assets_digest(STATIC), secured=secured, **values))
     response.headers["Cache-Control"] = "no-cache"
     return response
 

@@ -169,7 +169,10 @@ class TextGenerationModel(StreamingModel):
         self.engine.stop()
 
     def describe(self) -> dict[str, Any]:
-        return super().describe() | {"sampling_defaults": self.sampling_defaults(to_the_end=True)}
+        return super().describe() | {
+            "chat": self.chat is not None,
+            "sampling_defaults": self.sampling_defaults(to_the_end=True),
+        }
 
     def sampling_defaults(self, *, to_the_end: bool = False) -> dict[str, Any]:
         """What holds where a request says nothing: the checkpoint's own, and max_tokens. to_the_end: as in TextCall."""

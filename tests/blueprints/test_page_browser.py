@@ -41,9 +41,25 @@ def test_a_wrong_cell_is_marked_at_its_field(open_page, server):
     assert field.locator("input").evaluate("input => input === document.activeElement && input.ariaInvalid === 'true'")
 
 
+def completion(page):
+    """The pane of a text model that goes on with a prompt."""
+    page.get_by_role("button", name="Completion").click()
+    return page.locator("[data-pane=completion]")
+
+
+def test_ask_a_question_see_the_answer(open_page, server):
+    """The page knew completions only: an Instruct model was asked for the capital of France, and answered nothing."""
+    pane = open_page(f"{server}/models/smollm2").locator("[data-pane=chat]")
+    pane.get_by_label("Temperature").fill("0")
+    pane.get_by_label("Your message").fill("What is the capital of France?")
+    pane.get_by_label("Your message").press("Enter")
+    pane.locator(".turn.assistant").get_by_text("Paris").wait_for(timeout=60_000)
+    pane.get_by_text("Context used").wait_for(timeout=60_000)
+
+
 def test_type_text_see_the_continuation(open_page, server):
     page = open_page(f"{server}/models/smollm2")
-    section = page.locator("section#smollm2")
+    section = completion(page)
     section.get_by_label("Text to continue").fill("The capital of France is")
     section.get_by_label("Temperature").fill("0")
     section.get_by_label("Tokens at most").fill("4")
@@ -54,7 +70,7 @@ def test_type_text_see_the_continuation(open_page, server):
 
 def test_a_text_is_shown_as_it_is_written_until_it_is_stopped(open_page, server):
     page = open_page(f"{server}/models/smollm2")
-    section = page.locator("section#smollm2")
+    section = completion(page)
     section.get_by_label("Text to continue").fill("Once upon a time")
     section.get_by_label("Tokens at most").fill("5000")
     stop = section.get_by_role("button", name="Stop")
@@ -69,7 +85,7 @@ def test_a_text_is_shown_as_it_is_written_until_it_is_stopped(open_page, server)
 
 def test_what_the_server_refuses_of_a_text_is_marked_at_its_field(open_page, server):
     page = open_page(f"{server}/models/smollm2")
-    section = page.locator("section#smollm2")
+    section = completion(page)
     section.get_by_label("Temperature").fill("-1")
     section.get_by_role("button", name="Continue").click()
     section.locator('[data-parameter="temperature"]').get_by_text("expected").wait_for()
@@ -77,7 +93,7 @@ def test_what_the_server_refuses_of_a_text_is_marked_at_its_field(open_page, ser
 
 def test_the_calls_shown_hold_what_the_form_holds(open_page, server):
     page = open_page(f"{server}/models/smollm2")
-    section = page.locator("section#smollm2")
+    section = completion(page)
     section.get_by_label("Text to continue").fill('It\'s a "test"')
     shown = section.locator("[data-snippets] pre:visible").inner_text()
     assert "curl" in shown

@@ -4,7 +4,7 @@ import { asking, raw } from "./ask.js";
 import { markFault, one } from "./dom.js";
 import { snippets } from "./snippets.js";
 
-export function anyCapability(section) {
+export function start(section) {
   const field = one(section, ".field.raw");
   const text = one(field, "textarea");
   const update = snippets(one(section, "[data-snippets]"));

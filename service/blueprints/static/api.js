@@ -28,8 +28,11 @@ export async function* events(url, body, signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { value, done } = await reader.read();
-    if (done) throw new Problem("The server broke off in the middle of its answer.");
+    const { value, done } = await reader.read().catch((problem) => {
+      if (signal?.aborted) throw problem;
+      return { done: true }; // the connection died
+    });
+    if (done) throw new Problem("The server broke off in the middle of its answer. What it had written is kept.");
     const frames = (rest + value).split("\n\n");
     rest = frames.pop();
     for (const frame of frames) {

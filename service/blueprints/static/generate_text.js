@@ -1,50 +1,70 @@
-// A text model's section: a prompt, how to sample, and the prompt as the model goes on with it.
+// A text model's section: a chat, where it has a template for one, and a prompt as the model goes on with it.
 
 import { events } from "./api.js";
 import { asking } from "./ask.js";
-import { el, markFault, one, shown } from "./dom.js";
+import { chat } from "./chat.js";
+import { all, el, markFault, one, shown } from "./dom.js";
+import { sampling } from "./sampling.js";
+import { keep, kept } from "./share.js";
 import { snippets } from "./snippets.js";
 
-const NUMBERS = ["max_tokens", "temperature", "seed", "top_k", "top_p"];
 const ENDED = {
   stop: "it came to an end by itself",
   length: "it was cut at the most tokens asked for",
   cancelled: "it was stopped",
 };
 
-export function generateText(section) {
-  const form = one(section, "[data-form]");
-  const update = snippets(one(section, "[data-snippets]"));
-  const where = (detail) => one(form, `[data-parameter="${CSS.escape(detail.parameter ?? "text")}"]`);
+export function start(section) {
+  const panes = all(section, "[data-pane]");
+  const modes = one(section, "[data-modes]");
+  completion(one(section, "[data-pane=completion]"), section.dataset);
+  if (!modes) return;
+  chat(one(section, "[data-pane=chat]"), section.dataset);
+  modes.hidden = false;
+  const choose = (mode) => {
+    for (const pane of panes) pane.hidden = pane.dataset.pane !== mode;
+    for (const button of all(modes, "button")) button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+  };
+  for (const button of all(modes, "button")) button.addEventListener("click", () => choose(button.dataset.mode));
+  choose(kept("prompt") === null ? "chat" : "completion");
+}
 
-  function call() {
-    const parameters = {};
-    for (const name of NUMBERS) {
-      const { value, valueAsNumber, validity } = form.elements[name];
-      if (validity.badInput) {
-        markFault(where({ parameter: name }), "not a complete value");
-        return null;
-      }
-      if (value !== "") parameters[name] = valueAsNumber;
-    }
-    const stop = form.elements.stop.value.replaceAll("\\n", "\n");
-    if (stop) parameters.stop = stop;
-    return { instances: [form.elements.text.value], parameters };
-  }
+function completion(pane, { stream, model }) {
+  const form = one(pane, "[data-form]");
+  const { text } = form.elements;
+  const example = text.value;
+  const update = snippets(one(pane, "[data-snippets]"));
+  const where = (detail) => one(form, `[data-parameter="${CSS.escape(detail.parameter ?? "text")}"]`);
+  const call = () => {
+    const parameters = sampling(form, (parameter) => where({ parameter }));
+    return parameters && { instances: [text.value], parameters };
+  };
 
   function changed(event) {
     const field = event?.target.closest(".field");
     if (field) markFault(field, "");
     const body = call();
-    if (body) update(body);
+    if (!body) return;
+    update(body);
+    keep("prompt", text.value === example ? null : text.value);
   }
+
+  /** Go on with what is there, after it was cut or the connection died. */
+  function goOn(written) {
+    text.value += written;
+    changed();
+    form.requestSubmit();
+  }
+
+  const shared = kept("prompt");
+  if (typeof shared === "string") text.value = shared;
 
   form.addEventListener("input", changed);
   changed();
-  asking(section, {
+  asking(pane, {
     call,
-    send: (body, place, signal) => written(section.dataset, body, place, signal),
-    show: (answer, body, milliseconds) => shownAnswer(answer, body.instances[0], milliseconds),
+    send: (body, place, signal) => written({ stream, model }, body, place, signal),
+    show: (answer, body, milliseconds) => shownAnswer(answer, body.instances[0], milliseconds, goOn),
     where(detail) {
       const field = where(detail);
       const folded = field?.closest("details");
@@ -70,7 +90,8 @@ async function written({ stream, model }, { instances, parameters }, place, sign
       body.version = event.system_fingerprint.slice(model.length + 1);
     }
   } catch (problem) {
-    if (!signal.aborted) throw problem; // stopped, what is there stays
+    if (!signal.aborted && !mark.isConnected) throw problem;
+    body.fault = signal.aborted ? "" : problem.message; // what is there stays
   }
   body.text = mark.textContent;
   return { body, milliseconds: performance.now() - began };
@@ -79,7 +100,7 @@ async function written({ stream, model }, { instances, parameters }, place, sign
 const story = (prompt, added, named = "story") =>
   el("p", { class: named }, el("span", { class: "asked" }, prompt), added);
 
-function shownAnswer({ model, version, text, usage, reason }, prompt, milliseconds) {
+function shownAnswer({ model, version, text, usage, reason, fault }, prompt, milliseconds, goOn) {
   const rate = usage && usage.completion_tokens / (milliseconds / 1000);
   const known = usage
     ? [
@@ -87,9 +108,14 @@ function shownAnswer({ model, version, text, usage, reason }, prompt, millisecon
         ["Tokens of the text", shown(usage.prompt_tokens)],
       ]
     : []; // whoever hangs up is not told
+  const more = el("button", { type: "button" }, "Continue");
+  more.addEventListener("click", () => goOn(text));
+  const ended = fault ? [] : [["Then", ENDED[reason] ?? reason]];
   return [
     story(prompt, el("mark", {}, text)),
-    el("dl", { class: "values" }, ...[...known, ["Then", ENDED[reason] ?? reason]].flat().map(term)),
+    fault ? el("p", { class: "broken", role: "alert" }, fault) : null,
+    el("dl", { class: "values" }, ...[...known, ...ended].flat().map(term)),
+    fault || reason !== "stop" ? el("p", { class: "actions" }, more) : null,
     version ? el("p", { class: "by" }, `${model}, version ${version}`) : null,
   ].filter((part) => part !== null);
 }

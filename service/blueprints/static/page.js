@@ -1,11 +1,7 @@
-// The page of a model: bring its section to life.
+// The page of a model: bring its section to life, by the module of its capability, which alone is loaded.
 
-import { anyCapability } from "./any_capability.js";
 import { one } from "./dom.js";
-import { generateText } from "./generate_text.js";
-import { predictTable } from "./predict_table.js";
-
-const SECTIONS = { predict_table: predictTable, generate_text: generateText, any: anyCapability };
 
 const section = one(document, "section.model");
-SECTIONS[section.dataset.capability](section);
+const { start } = await import(`./${section.dataset.capability === "any" ? "any_capability" : section.dataset.capability}.js`);
+start(section);

@@ -9,7 +9,7 @@ import { keep, kept } from "./share.js";
 import { snippets } from "./snippets.js";
 import { whatIf } from "./what_if.js";
 
-export function predictTable(section) {
+export function start(section) {
   const form = one(section, "[data-form]");
   const fields = one(form, "[data-fields]");
   const json = one(form, "[data-json]");

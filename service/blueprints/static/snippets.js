@@ -8,6 +8,7 @@ import { pretty, python, shell } from "./literals.js";
 const FILL = {
   origin: () => window.location.origin,
   shell: (body) => shell(pretty(body)),
+  json: (body) => pretty(body),
   python,
   arguments: (value, _, name) =>
     Object.entries(Array.isArray(value) ? { [name]: value } : (value ?? {}))
