@@ -20,6 +20,8 @@ import click
 
 from ..errors import StartupError
 from ..models.runtimes.bundled_code import FOLDER
+from ..models.runtimes.graph_files import external_files
+from ..models.runtimes.onnx_files import SUFFIX
 from ..models.runtimes.pickle_rules import within
 from ..settings import PREFIX, Settings, library_environment
 from ..store.adoption import adopt
@@ -108,6 +110,8 @@ def needed(file: Path, options: Mapping[str, Any]) -> list[Path]:
         *options["code"],
         *(options[name] for name in ("data", "test", "metrics", "files") if options[name]),
     ]
+    if not is_class(file) and (own := model_file(file)).suffix == SUFFIX and own.is_file():
+        paths += external_files(own.read_bytes(), own.parent)
     if file.is_dir() and file.resolve().parent.name == "snapshots":  # the Hugging Face cache: links into ../../blobs
         paths.append(file.resolve().parents[1] / "blobs")
     return paths

@@ -65,7 +65,8 @@ def pack(
     **options: Any,
 ) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a model that XGBoost, LightGBM or CatBoost
-    has saved, the folder of an MLflow model, a folder with a text-generation checkpoint, or mymodel.py:Class."""
+    has saved, an .onnx file, the folder of an MLflow model, a folder with a text-generation checkpoint, or
+    mymodel.py:Class."""
     configured = settings()
     root = store or configured.store
     if uses_sandbox(file, sandbox):
@@ -131,7 +132,8 @@ def runtime_sentence(runtime: dict[str, Any]) -> str:
             f"{runtime['name']}, {runtime['precision']} weights: {runtime['equal_tokens']:.1%} of transformers' own "
             f"greedy tokens; perplexity {perplexity['compiled']:.2f}, transformers' {perplexity['torch']:.2f}"
         )
+    reference = runtime.get("reference", "scikit-learn")
     return (
-        f"{runtime['name']}: equal to scikit-learn on {runtime['rows']} rows, numbers to {runtime['measured']:.0e}, "
+        f"{runtime['name']}: equal to {reference} on {runtime['rows']} rows, numbers to {runtime['measured']:.0e}, "
         f"{runtime['close_rows']} rows too close to call, {runtime['ties']} ties{timed}"
     )

@@ -120,11 +120,11 @@ def read_metrics(path: Path | None) -> dict[str, Any] | None:
 def weights_alone(file: Path) -> str:
     """Why a file of torch weights cannot be packed by itself. Raises ValueError where it holds more than weights."""
     from ..packing.checkpoint import read_state_dict
-    from ..packing.other_ways import CLASS_WAY
+    from ..packing.other_ways import EXPORT_WAY
 
     if file.suffix != ".safetensors":
         read_state_dict(file)
     return (
         f"{file} holds weights alone; of a text generator, pack the folder that holds them with their config.json and "
-        f"tokenizer. Of any other network, {CLASS_WAY}"
+        f"tokenizer; {EXPORT_WAY}"
     )

@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..models.runtimes.onnx_files import OnnxModel
 from ..models.runtimes.sklearn import SklearnRuntime
+from ..models.tables.column import Column
 from ..models.tables.output import Output
 from ..models.tables.plain_values import dense, plain_values
 from ..models.tables.plan import ColumnPlan, common_dtype
@@ -29,6 +31,7 @@ from .equivalence import Evidence, Unequal, compare, parts
 from .proof import finite
 from .proof_rows import proof_rows
 from .schema import Row
+from .served_file import served_file
 from .translate import Table, Untranslatable, translate
 from .translate.onnx_graph import Graph
 
@@ -78,24 +81,25 @@ def compile_model(contract: Contract, choice: str = "auto") -> Compiled:
     if choice not in CHOICES:
         raise ValueError(f"no runtime is called {choice!r}; there are {', '.join(CHOICES)}")
     if choice == "sklearn":
-        return not_compiled("it was packed so")
+        return not_compiled(contract, "it was packed so")
     if not contract.sample_rows:
-        return not_compiled("nothing can be proven without sample rows")
+        return not_compiled(contract, "nothing can be proven without sample rows")
     if contract.rows_depend:
-        return not_compiled("its answer for a row depends on the other rows of the request")
+        return not_compiled(contract, "its answer for a row depends on the other rows of the request")
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             return proven_and_timed(contract)
         except Exception as error:  # whatever a translation meets in an object of the user's, scikit-learn serves it
-            return not_compiled(sentence(error))
+            return not_compiled(contract, sentence(error))
 
 
-def not_compiled(reason: str, microseconds: dict[str, float] | None = None) -> Compiled:
+def not_compiled(contract: Contract, reason: str, microseconds: dict[str, float] | None = None) -> Compiled:
+    by = "the file itself" if isinstance(contract.estimator, OnnxModel) else "scikit-learn"
     return Compiled(
         {
             "name": "sklearn",
-            "reason": f"scikit-learn serves it because {reason}",
+            "reason": f"{by} serves it because {reason}",
             "microseconds": microseconds or {},
         }
     )
@@ -105,7 +109,8 @@ def proven_and_timed(contract: Contract) -> Compiled:
     """Translate, prove and time. Raises Untranslatable, Unequal, or what the estimator raises."""
     from ..models.runtimes.onnx import OnnxRuntime
 
-    graph, description = translated(contract)
+    of_file = isinstance(contract.estimator, OnnxModel)
+    graph, description = from_file(contract) if of_file else translated(contract)
     estimator = copy.deepcopy(contract.estimator)
     reference = Executable(
         SklearnRuntime.serving(estimator, contract.container), ColumnPlan(contract.columns, contract.container)
@@ -115,9 +120,11 @@ def proven_and_timed(contract: Contract) -> Compiled:
     evidence, replay = prove_equal(contract, reference, compiled, description["tolerance"])
     row, method = contract.rows[0], next(iter(contract.outputs))
     microseconds = {"sklearn": reference.microseconds(row, method), "onnx": compiled.microseconds(row, method)}
-    if microseconds["sklearn"] < WORTHWHILE * microseconds["onnx"]:
-        return not_compiled("compiled it is hardly faster", microseconds)
-    files = {GRAPH: graph, PROOF: json.dumps(replay, ensure_ascii=False, allow_nan=False).encode()}
+    if of_file:
+        microseconds = {"onnx": microseconds["onnx"]}
+    elif microseconds["sklearn"] < WORTHWHILE * microseconds["onnx"]:
+        return not_compiled(contract, "compiled it is hardly faster", microseconds)
+    files = {description["payload"]: graph, PROOF: json.dumps(replay, ensure_ascii=False, allow_nan=False).encode()}
     return Compiled({**description, **evidence, "microseconds": microseconds, "reason": None}, files)
 
 
@@ -144,13 +151,12 @@ def translated(contract: Contract) -> tuple[bytes, dict[str, Any]]:
     tensors, targets = graph_outputs(contract.outputs, answers, raw_predict=predicts_labels)
     if graph.margin is not None:
         tensors[MARGIN], targets[MARGIN] = graph.margin.reshape(-1), None
-    single_dtype = contract.container == "array" and common_dtype(read) is not None
     single = graph.single or any("float32" in column.dtype for column in read)
     description = {
         "name": "onnx",
         "payload": GRAPH,
         "proof": PROOF,
-        "container": "array" if single_dtype else "numbers",
+        "container": container_of(contract, read),
         "targets": targets,
         "classes": classes(estimator) if predicts_labels and "predict" in contract.outputs else None,
         "largest": graph.largest,
@@ -158,6 +164,19 @@ def translated(contract: Contract) -> tuple[bytes, dict[str, Any]]:
         "tolerance": TOLERANCE_OF_FLOAT32 if single else TOLERANCE,
     }
     return graph.model(tensors).SerializeToString(), description
+
+
+def from_file(contract: Contract) -> tuple[bytes, dict[str, Any]]:
+    """As `translated`, of an ONNX file. Raises Untranslatable."""
+    graph, description = served_file(contract)
+    tolerance = TOLERANCE_OF_FLOAT32 if description.pop("single") else TOLERANCE
+    container = container_of(contract, contract.columns)
+    return graph, {**description, "proof": PROOF, "container": container, "tolerance": tolerance}
+
+
+def container_of(contract: Contract, columns: list[Column]) -> str:
+    single_dtype = contract.container == "array" and common_dtype(columns) is not None
+    return "array" if single_dtype else "numbers"
 
 
 def graph_outputs(

@@ -26,6 +26,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ..errors import in_a_line
+from ..models.runtimes.onnx_files import OnnxModel
 from ..models.runtimes.sklearn import SklearnRuntime
 from ..models.tables.column import Column
 from ..models.tables.output import NotFinite, Output
@@ -173,7 +174,8 @@ def from_estimator(estimator: Any) -> Contract:
     methods = servable_methods(estimator)
     names = assumed_names(estimator)
     categories = dict(introspection.known_categories(estimator, names))
-    columns = assumed_columns(names, categories, introspection.text_columns(estimator, names))
+    known = introspection.text_columns(estimator, names), introspection.told_dtypes(estimator, names)
+    columns = assumed_columns(names, categories, *known)
     numbers = sum(column.kind == "number" for column in columns)
     notes = ["no sample rows: the example is made up, and nothing was proven; --data gives real ones"]
     if numbers:
@@ -228,6 +230,8 @@ def ask_about_cells(contract: Contract) -> Contract:
     runtime = SklearnRuntime(contract.estimator)
 
     def predicts(columns: list[Column], row: Row) -> bool:
+        if isinstance(contract.estimator, OnnxModel) and None in row.values():
+            return False  # a graph computes something of any NaN: the sample tells
         try:
             runtime.run(ColumnPlan(columns, contract.container).read([row]).values, list(contract.answers))
         except Exception:  # whatever it raises: it does not take this row

@@ -15,7 +15,8 @@ from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..models.runtimes import boosters
+from ..models.runtimes import boosters, onnx_files
+from ..models.runtimes.graph_reading import read_graph
 from ..models.runtimes.library_versions import DISTRIBUTIONS
 from ..models.runtimes.pickle_rules import resolve
 from . import mlflow_folder
@@ -53,8 +54,8 @@ def examine(path: Path) -> Iterator[Finding]:
         yield from of_archive(path)
     elif path.suffix == ".safetensors":
         yield IS, f"weights alone, as safetensors; {CLASS_WAY}"
-    elif path.suffix == ".onnx":
-        yield IS, f"an ONNX graph, which is not packed from a file alone; {CLASS_WAY}"
+    elif path.suffix == onnx_files.SUFFIX:
+        yield from of_graph(path)
     elif path.suffix in boosters.SUFFIXES and not head.startswith(b"\x80"):
         yield from of_booster(path)
     else:
@@ -91,6 +92,26 @@ def of_archive(path: Path) -> Iterator[Finding]:
         )
     else:
         yield IS, f"a zip archive of {len(names)} files, which is no model"
+
+
+def of_graph(path: Path) -> Iterator[Finding]:
+    """Of an ONNX file. Raises ValueError for what cannot be served."""
+    try:
+        graph = read_graph(path.read_bytes(), path.parent)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be served: {error}") from None
+    yield IS, f"an ONNX graph, in opset {graph.opset}" + (", its weights in other files" if graph.external else "")
+    yield MADE, graph.made_with or "it does not say"
+    taken = [f"{each.name} ({each.width or 'any number of'} columns of {each.dtype})" for each in graph.inputs]
+    yield "it takes", shortened(taken) + (", one row a call" if graph.at_once else "")
+    labels = "" if graph.labels is None else f"; labels {shortened(list(map(str, graph.labels)))}"
+    yield "it answers", ", ".join(f"{name} ({dtype})" for name, dtype in graph.dtypes.items()) + labels
+    yield NEEDS, f"onnxruntime {version('onnxruntime')}: installed"
+    yield (
+        COMPILES,
+        "it is a graph already, and served as one; columns of any text are read outside it",
+    )
+    yield NEXT, next_step(path)
 
 
 def of_booster(path: Path) -> Iterator[Finding]:

@@ -19,7 +19,9 @@ from typing import Any
 import joblib
 
 from ..errors import InvalidInstances, in_a_line
+from ..models.runtimes import onnx_files
 from ..models.runtimes.boosters import as_estimator
+from ..models.runtimes.onnx_files import OnnxModel
 from ..store.draft import Draft
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
@@ -51,7 +53,8 @@ def pack(
     code: Iterable[Path | str] = (),
     runtime: str = "auto",
 ) -> StoredVersion:
-    """Pack a fitted estimator, or a Booster of XGBoost or LightGBM, as a new version of the model `name`.
+    """Pack a fitted estimator, a Booster of XGBoost or LightGBM, or an onnx.ModelProto, as a new version of the model
+    `name`. The path of a file with one of these is packed with the rows given here, as pack_file packs it with a file.
 
     It becomes current unless told otherwise.
 
@@ -66,17 +69,18 @@ def pack(
     Returns the new version. Raises ValueError that says what cannot be packed, and why.
     """
     check_name(name)
-    contract = learn_contract(as_estimator(estimator), X, y)
-    compiled = compile_model(contract, runtime)
+    path = Path(estimator) if isinstance(estimator, str | Path) else None
+    opened = open_file(path, code=code) if path else Opened(onnx_files.as_estimator(as_estimator(estimator)))
+    with told(opened.hint):
+        contract = learn_contract(opened.estimator, X, y)
+        compiled = compiled_of(contract, runtime)
     if metrics is None:
         metrics = scored(contract, X, y, held_out)
-    opened = open_store(store)
-    with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
-        payload = draft.folder / "model.joblib"
-        dump(estimator, payload)
-        known = known_of_written(payload, carry(draft, code))
-        draft.manifest = written(draft, contract, compiled, metrics, payload=payload.name, **known)
-    return opened.open(draft.model, draft.version)
+    to = open_store(store)
+    with to.adding(name, version, promote=promotes(promote), why=why) as draft:
+        known = put_file(draft, path, opened, code) if path else put_object(draft, estimator, opened, code)
+        draft.manifest = written(draft, contract, compiled, metrics, **known)
+    return to.open(draft.model, draft.version)
 
 
 def pack_file(
@@ -95,9 +99,9 @@ def pack_file(
     code: Iterable[Path | str] = (),
     runtime: str = "auto",
 ) -> StoredVersion:
-    """Pack a `.pkl`, `.joblib` or `.skops` file, or one that XGBoost, LightGBM or CatBoost has written itself (`.json`,
-    `.ubj`, `.txt`, `.cbm`), its bytes unchanged; or the folder of an MLflow model that holds one of these. It is opened
-    in this process, without the sandbox of the command line.
+    """Pack a `.pkl`, `.joblib`, `.skops` or `.onnx` file, or one that XGBoost, LightGBM or CatBoost has written itself
+    (`.json`, `.ubj`, `.txt`, `.cbm`), its bytes unchanged; or the folder of an MLflow model that holds one of these. It
+    is opened in this process, without the sandbox of the command line.
 
     data: a CSV or Parquet file of sample rows (default: the input example of an MLflow model). held_out: another one,
     with the targets, of rows that the model was not fitted on, to be scored on.
@@ -120,7 +124,7 @@ def pack_file(
         else:
             sample = SampleFile(example)
             contract = learn_contract(opened.estimator, example)
-        compiled = compile_model(contract, runtime)
+        compiled = compiled_of(contract, runtime)
     if metrics is None:
         unseen = held_out and read_sample_file(held_out, list(target), opened.estimator)
         metrics = scored(contract, sample.X, sample.y, (unseen.X, unseen.y) if unseen else None)
@@ -128,11 +132,37 @@ def pack_file(
         contract = contract.noting(f"{opened.hint} to have the answers it was tested with")
     to = open_store(store)
     with to.adding(name, version, promote=promotes(promote), why=why) as draft:
-        shutil.copyfile(path, draft.folder / path.name)
-        carry(draft, code)
-        source = {"payload": path.name, "source": path.name}
-        draft.manifest = written(draft, contract, compiled, metrics, **source, **opened.known)
+        draft.manifest = written(draft, contract, compiled, metrics, **put_file(draft, path, opened, code))
     return to.open(draft.model, draft.version)
+
+
+def compiled_of(contract: Contract, runtime: str) -> Compiled:
+    """As `compile_model`. Raises ValueError for an ONNX file that is to serve itself without its other files."""
+    compiled = compile_model(contract, runtime)
+    if not compiled.files and isinstance(contract.estimator, OnnxModel) and contract.estimator.graph.external:
+        raise ValueError(
+            f"{compiled.runtime['reason']}, and its weights lie in other files: write one of them all, as "
+            f"onnx.save(onnx.load('model.onnx'), 'whole.onnx') does, and pack that"
+        )
+    return compiled
+
+
+def put_file(draft: Draft, path: Path, opened: Opened, code: Iterable[Path | str]) -> dict[str, Any]:
+    """Copy the file and the code it needs into a draft; returns its payload, and what is known of it."""
+    shutil.copyfile(path, draft.folder / path.name)
+    carry(draft, code)
+    return {"payload": path.name, "source": path.name, **opened.known}
+
+
+def put_object(draft: Draft, given: Any, opened: Opened, code: Iterable[Path | str]) -> dict[str, Any]:
+    """Write what this process has fitted or made into a draft; as `put_file`."""
+    if isinstance(opened.estimator, OnnxModel):
+        payload = draft.folder / f"model{onnx_files.SUFFIX}"
+        payload.write_bytes(given.SerializeToString())
+        return {"payload": payload.name}
+    payload = draft.folder / "model.joblib"
+    dump(given, payload)
+    return {"payload": payload.name, **known_of_written(payload, carry(draft, code))}
 
 
 def dump(estimator: Any, path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn import base
 
+from ..models.runtimes.graph_reading import WHOLE
+from ..models.runtimes.onnx_files import OnnxModel
 from ..models.runtimes.sklearn import METHODS, parts
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "takes_arrays",
     "task",
     "text_columns",
+    "told_dtypes",
 ]
 
 MADE_NAMES = ("Column_{}", "{}")  # LightGBM's and CatBoost's, for an array
@@ -53,8 +56,10 @@ def takes_arrays(estimator: Any) -> bool:
     """Whether an estimator fitted on a frame can be called with arrays, warning of no missing names.
 
     Loading removes the names from every part; a part that computes them, as those of other libraries do, keeps
-    them and would warn at every call.
+    them and would warn at every call. Nor is an ONNX file with whole numbers beside others, which an array would round.
     """
+    if isinstance(estimator, OnnxModel):
+        return len({each.dtype for each in estimator.graph.inputs}) == 1
     return not any(
         hasattr(part, "feature_names_in_")
         and "feature_names_in_" not in vars(part)
@@ -81,7 +86,9 @@ def last_estimator(estimator: Any) -> Any:
 
 
 def methods(estimator: Any) -> list[str]:
-    """The methods it offers, in the order of METHODS."""
+    """The methods it offers, in the order of METHODS; an ONNX file's by the names of its outputs."""
+    if isinstance(estimator, OnnxModel):
+        return list(estimator.methods)
     return [method for method in METHODS if callable(getattr(estimator, method, None))]
 
 
@@ -100,7 +107,8 @@ def known_categories(estimator: Any, columns: list[str]) -> Iterator[tuple[str, 
     """Yield (column, categories) for every column that an encoder inside it maps."""
     for part, names in known_parts(estimator, columns):
         for name, categories in zip(names, getattr(part, "categories_", ()), strict=False):
-            yield name, [plain(category) for category in categories]
+            if len(categories):
+                yield name, [plain(category) for category in categories]
 
 
 def categories_by_column(estimator: Any, columns: list[str]) -> dict[str, list[Any]]:
@@ -110,9 +118,19 @@ def categories_by_column(estimator: Any, columns: list[str]) -> dict[str, list[A
 
 
 def text_columns(estimator: Any, columns: list[str]) -> set[str]:
-    """The columns that a vectorizer of texts reads."""
+    """The columns that a vectorizer of texts reads, or an ONNX file as any text."""
+    if isinstance(estimator, OnnxModel):
+        return {name for name, text in zip(columns, estimator.texts, strict=False) if text}
     inside = known_parts(estimator, columns)
     return {name for part, names in inside if hasattr(part, "build_analyzer") for name in names}
+
+
+def told_dtypes(estimator: Any, columns: list[str]) -> dict[str, str]:
+    """{column: the dtype in which an ONNX file takes it}, where that is of whole numbers or truth values."""
+    if not isinstance(estimator, OnnxModel):
+        return {}
+    dtypes = [each.dtype for each in estimator.graph.inputs for _ in range(each.width or 0)]
+    return {name: dtype for name, dtype in zip(columns, dtypes, strict=False) if dtype in (*WHOLE, "bool")}
 
 
 def known_parts(estimator: Any, columns: list[str]) -> list[Inside]:

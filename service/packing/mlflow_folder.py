@@ -13,11 +13,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from ..errors import in_a_line
-from .other_ways import CLASS_WAY
+from .other_ways import CLASS_WAY, EXPORT_WAY
 
 __all__ = ["is_folder", "read_folder"]
 
@@ -28,6 +29,7 @@ FLAVOURS = {
     "xgboost": "data",
     "lightgbm": "data",
     "catboost": "data",
+    "onnx": "data",
 }
 ORIENTS = ("split", "records", "columns", "index", "values")
 
@@ -49,6 +51,8 @@ def read_folder(folder: Path) -> tuple[Path, Any]:
     flavour = next((name for name in FLAVOURS if isinstance(flavours.get(name), dict)), None)
     if flavour is None:
         listed = ", ".join(sorted(map(str, flavours)))
+        if "pytorch" in flavours:
+            raise ValueError(f"{folder} holds a model of torch in MLflow's pytorch flavour; {EXPORT_WAY}")
         raise ValueError(
             f"{folder} holds an MLflow model of the flavours {listed}; {', '.join(FLAVOURS)} can be packed from it. "
             f"Otherwise, {CLASS_WAY}"
@@ -82,9 +86,11 @@ def inside(folder: Path, name: Any) -> Path:
 
 
 def example_of(folder: Path, told: Any) -> Any:
-    """The input example: a DataFrame; None without one, or where it is no table."""
-    if not isinstance(told, dict) or told.get("type") != "dataframe":
+    """The input example: a DataFrame or an ndarray [rows, columns]; None without one, or where it is no table."""
+    if not isinstance(told, dict) or told.get("type") not in ("dataframe", "ndarray"):
         return None
+    if told["type"] == "ndarray":
+        return array_of(inside(folder, told.get("artifact_path")))
     orient = told.get("pandas_orient", "split")
     if orient not in ORIENTS:
         return None
@@ -94,6 +100,15 @@ def example_of(folder: Path, told: Any) -> Any:
         return frame(content, orient)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no input example of MLflow's: {in_a_line(error, 200)}") from None
+
+
+def array_of(path: Path) -> Any:
+    """The example that MLflow writes of an array: {"inputs": rows}."""
+    try:
+        rows = np.array(json.loads(path.read_text(encoding="utf-8"))["inputs"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no input example of MLflow's: {in_a_line(error, 200)}") from None
+    return rows if rows.ndim == 2 and rows.dtype.kind in "biuf" and len(rows) else None
 
 
 def frame(content: Any, orient: str) -> Any:

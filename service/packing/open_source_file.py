@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import BadSetting, in_a_line
-from ..models.runtimes import boosters, pickles, skops_files
+from ..models.runtimes import boosters, onnx_files, pickles, skops_files
 from ..models.runtimes.bundled_code import FOLDER, carried
 from ..models.runtimes.library_versions import DISTRIBUTIONS, needed
 from ..models.runtimes.open_payload import SKOPS
@@ -80,7 +80,7 @@ def setting(name: str) -> Any:
 
 
 def open_file(path: Path | str, trust: Iterable[str] = (), code: Iterable[Path | str] = ()) -> Opened:
-    """Open a .pkl, .joblib or .skops file, or one that XGBoost, LightGBM or CatBoost has written itself.
+    """Open a .pkl, .joblib, .skops or .onnx file, or one that XGBoost, LightGBM or CatBoost has written itself.
 
     trust: dotted names of modules (or things in them) that a pickle may import besides the known packages. code: paths
     of Python files that it needs. Raises ValueError, with no code of the file run, where it imports anything else, and
@@ -93,6 +93,8 @@ def open_file(path: Path | str, trust: Iterable[str] = (), code: Iterable[Path |
             types = setting("trusted_types")
             estimator = attempt(path, modules, lambda: skops_files.load(file, types))
             return Opened(estimator, {"needs": needed(type(part).__module__ for part in parts(estimator))})
+        if path.suffix == onnx_files.SUFFIX:
+            return open_graph(path, file)
         if path.suffix in boosters.SUFFIXES:
             return open_booster(path, file)
         try:
@@ -124,6 +126,16 @@ def open_booster(path: Path, file: BinaryIO) -> Opened:
         raise ValueError(f"{path} is {error}") from None
     check_installed(path, [library])
     return Opened(attempt(path, {}, lambda: boosters.load(file)), {"needs": needed([library])})
+
+
+def open_graph(path: Path, file: BinaryIO) -> Opened:
+    """An ONNX file. Raises ValueError where it cannot be served."""
+    try:
+        model = onnx_files.load(file, path.parent)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be served: {error}") from None
+    made_with = {model.graph.model.producer_name: model.graph.model.producer_version}
+    return Opened(model, {"made_with": made_with} if any(made_with) else {})
 
 
 def version_hint(made_with: str | None) -> str:

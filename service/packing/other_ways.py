@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["CLASS_WAY", "other_way"]
+__all__ = ["CLASS_WAY", "EXPORT_WAY", "other_way"]
 
 CLASS_WAY = (
     "a typed Python class serves whatever is no estimator: daylight pack mymodel.py:Class --files FOLDER, whose "
     "load() reads what is in FOLDER"
+)
+EXPORT_WAY = (
+    "of a network over a table, write an ONNX file where it was trained, torch.onnx.export(network, (rows,), "
+    f"'model.onnx', dynamic_shapes=({{0: 'rows'}},)), and pack model.onnx --data sample.csv. Otherwise, {CLASS_WAY}"
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..models.runtimes.onnx_files import OnnxModel
 from ..models.runtimes.sklearn import parts
 from ..models.tables.output import Output
 from ..models.tables.plain_values import dense, label_key, plain_values
@@ -35,7 +36,10 @@ def describe(estimator: Any, method: str, answers: dict[str, Any], y: Any) -> Ou
     of_targets = array.ndim == 2 and "predict" in answers and np.shape(answers["predict"]) == array.shape
     names = names_of(answers["predict"], y, array.shape[1]) if of_targets and method != "transform" else None
     if method == "predict_proba":  # of several targets one each: that it is on
-        return Output("number", [None, *array.shape[1:]], labels=names or column_labels(estimator, array.shape[1], y))
+        labels = names or column_labels(estimator, array.shape[1], y)
+        if isinstance(estimator, OnnxModel) and not of_predicted(estimator, array, answers):
+            labels = None
+        return Output("number", [None, *array.shape[1:]], labels=labels)
     dtype, missing = dtype_of(array)
     # A transformation hands a missing cell on; of other methods the sample tells whether they may.
     nullable = dtype == "number" and (method == "transform" or missing)
@@ -99,8 +103,14 @@ def keyed_by_label(estimator: Any, scores: np.ndarray, answers: dict[str, Any]) 
         return False
     if any(getattr(part, "decision_function_shape", None) == "ovo" for part in parts(estimator)):
         return False
+    return labels_of(classes) is not None and of_predicted(estimator, scores, answers)
+
+
+def of_predicted(estimator: Any, scores: np.ndarray, answers: dict[str, Any]) -> bool:
+    """Whether nearly always the label with the largest score is the predicted one. scores: [rows, labels]."""
+    classes = getattr(estimator, "classes_", ())
     predicted = dense(answers["predict"]) if "predict" in answers else None
-    if predicted is None or predicted.ndim != 1 or labels_of(classes) is None:
+    if predicted is None or predicted.ndim != 1 or len(classes) != scores.shape[1]:
         return False
     return bool(np.mean(dense(classes)[scores.argmax(axis=1)] == predicted) >= AGREE)
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..models.runtimes.onnx_files import OnnxModel
 from . import introspection
 from .introspection import plain
 
@@ -181,6 +182,8 @@ def numeric(frame: pd.DataFrame) -> bool:
 def assumed_names(estimator: Any) -> list[str]:
     """The columns of an estimator packed without a sample."""
     width = introspection.fitted_width(estimator)
+    if width is None and isinstance(estimator, OnnxModel):
+        raise ValueError("the graph takes any number of columns; sample rows tell which (--data)")
     return introspection.fitted_names(estimator) or (["text"] if width is None else made_names(width))
 
 

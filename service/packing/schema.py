@@ -124,13 +124,20 @@ def statistics(series: pd.Series) -> dict[str, Any]:
     return json.loads(json.dumps(values))  # fails here, at packing, for a value that JSON cannot hold
 
 
-def assumed_columns(names: Iterable[str], known_categories: dict[str, list[Any]], texts: set[str]) -> list[Column]:
-    """The columns without a sample: what the fitted object tells; all others are assumed to be numbers."""
+def assumed_columns(
+    names: Iterable[str], known_categories: dict[str, list[Any]], texts: set[str], dtypes: dict[str, str]
+) -> list[Column]:
+    """The columns without a sample: what the fitted object tells; all others are assumed to be numbers.
+
+    dtypes: {column: of whole numbers or truth values}.
+    """
     columns = []
     for name in names:
         categories = known_categories.get(name)
         if name in texts:
             columns.append(Column(name, "text", "object"))
+        elif name in dtypes:
+            columns.append(Column(name, "boolean" if dtypes[name] == "bool" else "integer", dtypes[name]))
         elif categories is None:
             columns.append(Column(name, "number", "float64"))
         else:

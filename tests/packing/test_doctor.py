@@ -61,7 +61,6 @@ def test_a_file_that_would_run_code_runs_none(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.onnx", b"\x08\x08", "an ONNX graph"),
         ("a.safetensors", b"{}", "weights alone"),
         ("a.py", b"", "FILE.py:Class"),
         ("a.txt", b"tree\nversion=v4\n", "a model that lightgbm has saved itself"),
@@ -90,7 +89,8 @@ def test_what_torch_has_saved_and_folders(tmp_path):
 
 def test_a_broken_file_and_none_are_sentences(tmp_path):
     (tmp_path / "broken.pkl").write_bytes(b"\x80\x04nothing")
-    for path in (tmp_path / "broken.pkl", tmp_path / "none.pkl"):
+    (tmp_path / "broken.onnx").write_bytes(b"\x08\x08")
+    for path in (tmp_path / "broken.pkl", tmp_path / "broken.onnx", tmp_path / "none.pkl"):
         status, told = doctor(path)
         assert status == 1
         assert told.startswith("Error: ")

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from service.cli import main
 from service.packing import pack_file
+from tests.support import graphs
 
 DESCRIBED = """
 artifact_path: model
@@ -114,3 +115,29 @@ def test_a_pickle_in_a_folder_passes_the_same_gate(tmp_path, folder):
     (folder / "model.pkl").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(ValueError, match="builtins.print is not known to be safe"):
         pack_file(folder, store=tmp_path / "store")
+
+
+ARRAY = """
+flavors: {{onnx: {{data: model.onnx, onnx_version: 1.23.2}}, python_function: {{data: model.onnx}}}}
+saved_input_example_info: {{artifact_path: input_example.json, format: tf-serving, type: {kind}}}
+"""
+
+
+def test_an_onnx_model_is_packed_with_its_example_an_array(tmp_path):
+    folder = tmp_path / "net"
+    folder.mkdir()
+    graphs.written(folder / "model.onnx", graphs.classifier())
+    (folder / "MLmodel").write_text(ARRAY.format(kind="ndarray"))
+    (folder / "input_example.json").write_text(json.dumps({"inputs": [[0.5, 1.5, -1.0], [1.0, 0.0, 2.0]]}))
+    version = pack_file(folder, store=tmp_path / "store")
+    assert version.manifest.spec["payload"] == "model.onnx"
+    assert version.manifest.provenance["rows"] == 2
+    (folder / "input_example.json").write_text("[]")
+    with pytest.raises(ValueError, match="no input example of MLflow's"):
+        pack_file(folder, store=tmp_path / "store")
+
+
+def test_a_network_of_torch_is_refused_with_a_way_that_works(tmp_path):
+    (tmp_path / "MLmodel").write_text("flavors: {pytorch: {model_data: data, pytorch_version: 2.13.0}}")
+    with pytest.raises(ValueError, match=r"torch\.onnx\.export.* pack model\.onnx --data"):
+        pack_file(tmp_path, store=tmp_path / "store")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
+from .graph_files import check_file
 from .graph_rules import check_table
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ class OnnxRuntime:
 
     `described`: "targets" {method: how many graph outputs make its answer}, "classes" (the labels
     that predict's places stand for, or a list of them a target), "largest" (the largest number the
-    graph can take, or None), "at_once" (how many a call may hold, or None).
+    graph can take, or None), "at_once" (how many a call may hold, or None), "rules" ("file" where the graph is
+    that of an ONNX file, which has more operators than packing writes).
     """
 
     def __init__(self, graph: bytes, described: Mapping[str, Any]) -> None:
-        check_table(graph)
+        (check_file if described.get("rules") == "file" else check_table)(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker has threads of its own
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL

@@ -2,9 +2,9 @@
 
 estimator = open_payload(version, settings)
 
-The suffix of the payload decides: a `.skops` file may hold the types that the settings trust, files that boosters
-write themselves hold no code, and any other file is a pickle, which may import the modules that were trusted when it
-was packed and those bundled with it.
+The suffix of the payload decides: a `.skops` file may hold the types that the settings trust, ONNX files and those that
+boosters write themselves hold no code, and any other file is a pickle, which may import the modules that were trusted
+when it was packed and those bundled with it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from . import boosters, pickles, skops_files
+from . import boosters, onnx_files, pickles, skops_files
 from .bundled_code import carried, sources
 from .library_versions import check_needs
 
@@ -33,6 +33,8 @@ def open_payload(version: StoredVersion, settings: Settings) -> Any:
     with version.open(manifest.spec["payload"]) as file, carried(modules):
         if suffix == SKOPS:
             return skops_files.load(file, settings.trusted_types)
+        if suffix == onnx_files.SUFFIX:
+            return onnx_files.load(file)
         if suffix in boosters.SUFFIXES:
             return boosters.load(file)
         return boosters.as_estimator(pickles.load(file, [*manifest.provenance.get("trusted", ()), *modules]))
