@@ -101,10 +101,8 @@ class RowPlan(ColumnPlan):
     def __init__(self, columns):
         super().__init__(columns, "array")
         self.container = "rows"  # what comes out is a list of dicts: nothing that goes by arrays may take it for one
+        self.reads_numbers = False
         self._cast = {column.name: CAST[column.kind] for column in self.columns if column.kind in CAST}
-
-    def read_json(self, body):
-        return None  # an array keeps no rows
 
     def read(self, instances):
         table = super().read(instances)

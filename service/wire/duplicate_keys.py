@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from ..errors import MAX_VIOLATIONS, RequestError
-from .json_limits import outside_strings
+from .json_limits import count_of, outside_strings
 from .utf8 import text
 
 __all__ = ["check_duplicates"]
 
-SMALL = 2048  # bytes: up to here bytes.count is quicker than numpy
 COLON, QUOTE = ord(":"), ord('"')
 NESTED = (dict, list)
 SHOWN = 80  # characters of a key
@@ -35,7 +36,7 @@ def check_duplicates(body: bytes, value: Any) -> None:
         return
     # Every count of colons is one that is never too small, every count of keys one that is never too large.
     few = outer_keys(value)
-    if colons(body) <= few or (ends := ends_of_keys(body)) <= few:
+    if count_of(body, b":") <= few or (ends := ends_of_keys(body)) <= few:
         return
     most = keys(value)
     if ends > most and outside_strings(body, b":") > most:
@@ -62,19 +63,8 @@ def keys_of_rows(rows: list[Any]) -> int:
     return sum(map(len, rows)) if set(map(type, rows)) == {dict} else 0
 
 
-def colons(body: bytes) -> int:
-    """All colons: one for each pair of a key and a value, and those in strings."""
-    if len(body) <= SMALL:
-        return body.count(b":")
-    import numpy as np  # not above: gunicorn's master imports this module, and must not load numpy
-
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == COLON))
-
-
 def ends_of_keys(body: bytes) -> int:
     """The colons behind a quote or white space: one for each pair, and few of those in strings."""
-    import numpy as np
-
     characters = np.frombuffer(body, np.uint8)
     return int(np.count_nonzero((characters[1:] == COLON) & (characters[:-1] <= QUOTE)))
 

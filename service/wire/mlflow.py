@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
 from ..errors import RequestError
 from . import table_formats
@@ -18,6 +20,7 @@ from .json_body import JSON, dump
 from .json_limits import check_keys
 from .outcomes import Outcome
 from .output_options import from_values
+from .quick_tables import number_lists, typed_rows
 from .table_formats.parts import check_names, check_rows, fault, refuse
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "VERSION", "error_body"]
@@ -26,6 +29,7 @@ NAME = "mlflow"
 PREFIX = "/endpoints/"
 VERSION = "3.17.2"  # the release whose protocol this is, and whose clients the tests drive
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+HOLDERS = ("data", "instances", "inputs", "dataframe_records")  # keys below which cells are
 
 
 def envelope(value: Any, max_rows: int) -> tuple[Any, dict[str, Any], list[str]]:
@@ -55,8 +59,15 @@ def decode_table(request: Request, model: Any) -> Decoded:
     """JSON in one of FORMS, or CSV -> a TableCall. Raises RequestError kinds."""
     if request.media_type != JSON:
         return Decoded(TableCall(table_formats.read(request, model)), note=[])
-    instances, params, ignored = envelope(request.json, request.max_rows)
-    return Decoded(TableCall(instances, *from_values(params)), note=ignored)
+    call = typed_rows(request, model, "dataframe_records")
+    if call is not None:
+        return Decoded(call, note=[])
+
+    def decode(value: Any) -> Decoded:
+        instances, params, ignored = envelope(value, request.max_rows)
+        return Decoded(TableCall(instances, *from_values(params)), note=ignored)
+
+    return number_lists(request, model, HOLDERS, decode) or decode(request.json)
 
 
 def decode_text(request: Request, _model: Any) -> Decoded:
@@ -70,16 +81,18 @@ def split(value: Any, max_rows: int) -> Any:
 
     Without `columns` the rows are in the order the model was fitted on. `index` says nothing about the rows.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+    if not isinstance(value, dict) or not isinstance(value.get("data"), list | np.ndarray):
         raise RequestError("dataframe_split: expected an object with a list of rows as data")
     rows, columns = value["data"], value.get("columns")
     check_rows(len(rows), max_rows)
-    if columns is None or not rows:
+    if columns is None or not len(rows):
         return rows
     if not isinstance(columns, list) or not all(isinstance(name, str | int | float) for name in columns):
         raise RequestError("dataframe_split: expected a list of names as columns")
     names = list(map(str, columns))
     check_names(names)
+    if isinstance(rows, np.ndarray) and rows.shape[1:] == (len(names),):
+        return dict(zip(names, rows.T, strict=True))
     if set(map(type, rows)) != {list} or set(map(len, rows)) != {len(names)}:
         expected = f"a list of {len(names)} values, one a column"
         got = ((row, f"{len(cells)} values" if type(cells) is list else "no list") for row, cells in enumerate(rows))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from service.app import create_app
 from service.errors import RequestError
 from service.settings import Settings
-from service.wire.duplicate_keys import SMALL
 from service.wire.json_body import parse
+from service.wire.json_limits import SMALL
 from tests.support.stores import pack_iris_and_tiny
 
 V1, V2 = "/v1/models/iris:predict", "/v2/models/iris/infer"

@@ -7,10 +7,11 @@
 Rows come as a list of objects, a list of lists or an ndarray in the fitted order, an
 object of columns, or (one column only) bare values. All violations are found in one pass.
 
-There are three ways through. Bodies of JSON for models of numbers are decoded by the contract itself
-(typed_json.py): plan.read_json. The short way serves tables that are numbers throughout: it asks what
-types the cells have once, for all cells together, and makes one array. Whatever surprises either goes the
-careful way, cell by cell, which alone decides what is wrong.
+There are three ways through. For models of numbers, rows of JSON are decoded by the contract itself
+(typed_json.py): plan.read_json; where a dialect has arrays of numbers already, plan.read_arrays takes
+them. The short way serves tables that are numbers throughout: it asks what types the cells have once,
+for all cells together, and makes one array. Whatever surprises either goes the careful way, cell by
+cell, which alone decides what is wrong.
 """
 
 import math
@@ -54,7 +55,8 @@ class ColumnPlan:
     "numbers" is for compiled models: float64 [rows, columns], categories as their codes.
     Columns that the model never reads (`unread`) are not looked at. They are missing in what the
     estimator gets, which may count its columns, and not there at all in what a `compiled` model gets.
-    `columns` and `names` are those that are read.
+    `columns` and `names` are those that are read. `reads_numbers`: whether the model takes nothing but numbers,
+    in an array, so that read_json and read_arrays may be asked.
     """
 
     def __init__(self, columns, container, *, compiled=False):
@@ -72,6 +74,7 @@ class ColumnPlan:
         rounded = any(column.dtype in ROUNDED and column.dtype != self._dtype for column in self.columns)
         numbers = container in ("array", "numbers") and self._dtype in SHORT and not rounded
         self._short = numbers and self._pick is not None and not self._every
+        self.reads_numbers = self._short
         self._not_nullable = np.array([not column.nullable for column in self.columns])
         self._integers = np.flatnonzero([column.kind == "integer" for column in self.columns])
         limits = [whole_range(self.columns[place].dtype) for place in self._integers if self._short]
@@ -85,11 +88,24 @@ class ColumnPlan:
             return instances
         return (self._short and self._read_numbers(instances)) or self._read_carefully(instances)
 
-    def read_json(self, body):
-        """A body of {"instances": rows} -> Table; None where it is not that, or has to be read carefully."""
-        if self._json is None or (array := self._json.read(body)) is None:
+    def read_json(self, body, key="instances"):
+        """A body of {key: rows} -> (Table, {option: its value}); None where it is none, or to be read carefully."""
+        if self._json is None or (found := self._json.read(body, key)) is None:
             return None
-        return Table(self._fitted(array, self._json.nullable and np.isnan(array).any()), len(array))
+        array = found.array
+        holes = self._json.nullable and np.isnan(array).any()
+        return Table(self._fitted(array, holes), len(array)), found.options
+
+    def read_arrays(self, instances):
+        """float64 [rows, columns], or {column: float64 [rows]}, no NaN in it -> Table; None as of read_json."""
+        width = len(self.names)
+        if type(instances) is dict:
+            columns = [instances.get(name) for name in self.names]
+            if len(instances) != width or len({getattr(column, "shape", None) for column in columns}) > 1:
+                return None
+            instances = np.array(columns).T.copy()
+        fits = type(instances) is np.ndarray and instances.dtype == np.float64 and instances.shape[1:] == (width,)
+        return self._numbers(instances, (), may_miss=False) if self._short and fits and len(instances) else None
 
     def records(self, instances):
         """Rows in any accepted form -> a list of {column: cell} with this model's columns only."""

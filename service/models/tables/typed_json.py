@@ -1,8 +1,8 @@
 """Rows of JSON decoded by the contract itself: types, ranges, missing and unknown columns are checked while parsing.
 
     rows = TypedJson(plan.columns)
-    rows.read(b'{"instances": [{"a": 1, "b": 2.5}]}')       # array([[1. , 2.5]])
-    rows.read(b'{"instances": [{"a": 1, "b": "x"}]}')       # None
+    rows.read(b'{"instances": [{"a": 1, "b": 2.5}]}', "instances").array      # array([[1. , 2.5]])
+    rows.read(b'{"instances": [{"a": 1, "b": "x"}]}', "instances")            # None
 
 msgspec compiles the contract to a decoder in C. Whatever it refuses, for whatever reason, is None here: the column plan
 reads it anew, and alone decides what is wrong with it. What is taken is exactly what the column plan takes, and becomes
@@ -12,28 +12,47 @@ the same array: tests/models/tables/test_typed_json.py compares them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Annotated, Any
+from struct import Struct
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from msgspec import DecodeError, Meta, defstruct
+from msgspec import UNSET, DecodeError, Meta, UnsetType, defstruct
 from msgspec.json import Decoder
 from msgspec.structs import astuple
 
 from .column import Column
 from .column_types import EXACT, whole_range
 
-__all__ = ["TypedJson"]
+__all__ = ["TypedBody", "TypedJson"]
 
+# Keys under which dialects have rows -> the options that may stand beside them.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "instances": {
+        "outputs": Annotated[list[str], Meta(min_length=1, max_length=100)] | UnsetType,
+        "top_k": Annotated[int, Meta(ge=1, le=2**31)] | UnsetType,
+    },
+    "dataframe_records": {},
+}
 START = 200  # bytes in which the first row begins
 SMALL = 2048  # bytes: up to here bytes.count is quicker than numpy
 COLON = ord(":")
 UNFIT = re.compile(r'[":\\\x00-\x1f]')
 
 
+class TypedBody(NamedTuple):
+    """array: float64 [rows, columns], NaN for null. options: {"outputs": [...], "top_k": 2}, those that are there."""
+
+    array: np.ndarray
+    options: dict[str, Any]
+
+
 class TypedJson:
-    """A decoder for bodies of {"instances": rows}, rows all being objects or all lists, of columns of numbers."""
+    """A decoder for bodies of {"instances": rows, "outputs": ["predict"]} and {"dataframe_records": rows}.
+
+    The rows are all objects or all lists, of columns of numbers.
+    """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.width = len(columns)
@@ -48,8 +67,9 @@ class TypedJson:
             **strict,
         )
         named, listed = list[row], list[tuple[tuple(cells)]]  # type: ignore[valid-type, misc]
-        self.named: Any = Decoder(defstruct("Named", [("instances", named)], **strict))
-        self.listed: Any = Decoder(defstruct("Listed", [("instances", listed)], **strict))
+        self.named: Any = {key: body_decoder(key, named, strict) for key in OPTIONS}
+        self.listed: Any = {key: body_decoder(key, listed, strict) for key in OPTIONS}
+        self.pack = Struct(f"{self.width}d").pack
 
     @staticmethod
     def fits(columns: Sequence[Column]) -> bool:
@@ -59,28 +79,36 @@ class TypedJson:
         """
         return not any(UNFIT.search(column.name) for column in columns)
 
-    def read(self, body: bytes) -> np.ndarray | None:
-        """float64 [rows, columns], NaN for null; None where the body has to be read carefully.
+    def read(self, body: bytes, key: str) -> TypedBody | None:
+        """The rows under a key of OPTIONS; None where the body has to be read carefully.
 
         A key that comes twice is not seen by the parser, which keeps the last value. But all columns are there, and
         no others, so each further key is one colon too many.
         """
         start = body.find(b"[", 0, START) + 1
+        named = body[start : start + 16].lstrip().startswith(b"{")
         try:
-            if body[start : start + 16].lstrip().startswith(b"{"):
-                rows = self.named.decode(body).instances
-                keys, cells = 1 + len(rows) * self.width, chain.from_iterable(map(astuple, rows))
-            else:
-                rows = self.listed.decode(body).instances
-                keys, cells = 1, chain.from_iterable(rows)
+            found = (self.named if named else self.listed)[key].decode(body)
         except (DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if not rows or colons(body) != keys:
+        rows = found.rows
+        options = {name: given for name in OPTIONS[key] if (given := getattr(found, name)) is not UNSET}
+        if not rows or colons(body) != 1 + len(options) + (len(rows) * self.width if named else 0):
             return None
-        count = len(rows) * self.width
-        if self.nullable:  # None is no number to fromiter
-            return np.array(list(cells), dtype=np.float64).reshape(-1, self.width)
-        return np.fromiter(cells, np.float64, count).reshape(-1, self.width)
+        return TypedBody(self.array(map(astuple, rows) if named else rows), options)
+
+    def array(self, rows: Iterable[tuple[Any, ...]]) -> np.ndarray:
+        if self.nullable:  # None is no number to pack
+            cells = np.array(list(chain.from_iterable(rows)), dtype=np.float64)
+        else:  # a bytearray, for models that change their input
+            cells = np.frombuffer(bytearray(b"".join([self.pack(*row) for row in rows])), np.float64)
+        return cells.reshape(-1, self.width)
+
+
+def body_decoder(key: str, rows: Any, strict: dict[str, Any]) -> Decoder:
+    """Of a body that has rows of this type under the key, and perhaps its options."""
+    options = [(name, taken, UNSET) for name, taken in OPTIONS[key].items()]
+    return Decoder(defstruct("Body", [("rows", rows), *options], rename={"rows": key}, **strict))
 
 
 def cell(column: Column) -> Any:

@@ -19,15 +19,17 @@ from ...errors import NotAcceptable
 from .. import table_formats
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..json_body import JSON, dump
-from ..json_limits import check_containers, check_keys
+from ..json_limits import check_keys
 from ..outcomes import Outcome
 from ..output_options import from_query
+from ..quick_tables import number_lists, typed_rows
 from ..table_formats.parts import check_rows
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "describe", "error_body", "list_models"]
 
 NAME = "v1"
 PREFIX = "/v1/models/"
+FORMS = ("instances", "inputs")
 TABLES = tuple(table_formats.FORMS)
 ANSWERS = (JSON, *table_formats.ANSWERS)
 CONTENT_TYPES = {  # without a charset many readers take Latin-1
@@ -38,25 +40,28 @@ CONTENT_TYPES = {  # without a charset many readers take Latin-1
 
 def decode_table(request: Request, model: Any) -> Decoded:
     """JSON, or one of the table formats with its options in the query -> a TableCall. Raises RequestError kinds."""
-    if request.media_type == JSON:
-        check_containers(request.content, request.max_rows)
-        table = model.plan.read_json(request.content)
-        call = table_call(request.json) if table is None else TableCall(table)
-    else:
+    if request.media_type != JSON:
         outputs, top_k = from_query(request.query)
-        call = TableCall(table_formats.read(request, model), outputs, top_k)
-    return Decoded(call)
+        return Decoded(TableCall(table_formats.read(request, model), outputs, top_k))
+    call = typed_rows(request, model, "instances")
+    if call is not None:
+        return Decoded(call)
+    found = number_lists(request, model, FORMS, lambda value: Decoded(table_call(value)))
+    return found or Decoded(table_call(request.json))
 
 
 def table_call(value: Any) -> TableCall:
     """A body's JSON value -> a TableCall. Raises RequestError."""
-    # Most envelopes have this one key, which is right whatever the rows are: the schema costs more than the rows do.
-    if type(value) is dict and len(value) == 1 and type(value.get("instances")) is list:
-        return TableCall(value["instances"])
+    # Most envelopes have one key, which is right whatever the rows are: the schema costs more than the rows do.
+    if type(value) is dict and len(value) == 1:
+        ((form, instances),) = value.items()
+        if form in FORMS and instances is not None:
+            return TableCall(instances)
     from .envelopes import TABLE, load
 
     envelope = load(TABLE, value)
-    return TableCall(envelope.get("instances", envelope.get("inputs")), envelope.get("outputs"), envelope.get("top_k"))
+    instances = envelope.get("instances", envelope.get("inputs"))
+    return TableCall(instances, envelope.get("outputs"), envelope.get("top_k"))
 
 
 def decode_text(request: Request, _model: Any) -> Decoded:

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import orjson
 
 from ...capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
 from ...errors import InvalidParameters
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..outcomes import Outcome
+from ..quick_tables import number_lists
 from .answer import TEXT_OUTPUTS, encode
 from .metadata import index, metadata, server
 from .outputs import RequestedOutput
-from .request import FIRST, LENGTH, decode
+from .request import FIRST, LENGTH, Call, decode, read
 
 __all__ = ["ADAPTERS", "LENGTH", "NAME", "OCTETS", "PREFIX", "error_body", "index", "metadata", "server"]
 
@@ -33,9 +35,26 @@ OCTETS = "application/octet-stream"  # how answers with raw tensors are announce
 
 def decode_table(request: Request, model: Any) -> Decoded:
     """Tensors -> a TableCall. Raises RequestError or PayloadTooLarge."""
-    call = decode(request.content, request.json_length, request.max_rows, len(model.plan.rows.every))
+    columns = len(model.plan.rows.every)
+
+    def of_arrays(value: Any) -> Decoded:
+        call = read(value, request.max_rows, columns)
+        return decoded_table(call, model, call.instances(flat))
+
+    found = number_lists(request, model, ("data",), of_arrays) if request.json_length is None else None
+    if found is not None:
+        return found
+    call = decode(request.content, request.json_length, request.max_rows, columns)
+    return decoded_table(call, model, call.instances())
+
+
+def flat(cells: Any) -> Any:
+    return cells.ravel() if isinstance(cells, np.ndarray) else cells
+
+
+def decoded_table(call: Call, model: Any, instances: Any) -> Decoded:
     names = [model.primary if output.name == FIRST else output.name for output in call.outputs]
-    return Decoded(TableCall(call.instances(), names or None), note=call, timeout=call.timeout)
+    return Decoded(TableCall(instances, names or None), note=call, timeout=call.timeout)
 
 
 def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:

@@ -7,7 +7,7 @@ call.instances()        # array([[1., 2.]])
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from .limits import Limits, check_count
 from .outputs import Fault, RequestedOutput, parameters_of, read_outputs
 from .tensors import DATATYPES, read_binary, read_json
 
-__all__ = ["FIRST", "LENGTH", "Call", "decode", "refuse"]
+__all__ = ["FIRST", "LENGTH", "Call", "decode", "read", "refuse"]
 
 LENGTH = "Inference-Header-Content-Length"
 FIRST = "output-0"  # KServe's name for the only output of a model
@@ -36,6 +36,7 @@ RESERVED = {
     "sequence_end",
 }
 LONGEST = 86_400_000_000  # microseconds: a day
+NOTHING = memoryview(b"")
 
 
 class Input(NamedTuple):
@@ -45,6 +46,13 @@ class Input(NamedTuple):
     cells: Any
     shape: tuple[int, ...]
     datatype: str
+
+
+def column(cells: Any) -> list[Any]:
+    """The cells of a column as a list."""
+    if isinstance(cells, np.ndarray):
+        return cells.ravel().tolist()
+    return [cell for row in cells for cell in row] if cells and type(cells[0]) is list else cells
 
 
 class Call(NamedTuple):
@@ -62,11 +70,14 @@ class Call(NamedTuple):
     parameters: dict[str, Any]
     timeout: float | None
 
-    def instances(self) -> Any:
-        """ndarray [rows, columns], a list of rows, or an object of columns. Raises RequestError."""
+    def instances(self, column: Callable[[Any], Any] = column) -> Any:
+        """ndarray [rows, columns], a list of rows, or an object of columns. Raises RequestError.
+
+        column: what makes one of an input's cells.
+        """
         if not self.columns:
             return self.inputs[0].cells
-        columns: dict[str, list[Any]] = {}
+        columns: dict[str, Any] = {}
         faults: list[Fault] = []
         for place, tensor in enumerate(self.inputs):
             if len(tensor.shape) > 1 and tensor.shape[1] != 1:
@@ -90,13 +101,6 @@ class Call(NamedTuple):
         return cells
 
 
-def column(cells: Any) -> list[Any]:
-    """The cells of a column as a list."""
-    if isinstance(cells, np.ndarray):
-        return cells.ravel().tolist()
-    return [cell for row in cells for cell in row] if cells and type(cells[0]) is list else cells
-
-
 def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1) -> Call:
     """Bytes -> Call.
 
@@ -104,7 +108,7 @@ def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1
     columns: those of the model; 1 for texts. Raises RequestError, whose details name every field that is wrong, or
     PayloadTooLarge.
     """
-    raw = memoryview(b"")
+    raw = NOTHING
     if json_length is not None:
         if not (json_length.isdecimal() and json_length.isascii() and int(json_length) <= len(body)):
             raise RequestError(f"{LENGTH}: expected the bytes of JSON in the body of {len(body)} bytes")
@@ -117,6 +121,11 @@ def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1
         if json_length is None and b"binary_data_size" in body:
             raise RequestError(f"{error.message}; where raw tensors follow the JSON, send {LENGTH}") from None
         raise
+    return read(value, max_rows, columns, raw)
+
+
+def read(value: Any, max_rows: int, columns: int, raw: memoryview = NOTHING) -> Call:
+    """A body's JSON value -> Call, as `decode`. raw: the bytes behind the JSON."""
     if type(value) is not dict:
         raise RequestError("the request is not of the V2 form: expected an object")
     check_keys(value)

@@ -69,8 +69,11 @@ def read_json(datatype: str, shape: Shape, data: Any) -> Any:
     """`data`, flat or nested -> ndarray of the shape, null being NaN; or a list of cells, or of rows, as JSON has them.
 
     Numbers that the datatype cannot hold exactly are rounded where it is a float, else refused by the column plan.
-    Raises RequestError where data is not of the shape.
+    data: as json_body.parse gives it, or an array of what are numbers all. Raises RequestError where data is not of the
+    shape, or where an array has a number that its datatype does not hold exactly, and which the list decides on.
     """
+    if isinstance(data, np.ndarray):
+        return all_numbers(datatype, tuple(shape), data)
     elements = flat(data, shape)
     if len(shape) == 1 and set(map(type, elements)) <= JSON_TYPES.get(datatype, set()):
         return elements  # an array of one column would only become the same list again
@@ -78,6 +81,22 @@ def read_json(datatype: str, shape: Shape, data: Any) -> Any:
     if cells is None:
         cells = judged(datatype, elements)
     return shaped(cells, shape)
+
+
+def all_numbers(datatype: str, shape: Shape, data: np.ndarray) -> np.ndarray:
+    """float64 [elements], or of the very shape -> float64 of the shape, or less exact floats where the datatype is."""
+    dtype = DATATYPES[datatype]
+    if data.size != math.prod(shape) or (data.ndim > 1 and data.shape != shape):
+        raise RequestError("data: expected as many elements as shape says")
+    if dtype is None or dtype.kind == "b" or not np.maximum.reduce(np.abs(data), axis=None, initial=0.0) < EXACT:
+        raise RequestError("data: expected numbers, each exactly a float")
+    if dtype.kind != "f":
+        limits = np.iinfo(dtype)
+        if not ((data == np.floor(data)) & (data >= limits.min) & (data <= limits.max)).all():
+            raise RequestError(f"data: expected numbers of {datatype}")
+    elif dtype.itemsize < data.itemsize:
+        data = rounded(data, dtype).astype(np.float64)
+    return data.reshape(shape)
 
 
 def read_binary(datatype: str, shape: Shape, raw: memoryview | bytes) -> Any:

@@ -71,11 +71,12 @@ cells = st.one_of(
 
 def same(plan, body):
     """Whether the decoder took it; AssertionError where the column plan takes it otherwise, or not at all."""
-    table = plan.read_json(body)
-    if table is None:
+    found = plan.read_json(body)
+    if found is None:
         return False
+    table, options = found
     value = parse(body, 1000)
-    assert value.keys() == {"instances"}
+    assert value == {"instances": value["instances"], **options}
     wanted = plan.read(value["instances"])
     assert table.values.dtype == wanted.values.dtype
     assert table.values.tobytes() == wanted.values.tobytes() or np.isnan(wanted.values).any()
@@ -93,6 +94,9 @@ def test_usual_bodies_are_taken(name, rows):
     assert same(plan, json.dumps({"instances": [row] * rows}).encode())
     assert same(plan, json.dumps({"instances": [dict(reversed(row.items()))] * rows}, indent=2).encode())
     assert same(plan, json.dumps({"instances": [[*row.values()]] * rows}).encode())
+    assert same(plan, json.dumps({"top_k": 2, "instances": [row] * rows, "outputs": ["predict", "b"]}).encode())
+    table, options = plan.read_json(json.dumps({"dataframe_records": [row] * rows}).encode(), "dataframe_records")
+    assert (table.rows, options) == (rows, {})
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -143,7 +147,14 @@ def test_any_change_of_a_body(edits):
         b'{"instances": [[1, null, 3]]}',
         b'{"instances": []}',
         b'{"inputs": {"a": [1], "b": [2], "c": [3]}}',
-        b'{"instances": [[1, 2, 3]], "outputs": ["predict"]}',
+        b'{"instances": [[1, 2, 3]], "outputs": []}',
+        b'{"instances": [[1, 2, 3]], "outputs": "predict"}',
+        b'{"instances": [[1, 2, 3]], "outputs": ["a"], "outputs": ["b"]}',
+        b'{"instances": [[1, 2, 3]], "top_k": 0}',
+        b'{"instances": [[1, 2, 3]], "top_k": true}',
+        b'{"instances": [[1, 2, 3]], "top_k": null}',
+        b'{"instances": [[1, 2, 3]], "else": 1}',
+        b'{"dataframe_records": [[1, 2, 3]]}',
         b'{"instances": [[1, 2, 3]]} {}',
         b"[[1, 2, 3]]",
         b"",
