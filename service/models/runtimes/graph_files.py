@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path, PurePath
 
-from .graph_rules import (
+from .graph_fields import (
     ATTRIBUTE,
     EXTERNAL,
     FUNCTIONS,

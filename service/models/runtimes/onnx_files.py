@@ -19,7 +19,7 @@ import numpy as np
 
 from .graph_reading import TEXT, WHOLE, GraphFile, Input, read_graph
 
-__all__ = ["SUFFIX", "OnnxModel", "as_estimator", "load"]
+__all__ = ["SUFFIX", "OnnxModel", "as_estimator", "load", "with_answers"]
 
 SUFFIX = ".onnx"
 
