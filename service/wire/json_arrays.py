@@ -1,7 +1,7 @@
 """JSON bodies whose lists of numbers become arrays at once, without a Python object for each number.
 
-    parse_arrays(b'{"inputs": [[1, 2], [3, 4]]}', {"inputs"})       # {"inputs": array([[1., 2.], [3., 4.]])}
-    parse_arrays(b'{"inputs": [[1, null]]}', {"inputs"})            # None: json_body.parse is to read it
+    parse_arrays(b'{"inputs": [[1, 2], [3, 4]]}', {"inputs"}, 100)      # {"inputs": array([[1., 2.], [3., 4.]])}
+    parse_arrays(b'{"inputs": [[1, null]]}', {"inputs"}, 100)           # None: json_body.parse is to read it
 
 simdjson parses, and copies the numbers of a list into one buffer. Whatever is not a small envelope around numbers is
 None here, broken JSON included: json_body.parse reads it anew, and says what is wrong with it. What is taken has the

@@ -62,12 +62,14 @@ def decode_table(request: Request, model: Any) -> Decoded:
     call = typed_rows(request, model, "dataframe_records")
     if call is not None:
         return Decoded(call, note=[])
+    found = number_lists(request, model, HOLDERS, lambda value: table_call(value, request.max_rows))
+    return found or table_call(request.json, request.max_rows)
 
-    def decode(value: Any) -> Decoded:
-        instances, params, ignored = envelope(value, request.max_rows)
-        return Decoded(TableCall(instances, *from_values(params)), note=ignored)
 
-    return number_lists(request, model, HOLDERS, decode) or decode(request.json)
+def table_call(value: Any, max_rows: int) -> Decoded:
+    """A body's JSON value -> a TableCall. Raises as `envelope`, or InvalidParameters."""
+    instances, params, ignored = envelope(value, max_rows)
+    return Decoded(TableCall(instances, *from_values(params)), note=ignored)
 
 
 def decode_text(request: Request, _model: Any) -> Decoded:
