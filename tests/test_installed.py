@@ -83,7 +83,7 @@ def test_pack_and_models_from_any_folder(daylight, tmp_path):
         ).stdout
 
     run("pack", "flowers.pkl", "--name", "iris", "--data", "flowers.csv", "--target", "Target")
-    assert run("models").split()[:3] == ["iris", "tabular", "1*"]
+    assert run("models").splitlines()[1].split()[:3] == ["iris", "tabular", "1*"]
     manifest = json.loads((tmp_path / "store" / "iris" / "1" / "manifest.json").read_text())
     assert [column["name"] for column in manifest["spec"]["columns"]] == list(X.columns)
 

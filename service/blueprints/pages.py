@@ -16,7 +16,8 @@ from pathlib import Path
 from flask import Blueprint, make_response, render_template, request, send_from_directory
 
 from ..errors import ModelNotFound, ModelNotReady
-from ..web.routes import ROUTES
+from ..observability.by_model import counts_by_model
+from ..web.routes import PREDICTING
 from ..wire.json_body import JSON
 from .context import answer, predictor, services
 from .views import view
@@ -31,7 +32,6 @@ HEADERS = {
 }
 SEPARATED = 10_000  # the least number whose thousands are separated
 YEAR = 365 * 24 * 3600  # seconds
-PREDICTING = frozenset(route.label for route in ROUTES if route.predicts)
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -77,7 +77,7 @@ def page(template, **values):
 @view(blueprint)
 def activity():
     """{model: {"requests", "refused", "failed"}} of its predictions since the server started, over all workers."""
-    return answer(services().meter.by_model(PREDICTING), headers={"Cache-Control": "no-store"})
+    return answer(counts_by_model(services().meter.folder, PREDICTING), headers={"Cache-Control": "no-store"})
 
 
 @view(blueprint)

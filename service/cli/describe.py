@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..store.about import change_about, read_about
+from ..store.missing import did_you_mean
 from ..store.versions import Store, StoredVersion, check_name
-from .options import about_options, errors_as_sentences, settings, store_option
+from .options import about_options, errors_as_sentences, json_option, settings, store_option
 
 __all__ = ["describe", "say"]
 
@@ -19,8 +20,9 @@ __all__ = ["describe", "say"]
 @click.command()
 @click.argument("name")
 @about_options
+@json_option
 @store_option
-def describe(name: str, store: Path | None, about: dict[str, Any]) -> None:
+def describe(name: str, store: Path | None, about: dict[str, Any], *, as_json: bool) -> None:
     """Say what the model NAME is for, whose it is, how it is tagged and what its columns mean; without options, print
     that. Running servers show it at once. An empty text takes it back."""
     configured = settings()
@@ -28,8 +30,7 @@ def describe(name: str, store: Path | None, about: dict[str, Any]) -> None:
     with errors_as_sentences():
         version = opened.open(check_name(name))
         said = say(opened.root, name, about, version) if about else read_about(opened.root / name)
-    for line in lines_of(said):
-        click.echo(line)
+    click.echo(json.dumps(said, indent=1, ensure_ascii=False) if as_json else "\n".join(lines_of(said)))
 
 
 def say(root: Path, name: str, about: Mapping[str, Any], version: StoredVersion) -> dict[str, Any]:
@@ -41,9 +42,7 @@ def say(root: Path, name: str, about: Mapping[str, Any], version: StoredVersion)
     there = [column["name"] for column in version.manifest.spec.get("columns", [])]
     for column in about.get("columns", {}):
         if column not in there:
-            near = get_close_matches(column, there, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            click.echo(f"{version} has no column {column!r}{hint}", err=True)
+            click.echo(f"{version} has no column {column!r}{did_you_mean(column, there)}", err=True)
     return said
 
 

@@ -18,6 +18,7 @@ from ..store.versions import Store
 __all__ = [
     "about_options",
     "errors_as_sentences",
+    "json_option",
     "message_option",
     "open_store",
     "sample_options",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 message_option = click.option("-m", "--message", default="", help="Why, for the history.")
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 store_option = click.option("--store", type=Path, help="The folder of models (default: DAYLIGHT_STORE, or artifacts/).")
 
 

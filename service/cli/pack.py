@@ -12,7 +12,7 @@ from .boxing import pack_in_sandbox, uses_sandbox
 from .describe import say
 from .following import followers
 from .options import about_options, errors_as_sentences, message_option, sample_options, settings, store_option
-from .pack_any import pack_any
+from .pack_any import check_file, pack_any
 from .promotion import check_callers, make_current
 
 __all__ = ["pack", "print_version"]
@@ -69,6 +69,8 @@ def pack(
     mymodel.py:Class."""
     configured = settings()
     root = store or configured.store
+    with errors_as_sentences():
+        check_file(file)
     if uses_sandbox(file, sandbox):
         version = pack_in_sandbox(file, root, configured, why=message, **options)
     else:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..store.missing import did_you_mean
 from ..store.versions import StoredVersion
 from .options import errors_as_sentences
 
-__all__ = ["default_name", "is_class", "kind_of", "may_run_code", "model_file", "pack_any"]
+__all__ = ["check_file", "default_name", "is_class", "kind_of", "may_run_code", "model_file", "pack_any"]
 
 PICKLED_WEIGHTS = (".pt", ".pth", ".bin")
+TABLES = (".csv", ".parquet")
 WEIGHTS = (*PICKLED_WEIGHTS, ".safetensors")
 
 
@@ -54,6 +56,16 @@ def may_run_code(file: Path) -> bool:
     if file.is_dir() and not is_mlflow(file):
         return any(path.suffix in PICKLED_WEIGHTS for path in file.iterdir())
     return is_class(file) or (file.exists() and file.suffix not in (".py", ".safetensors"))
+
+
+def check_file(file: Path) -> None:
+    """Raise ValueError for what is not there, naming what is near, and for a table of rows, which is no model."""
+    path = Path(str(file).rpartition(":")[0]) if is_class(file) else file
+    if not path.exists():
+        beside = [each.name for each in path.absolute().parent.glob("*")]
+        raise ValueError(f"there is no {path}{did_you_mean(path.name, beside)}")
+    if path.suffix in TABLES:
+        raise ValueError(f"{file} holds rows, and no model: pack model.pkl --data {file}")
 
 
 def pack_any(

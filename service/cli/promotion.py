@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from ..settings import Settings
 from ..store.contract_changes import breaking
 from ..store.versions import Store
 from .following import Follower, followers
-from .options import errors_as_sentences, message_option, settings, store_option
+from .options import errors_as_sentences, json_option, message_option, settings, store_option
 
 if TYPE_CHECKING:
     from ..models.base import Model
@@ -113,13 +115,18 @@ def remove(name: str, version: str, *, yes: bool, message: str, store: Path | No
 
 @click.command()
 @click.argument("name")
+@json_option
 @store_option
-def history(name: str, store: Path | None) -> None:
+def history(name: str, store: Path | None, *, as_json: bool) -> None:
     """Say who packed, promoted, rolled back and removed which version of NAME, when, from where, and why."""
     configured = settings()
     opened = Store.of(configured, store or configured.store)
     with errors_as_sentences():
         ledger = opened.history_of(name)
+        if as_json:
+            told = [asdict(receipt) | {"key": opened.keys.name_of(receipt.signature)} for receipt in ledger.receipts()]
+            click.echo(json.dumps(told, indent=1, ensure_ascii=False))
+            return
         for receipt in ledger.receipts():
             key = f" key {opened.keys.name_of(receipt.signature)}" if receipt.signature else ""
             change = f"{receipt.before or 'none'} -> {receipt.current or 'none'}"

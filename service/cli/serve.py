@@ -13,9 +13,9 @@ from typing import Any
 import click
 
 from ..settings import PREFIX
-from .options import sample_options
+from .options import errors_as_sentences, sample_options
 from .pack import print_version
-from .pack_any import pack_any
+from .pack_any import check_file, pack_any
 
 __all__ = ["serve"]
 
@@ -29,6 +29,8 @@ def serve(file: Path | None, **options: Any) -> None:
     """Serve the store; with FILE, pack it into a temporary store and serve that."""
     if file is None:
         sys.exit(run_server({}))
+    with errors_as_sentences():
+        check_file(file)
     with tempfile.TemporaryDirectory(prefix="daylight-") as folder:
         print_version(pack_any(file, Path(folder), **options))
         code = run_server({f"{PREFIX}STORE": folder})

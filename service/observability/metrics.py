@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import fcntl
 import glob
-import json
 import logging
 import os
 import re
@@ -23,7 +22,7 @@ import tempfile
 import threading
 import weakref
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -38,13 +37,12 @@ from prometheus_client.utils import floatToGoString
 if TYPE_CHECKING:
     from ..web.context import RequestContext
 
-__all__ = ["CONTENT_TYPE", "METRICS", "Meter", "merge_ended"]
+__all__ = ["CONTENT_TYPE", "METRICS", "Meter", "locked", "merge_ended"]
 
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 METHODS = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"}
-OUTCOMES = {"4": "refused", "5": "failed"}  # by the first digit of a status
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
 
 # name without its suffix -> (type of its file, its help)
@@ -112,25 +110,6 @@ class Meter:
         registry.register(Refused(refused))
         with locked(self.folder, fcntl.LOCK_SH):
             return generate_latest(registry)
-
-    def by_model(self, routes: Container[str]) -> dict[str, dict[str, int]]:
-        """{model: {"requests", "refused", "failed"}} of these routes, over all workers: the start page's numbers.
-
-        `refused` are those with a status of 4xx, `failed` those of 5xx.
-        """
-        counts: dict[str, dict[str, int]] = {}
-        with locked(self.folder, fcntl.LOCK_SH):
-            for path in glob.glob(os.path.join(self.folder, "counter_*.db")):
-                for key, value, _, _ in MmapedDict.read_all_values_from_file(path):
-                    metric, _, labels, _ = json.loads(key)
-                    if metric != "daylight_requests" or not labels["model"] or labels["route"] not in routes:
-                        continue
-                    count = counts.setdefault(labels["model"], {"requests": 0, "refused": 0, "failed": 0})
-                    count["requests"] += int(value)
-                    outcome = OUTCOMES.get(labels["status"][0])
-                    if outcome:
-                        count[outcome] += int(value)
-        return counts
 
     def _add(self, metric: str, amount: float, **labels: str) -> None:
         if amount:

@@ -28,6 +28,7 @@ from ..errors import ArtifactMissing, DigestMismatch, StartupError
 from .about import ABOUT
 from .draft import Draft, digest, new_draft
 from .manifest import MANIFEST, Manifest
+from .missing import no_version
 from .receipts import CURRENT, HISTORY, History, has_current
 from .signature import Keys
 from .writing import changing, unwritable_in_words
@@ -175,6 +176,8 @@ class Store:
         """Find a version (default: the current one), its manifest read, its digests not yet checked."""
         version = version or self.current(model)
         folder = self.root / check_name(model) / check_name(version, "version")
+        if not folder.is_dir():
+            raise ArtifactMissing(no_version(self.root, model, version, self.models(), self.versions(model)))
         manifest = Manifest.read(folder)
         if (manifest.model, manifest.version) != (model, version):
             raise StartupError(f"{folder} holds the manifest of {manifest.model} version {manifest.version}")

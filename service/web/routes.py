@@ -20,7 +20,7 @@ from ..wire.openai import chat, completions, responses
 from .access.policy import Scope
 from .handlers import complete, predict, predict_default
 
-__all__ = ["ROUTES", "Route", "dialect_of", "fast_route", "label_of", "scope_of"]
+__all__ = ["PREDICTING", "ROUTES", "Route", "dialect_of", "fast_route", "label_of", "scope_of"]
 
 SEGMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 CONVERTERS = {None: r"[^/]+", "plain": r"[^/:]+", "path": r".+"}
@@ -151,6 +151,7 @@ ROUTES = (
 )
 
 
+PREDICTING = frozenset(route.label for route in ROUTES if route.predicts)  # labels of the routes that predict
 FAST = [route for route in ROUTES if route.fast]
 # One pattern for all of them: a group around each route, and in it one around each of its segments.
 FAST_PATTERN = re.compile(

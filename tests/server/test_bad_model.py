@@ -241,8 +241,8 @@ def test_models_lists_what_is_broken_and_why(store, mode):
     missing_file(store.open("bad").folder, mode)
     found = CliRunner().invoke(main, ["models", "--store", str(store.root)])
     assert found.exit_code == 0
-    first, *others = found.output.splitlines()
-    assert first.startswith("bad")
-    assert "BROKEN: bad version 1: " in first
-    assert "is missing" in first
+    _, first, reason, *others = found.output.splitlines()
+    assert first.split()[:2] == ["bad", "BROKEN"]
+    assert "BROKEN: bad version 1: " in reason
+    assert "is missing" in reason
     assert [line.split()[0] for line in others] == GOOD
