@@ -21,6 +21,14 @@ export async function post(url, body) {
   throw refused(response, answer);
 }
 
+/** POST of CSV, answered in JSON -> the parsed answer. */
+export async function postCsv(url, text, signal) {
+  const response = await sent(url, text, signal, "text/csv");
+  const answer = parsed(await response.text());
+  if (response.ok && answer) return answer;
+  throw refused(response, answer);
+}
+
 /** POST whose answer is a stream: its events, parsed, as they come. Aborting `signal` ends the work on the server. */
 export async function* events(url, body, signal) {
   const response = await sent(url, body, signal);
@@ -46,13 +54,14 @@ export async function* events(url, body, signal) {
   }
 }
 
-function sent(url, body, signal) {
+function sent(url, body, signal, type = "application/json") {
   return fetch(url, {
     method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json", ...keyHeader() },
-    body: JSON.stringify(body),
+    headers: { "Content-Type": type, Accept: "application/json", ...keyHeader() },
+    body: type === "application/json" ? JSON.stringify(body) : body,
     signal,
-  }).catch(() => {
+  }).catch((problem) => {
+    if (signal?.aborted) throw problem;
     throw new Problem("The server did not answer. Is it still running?");
   });
 }

@@ -5,6 +5,7 @@ import { all, clearFaults, el, markFault, one } from "./dom.js";
 import { beyond, filterFields, readRow, refresh, writeField, writeRow } from "./fields.js";
 import { pretty } from "./literals.js";
 import { headline, section as output } from "./outputs.js";
+import { scoreFile } from "./score_file.js";
 import { keep, kept } from "./share.js";
 import { snippets } from "./snippets.js";
 import { whatIf } from "./what_if.js";
@@ -29,13 +30,17 @@ export function start(section) {
   /** Show the row as fields or as JSON; what does not parse stays where it can be mended. */
   function view(name) {
     const row = currentRow();
-    if (!row) return;
+    if (!row && name !== "file") return;
     if (name === "json") text.value = pretty(row);
-    else if (!json.hidden) writeRow(fields, row);
-    fields.hidden = name === "json";
+    else if (row && !json.hidden) writeRow(fields, row);
+    fields.hidden = name !== "fields";
     json.hidden = name !== "json";
+    one(form, "[data-file]").hidden = name !== "file";
+    const send = one(form, "[data-send]");
+    send.hidden = name === "file" && !one(send, ".outputs");
+    one(send, "[data-reset]").hidden = one(send, "[type=submit]").hidden = name === "file";
     const filter = one(form, "[data-filter]");
-    if (filter) filter.hidden = name === "json";
+    if (filter) filter.hidden = name !== "fields";
     one(form, "[data-none]").hidden = true;
     for (const button of all(form, "[data-view]")) button.setAttribute("aria-pressed", String(button.dataset.view === name));
     if (name === "fields" && filter) filterBy(filter.value);
@@ -55,6 +60,10 @@ export function start(section) {
     keep("row", differing(body.instances[0], example));
   }
 
+  scoreFile(section, {
+    outputs: () => chosenOutputs(form).outputs ?? [section.dataset.primary],
+    show: () => view("file"),
+  });
   one(form, "[data-tools]").hidden = false;
   for (const button of all(form, "[data-view]")) button.addEventListener("click", () => view(button.dataset.view));
   one(form, "[data-filter]")?.addEventListener("input", (event) => {

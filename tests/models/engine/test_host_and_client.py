@@ -153,7 +153,7 @@ def test_all_workers_share_what_one_has_loaded(process, tmp_path, engine):
 
 
 def test_a_version_that_cannot_be_loaded_says_why(process, tmp_path, engine):
-    with pytest.raises(StartupError, match="tiny/7/manifest.json is missing"):
+    with pytest.raises(StartupError, match="tiny has no version 7; it has"):
         EngineClient(str(tmp_path / "socket")).open("tiny", "7")
     assert list(engine.generate(PROMPT, GREEDY))
 
