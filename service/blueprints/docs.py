@@ -13,8 +13,9 @@ from flask import Blueprint, Response, render_template, request
 
 from ..web.routes import ROUTES
 from ..wire.json_body import JSON, dump
+from .assets import STATIC, assets_digest
 from .context import predictor
-from .pages import STATIC, assets_digest, guard
+from .pages import guard
 from .views import view
 
 __all__ = ["blueprint"]

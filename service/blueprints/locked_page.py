@@ -10,8 +10,9 @@ from flask import Flask, Response, render_template, request
 from ..errors import Unauthorized
 from ..web.routes import label_of
 from ..wire.json_body import JSON
+from .assets import STATIC, assets_digest
 from .context import context
-from .pages import HEADERS, HTML, STATIC, assets_digest
+from .pages import HEADERS, HTML
 
 __all__ = ["attach"]
 

@@ -6,12 +6,9 @@ GET /activity               how many requests each model has had, which the star
 GET /assets/<digest>/<name> its scripts and styles, which never change under one digest
 """
 
-import hashlib
 import json
 import math
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 
 from flask import Blueprint, make_response, render_template, request, send_from_directory
 
@@ -19,12 +16,12 @@ from ..errors import ModelNotFound, ModelNotReady
 from ..observability.by_model import counts_by_model
 from ..web.routes import PREDICTING
 from ..wire.json_body import JSON
+from .assets import STATIC, assets_digest, compressed, imported
 from .context import answer, predictor, services
 from .views import view
 
-__all__ = ["HEADERS", "HTML", "STATIC", "assets_digest", "blueprint", "guard"]
+__all__ = ["HEADERS", "HTML", "blueprint", "guard"]
 
-STATIC = Path(__file__).parent / "static"
 HTML = "text/html"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -63,7 +60,9 @@ def model(name):
             "models": serving.catalogue() if serving.failure is None else [],
         }
         return page("front.html", refused={}, awaited={}, **told), error.status
-    return page("page.html", model=entry)
+    capability = entry["capabilities"][0]
+    module = f"{capability}.js" if (STATIC / f"{capability}.js").exists() else "any_capability.js"
+    return page("page.html", model=entry, module=module)
 
 
 def page(template, **values):
@@ -92,16 +91,13 @@ def asset(digest, name):
 @blueprint.after_request
 def guard(response):
     response.headers.update(HEADERS)
-    return response
+    return compressed(response)
 
 
-@cache
-def assets_digest(folder):
-    """One short digest of all files of static/: it changes when any of them does."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(folder).iterdir()):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+@blueprint.app_template_global("preloaded")
+def preloaded(*scripts):
+    """The modules that these scripts import, which a browser may fetch before it has read the scripts."""
+    return list(dict.fromkeys(name for script in scripts for name in (script, *imported(script))))
 
 
 @blueprint.app_template_filter("pretty")

@@ -73,9 +73,9 @@ def own_handler() -> Stderr | None:
     return handlers[0] if len(handlers) == 1 and type(handlers[0]) is Stderr else None
 
 
-def line(method: str, path: str, status: int, context: RequestContext) -> None:
-    """Write the line of one request; `path` is WSGI's, decoded as latin-1."""
-    if not log.isEnabledFor(logging.INFO):
+def line(method: str, path: str, status: int, context: RequestContext, *, quiet: bool = False) -> None:
+    """Write the line of one request; `path` is WSGI's, decoded as latin-1. quiet: at DEBUG, unless it is an error's."""
+    if not log.isEnabledFor(logging.DEBUG if quiet and status < 400 else logging.INFO):
         return
     milliseconds = (time.perf_counter() - context.began) * 1000
     # Escaped: a URL must not write log lines of its own, nor colors into a terminal.

@@ -20,7 +20,7 @@ from .access.policy import Scope, policy_of
 from .context import ENVIRON, STATUS, RequestContext
 from .error_response import error_response, internal_error
 from .handlers import Steps, finish
-from .routes import Route, dialect_of, fast_route, scope_of
+from .routes import QUIET, Route, dialect_of, fast_route, scope_of
 from .services import Services
 
 __all__ = ["Answer", "Match", "Middleware"]
@@ -133,7 +133,7 @@ class Middleware:
 
     def close(self, context: RequestContext, method: str, path: str, status: int) -> None:
         """The answer has been sent: write the log line, and count it."""
-        access_log.line(method, path, status, context)
+        access_log.line(method, path, status, context, quiet=context.route in QUIET)
         self.meter.ended(method, status, context)
 
 

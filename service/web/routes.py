@@ -20,7 +20,7 @@ from ..wire.openai import chat, completions, responses
 from .access.policy import Scope
 from .handlers import complete, predict, predict_default
 
-__all__ = ["PREDICTING", "ROUTES", "Route", "dialect_of", "fast_route", "label_of", "scope_of"]
+__all__ = ["PREDICTING", "QUIET", "ROUTES", "Route", "dialect_of", "fast_route", "label_of", "scope_of"]
 
 SEGMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 CONVERTERS = {None: r"[^/]+", "plain": r"[^/:]+", "path": r".+"}
@@ -38,7 +38,8 @@ class Route:
 
     endpoint: `<blueprint>.<view>`. dialect: the module of service.wire whose form errors have; None: decided by the
     path's prefix. handler: of service.web.handlers, where the route predicts; then the fast path answers it, if
-    `fast`, and Flask's view calls the same function.
+    `fast`, and Flask's view calls the same function. quiet: asked by machines again and again; where it is answered
+    well, its line is written at the level DEBUG alone.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Route:
     handler: Callable[..., Any] = not_predicting
     scope: Scope = Scope.PREDICT
     fast: bool = False
+    quiet: bool = False
 
     @property
     def predicts(self) -> bool:
@@ -108,8 +110,8 @@ def versioned(method: str, path: str, *rest: Any, **options: Any) -> tuple[Route
 ROUTES = (
     Route("GET", "/", "pages.front", scope=Scope.PAGE),
     Route("GET", "/models/<plain:name>", "pages.model", scope=Scope.PAGE),
-    Route("GET", "/activity", "pages.activity"),
-    Route("GET", "/assets/<digest>/<path:name>", "pages.asset", scope=Scope.OPEN),
+    Route("GET", "/activity", "pages.activity", quiet=True),
+    Route("GET", "/assets/<digest>/<path:name>", "pages.asset", scope=Scope.OPEN, quiet=True),
     Route("GET", "/docs", "docs.page", scope=Scope.PAGE),
     Route("GET", "/openapi.json", "docs.openapi"),
     # the article
@@ -124,8 +126,8 @@ ROUTES = (
     *versioned("POST", "/v1/models/<plain:name>:predict", "v1.predict", v1, predict, fast=True),
     # the Open Inference Protocol
     Route("GET", "/v2", "v2.server", v2),
-    Route("GET", "/v2/health/live", "v2.live", v2, scope=Scope.OPEN),
-    Route("GET", "/v2/health/ready", "v2.ready", v2, scope=Scope.OPEN),
+    Route("GET", "/v2/health/live", "v2.live", v2, scope=Scope.OPEN, quiet=True),
+    Route("GET", "/v2/health/ready", "v2.ready", v2, scope=Scope.OPEN, quiet=True),
     *versioned("GET", "/v2/models/<plain:name>", "v2.metadata", v2),
     *versioned("GET", "/v2/models/<plain:name>/ready", "v2.model_ready", v2),
     *versioned("POST", "/v2/models/<plain:name>/infer", "v2.infer", v2, predict, fast=True),
@@ -136,8 +138,8 @@ ROUTES = (
     # MLflow's scoring server
     Route("POST", "/invocations", "mlflow.invocations", mlflow, predict, fast=True),
     Route("POST", "/endpoints/<plain:name>/invocations", "mlflow.invocations", mlflow, predict, fast=True),
-    Route("GET", "/ping", "mlflow.ping", mlflow, scope=Scope.OPEN),
-    Route("GET", "/health", "mlflow.ping", mlflow, scope=Scope.OPEN),
+    Route("GET", "/ping", "mlflow.ping", mlflow, scope=Scope.OPEN, quiet=True),
+    Route("GET", "/health", "mlflow.ping", mlflow, scope=Scope.OPEN, quiet=True),
     Route("GET", "/version", "mlflow.version", mlflow, scope=Scope.OPEN),
     # OpenAI
     Route("POST", "/v1/completions", "openai.completions", completions, complete),
@@ -145,13 +147,14 @@ ROUTES = (
     Route("POST", "/v1/responses", "openai.responses", responses, complete),
     Route("POST", "/v1/requests/<request_id>/cancel", "openai.cancel", completions),
     # the server itself
-    Route("GET", "/health/live", "health.live", scope=Scope.OPEN),
-    Route("GET", "/health/ready", "health.ready", scope=Scope.OPEN),
-    Route("GET", "/metrics", "metrics.metrics", scope=Scope.METRICS),
+    Route("GET", "/health/live", "health.live", scope=Scope.OPEN, quiet=True),
+    Route("GET", "/health/ready", "health.ready", scope=Scope.OPEN, quiet=True),
+    Route("GET", "/metrics", "metrics.metrics", scope=Scope.METRICS, quiet=True),
 )
 
 
 PREDICTING = frozenset(route.label for route in ROUTES if route.predicts)  # labels of the routes that predict
+QUIET = frozenset(route.label for route in ROUTES if route.quiet)  # labels of these routes
 FAST = [route for route in ROUTES if route.fast]
 # One pattern for all of them: a group around each route, and in it one around each of its segments.
 FAST_PATTERN = re.compile(

@@ -2,6 +2,5 @@
 
 import { one } from "./dom.js";
 
-const section = one(document, "section.model");
-const { start } = await import(`./${section.dataset.capability === "any" ? "any_capability" : section.dataset.capability}.js`);
-start(section);
+const { start } = await import(`./${one(document, "[data-module]").dataset.module}`);
+start(one(document, "section.model"));
