@@ -140,8 +140,8 @@ def test_the_command_line_promotes_rolls_back_and_removes(iris):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("promote", "m", "7"), "is missing"),
-        (("promote", "n", "1"), "is missing"),
+        (("promote", "m", "7"), "m has no version 7; it has 1, 2, 3"),
+        (("promote", "n", "1"), "has no model n"),
         (("rollback", "n"), "has no model n"),
         (("remove", "m", "3"), "is the current one"),
         (("remove", "n", "3"), "has no model n"),
