@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from ..observability.known import Known
 from ..observability.metrics import CONTENT_TYPE
 from .context import predictor, services
 from .views import view
@@ -13,4 +14,5 @@ blueprint = Blueprint("metrics", __name__)
 
 @view(blueprint)
 def metrics() -> Response:
-    return Response(services().meter.exposition(predictor().refused), content_type=CONTENT_TYPE)
+    known = Known(predictor().serving(), predictor().refused)
+    return Response(services().meter.exposition(known), content_type=CONTENT_TYPE)

@@ -22,13 +22,12 @@ import tempfile
 import threading
 import weakref
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -55,6 +54,9 @@ METRICS = {
     "daylight_request_seconds": ("histogram", "Seconds from a thread having the request to its answer, by model"),
     "daylight_requests_in_flight": ("gauge_livesum", "Requests being answered"),
     "daylight_refused_models": ("gauge", "1 where the model's current version cannot be served"),
+    "daylight_model_info": ("gauge", "1 for each model that is served, with the version that answers"),
+    "daylight_model_packed_timestamp_seconds": ("gauge", "When the version that answers was packed, in Unix time"),
+    "daylight_build_info": ("gauge", "1, with the versions of Daylight and of Python"),
 }
 SMALLEST = 2**14  # bytes of a file at first; it doubles
 LARGEST_ENTRY = 32  # bytes of an entry besides its key
@@ -103,11 +105,12 @@ class Meter:
             elif context.refused:
                 self._add("daylight_refusals", 1, code=context.refused, model=context.model)
 
-    def exposition(self, refused: Iterable[str] = ()) -> bytes:
-        """Everything that all workers have counted, in Prometheus' text format. refused: names of models."""
+    def exposition(self, known: Collector | None = None) -> bytes:
+        """Everything that all workers have counted, in Prometheus' text format. known: what no worker counts."""
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=self.folder)
-        registry.register(Refused(refused))
+        if known is not None:
+            registry.register(known)
         with locked(self.folder, fcntl.LOCK_SH):
             return generate_latest(registry)
 
@@ -149,20 +152,6 @@ class Meter:
         except OSError as error:
             log.error("%s%s is not counted: %s", metric, labels, error)
             return Uncounted()
-
-
-class Refused(Collector):
-    """The one metric that no worker counts: all know the same of it."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = names
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        name = "daylight_refused_models"
-        family = GaugeMetricFamily(name, METRICS[name][1], labels=["model"])
-        for model in self._names:
-            family.add_metric([model], 1.0)
-        yield family
 
 
 def close_files(files: dict[str, CounterFile], folder: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from service import __version__
 from service.app import create_app
 from service.blueprints.pages import shown
 from service.settings import Settings
@@ -88,6 +89,15 @@ def test_the_requests_of_a_model_are_counted_by_their_outcome_and_looking_at_it_
         client.post("/v1/models/iris:predict", json={"instances": rows}).close()
     after = asked()
     assert {name: after[name] - before[name] for name in before} == {"requests": 2, "refused": 1, "failed": 0}
+
+
+def test_metrics_name_what_answers_and_since_when(client):
+    model = client.get("/v1/models/iris").json
+    told = client.get("/metrics").text
+    assert f'daylight_model_info{{kind="tabular",model="iris",version="{model["version"]}"}} 1.0' in told
+    packed = float(told.split('daylight_model_packed_timestamp_seconds{model="iris"} ')[1].split()[0])
+    assert packed == model["created"]
+    assert f'version="{__version__}"' in told
 
 
 @pytest.mark.parametrize(
