@@ -27,7 +27,7 @@ OWN_SETTINGS = re.compile(
 )
 
 
-def eventually(condition, seconds=30, what="the condition"):
+def eventually(condition, seconds=120, what="the condition"):
     """Ask until `condition()` is truthy and return that; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

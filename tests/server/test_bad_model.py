@@ -164,7 +164,8 @@ def test_one_broken_model_keeps_up_no_other(store, mode, usual, workers, spoil, 
         eventually(lambda: refused_for(server, "bad", reason), what="the reason")
         assert requests.get(f"{server}/health/ready", timeout=10).ok
         assert all(answers(server, name) for name in GOOD)
-    assert took < usual[workers] + 2, f"{took:.1f} s, usually {usual[workers]:.1f} s"
+    # Far below what a load that stands still may take, and enough for a machine that does something else as well.
+    assert took < 2 * usual[workers] + 10, f"{took:.1f} s, usually {usual[workers]:.1f} s"
 
 
 def refused_for(server, name, reason):
@@ -175,19 +176,16 @@ def refused_for(server, name, reason):
 
 @WORKERS
 @pytest.mark.parametrize("spoil", ENDLESS, ids=lambda value: value.__name__)
-def test_a_load_without_end_keeps_up_no_other(store, mode, usual, workers, spoil):
+def test_a_load_without_end_keeps_up_no_other(store, mode, workers, spoil):
     spoil(store.open("bad").folder, mode)
-    began = time.monotonic()
     with launch(store.root, workers=workers, env={"DAYLIGHT_SWAP_SECONDS": "6"}) as server:
         seconds_until_served(server, GOOD)
-        took = time.monotonic() - began
         assert "bad version 1 is being loaded" in requests.get(f"{server}/health/ready", timeout=10).text
         assert refused_for(server, "bad", "bad version 1 is being loaded")
         eventually(lambda: refused_for(server, "bad", "has not loaded it within 6 seconds"), what="the refusal")
         eventually(lambda: requests.get(f"{server}/health/ready", timeout=10).ok, what="readiness")
         assert all(answers(server, name) for name in GOOD)
         stop(server)
-    assert took < usual[workers] + 2, f"{took:.1f} s, usually {usual[workers]:.1f} s"
 
 
 @WORKERS
