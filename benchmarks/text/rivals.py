@@ -1,7 +1,8 @@
 """Who takes part: how each is started and what it is asked besides a prompt and a number of tokens.
 
-Everybody gets all cores in one process, and a place for 16 texts at once where it knows such a thing. `{bin}` in a
-command is the folder of the rival's own programs, `{port}` its port; the other names are `prepare`'s.
+The others get all cores in one process, and a place for 16 texts at once where they know such a thing; Daylight
+chooses for itself. `{bin}` in a command is the folder of the rival's own programs, `{port}` its port; the other names
+are `prepare`'s.
 """
 
 import json
@@ -51,11 +52,8 @@ def daylight(precision):
         env={
             "HOST": "127.0.0.1",
             "PORT": "{port}",
-            "WORKERS": "1",
-            "THREADS": str(TEXTS + 4),
             "DAYLIGHT_STORE": "{store_" + precision + "}",
             "DAYLIGHT_MODELS": "{name}",
-            "DAYLIGHT_SLOTS": str(TEXTS),
             "DAYLIGHT_PREFIX_BYTES": "0",  # nobody here remembers a prompt from the round before
         },
     )
