@@ -172,7 +172,7 @@ class TabularModel(TurnModel):
 
     def optimize(self, settings):
         """Let concurrent requests share calls, where that pays for this model."""
-        if self.plan.container in ("array", "numbers") and settings.threads > 1 and not self.caveats:
+        if self.plan.container in ("array", "numbers", "objects") and settings.threads > 1 and not self.caveats:
             rows = self.plan.read(self.manifest.example["instances"]).values
             self.shares = alike(self.runtime, rows, self.outputs)
             if self.shares and self.plan.container == "array":

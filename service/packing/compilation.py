@@ -22,28 +22,19 @@ import numpy as np
 
 from ..models.runtimes.onnx_files import OnnxModel
 from ..models.runtimes.sklearn import SklearnRuntime
-from ..models.tables.column import Column
-from ..models.tables.output import Output
-from ..models.tables.plain_values import dense, plain_values
-from ..models.tables.plan import ColumnPlan, common_dtype
+from ..models.tables.plan import ColumnPlan
 from .contract import Contract
 from .equivalence import Evidence, Unequal, compare, parts
+from .model_graph import MARGIN, PROOF, TEXTS, model_graph
 from .proof import finite
 from .proof_rows import proof_rows
 from .schema import Row
-from .served_file import served_file
-from .translate import Table, Untranslatable, translate
-from .translate.onnx_graph import Graph
+from .translate import Untranslatable
 
 __all__ = ["CHOICES", "Compiled", "compile_model"]
 
 CHOICES = ("auto", "sklearn")
-GRAPH, PROOF = "model.onnx", "proof.json"
-# Relative. The graphs compute in float64, as scikit-learn does; of a table of float32 it keeps float32 only, and so do
-# XGBoost and CatBoost of any.
-TOLERANCE, TOLERANCE_OF_FLOAT32 = 1e-9, 1e-5
 WORTHWHILE = 1.3  # times faster for one row; otherwise the estimator that everybody knows is kept
-MARGIN = "margin"  # the graph's own output: how far a row is from a tie that it cannot break
 TIE = 1e-12  # relative: below this margin, rounding decides
 REPLAYED = 64  # rows of the proof that every load repeats
 ROUNDS, ROUND_SECONDS = 5, 0.004  # of the timing
@@ -109,111 +100,26 @@ def proven_and_timed(contract: Contract) -> Compiled:
     """Translate, prove and time. Raises Untranslatable, Unequal, or what the estimator raises."""
     from ..models.runtimes.onnx import OnnxRuntime
 
-    of_file = isinstance(contract.estimator, OnnxModel)
-    graph, description = from_file(contract) if of_file else translated(contract)
+    graph, description, texts = model_graph(contract)
     estimator = copy.deepcopy(contract.estimator)
     reference = Executable(
         SklearnRuntime.serving(estimator, contract.container), ColumnPlan(contract.columns, contract.container)
     )
     plan = ColumnPlan(contract.columns, description["container"], compiled=True)
-    compiled = Executable(OnnxRuntime(graph, description), plan)
+    compiled = Executable(OnnxRuntime(graph, description, texts), plan)
     evidence, replay = prove_equal(contract, reference, compiled, description["tolerance"])
     row, method = contract.rows[0], next(iter(contract.outputs))
     microseconds = {"sklearn": reference.microseconds(row, method), "onnx": compiled.microseconds(row, method)}
-    if of_file:
+    if isinstance(contract.estimator, OnnxModel):
         microseconds = {"onnx": microseconds["onnx"]}
     elif microseconds["sklearn"] < WORTHWHILE * microseconds["onnx"]:
         return not_compiled(contract, "compiled it is hardly faster", microseconds)
-    files = {description["payload"]: graph, PROOF: json.dumps(replay, ensure_ascii=False, allow_nan=False).encode()}
+    files = {description["payload"]: graph, PROOF: as_json(replay)} | ({TEXTS: as_json(texts)} if texts else {})
     return Compiled({**description, **evidence, "microseconds": microseconds, "reason": None}, files)
 
 
-# --- translating
-
-
-def translated(contract: Contract) -> tuple[bytes, dict[str, Any]]:
-    """(the graph, what the runtime has to know of it). Raises Untranslatable."""
-    read = [column for column in contract.columns if not column.unread]
-    unreadable = next((column for column in read if column.kind in ("text", "datetime")), None)
-    if unreadable is not None:
-        raise Untranslatable(f"column {unreadable.name!r} is {unreadable.kind}, which no graph reads")
-    columns, estimator = contract.columns, contract.estimator
-    graph = Graph(len(read))
-    every = graph.input
-    if len(read) < len(columns):  # the graph has no other columns; whichever stands for them, nobody looks at it
-        places = {column.name: place for place, column in enumerate(read)}
-        every = graph.input.take([places.get(column.name, 0) for column in columns])
-    answers = translate(graph, estimator, Table(every, tuple(columns), contract.container))
-    absent = [method for method in contract.outputs if method not in answers]
-    if absent:
-        raise Untranslatable(f"{type(estimator).__name__} has no translation of {absent[0]}")
-    predicts_labels = contract.task == "classifier"
-    tensors, targets = graph_outputs(contract.outputs, answers, raw_predict=predicts_labels)
-    if graph.margin is not None:
-        tensors[MARGIN], targets[MARGIN] = graph.margin.reshape(-1), None
-    single = graph.single or any("float32" in column.dtype for column in read)
-    description = {
-        "name": "onnx",
-        "payload": GRAPH,
-        "proof": PROOF,
-        "container": container_of(contract, read),
-        "targets": targets,
-        "classes": classes(estimator) if predicts_labels and "predict" in contract.outputs else None,
-        "largest": graph.largest,
-        "at_once": graph.rows,
-        "tolerance": TOLERANCE_OF_FLOAT32 if single else TOLERANCE,
-    }
-    return graph.model(tensors).SerializeToString(), description
-
-
-def from_file(contract: Contract) -> tuple[bytes, dict[str, Any]]:
-    """As `translated`, of an ONNX file. Raises Untranslatable."""
-    graph, description = served_file(contract)
-    tolerance = TOLERANCE_OF_FLOAT32 if description.pop("single") else TOLERANCE
-    container = container_of(contract, contract.columns)
-    return graph, {**description, "proof": PROOF, "container": container, "tolerance": tolerance}
-
-
-def container_of(contract: Contract, columns: list[Column]) -> str:
-    single_dtype = contract.container == "array" and common_dtype(columns) is not None
-    return "array" if single_dtype else "numbers"
-
-
-def graph_outputs(
-    outputs: dict[str, Output], answers: dict[str, Any], *, raw_predict: bool
-) -> tuple[dict[str, Any], dict[str, int | None]]:
-    """({name: tensor}, {method: how many targets have a tensor each, None for one tensor}) of a translation's answers.
-
-    raw_predict: leave predict as it is, since it gives places of labels.
-    """
-    tensors: dict[str, Any] = {}
-    targets: dict[str, int | None] = {}
-    for method, output in outputs.items():
-        several = isinstance(answers[method], list)
-        answer_parts = answers[method] if several else [answers[method]]
-        if not (raw_predict and method == "predict"):
-            answer_parts = [shaped(target, output) for target in answer_parts]
-        names = [f"{method}.{place}" for place in range(len(answer_parts))] if several else [method]
-        tensors |= dict(zip(names, answer_parts, strict=True))
-        targets[method] = len(answer_parts) if several else None
-    return tensors, targets
-
-
-def shaped(tensor: Any, output: Output) -> Any:
-    """The tensor with the rank and the type of number that scikit-learn's own answer has."""
-    if len(output.shape) == 1:
-        tensor = tensor.reshape(-1)
-    if output.dtype == "integer":
-        return tensor.int()
-    return tensor.cast(bool) if output.dtype == "boolean" else tensor
-
-
-def classes(estimator: Any) -> list[Any]:
-    """The labels as plain values; a list of lists for several targets."""
-    labels = getattr(estimator, "classes_", None)
-    if labels is None:
-        raise ValueError(f"{type(estimator).__name__} is a classifier without classes_")
-    return [plain_values(dense(each)) for each in labels] if isinstance(labels, list) else plain_values(dense(labels))
+def as_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
 # --- proving

@@ -3,8 +3,8 @@
     rows = proof_rows(columns, sample, answer)     # the sample's own rows come first
 
 The sample; rows between and around its rows; every category, a missing value and an unknown category where the column
-takes them; rows far away; and pairs of neighboring rows (the last bit of a float apart) between which the answer
-changes: at the boundary of two labels, and at the thresholds of trees.
+takes them; rows far away; texts that nobody wrote; and pairs of neighboring rows (the last bit of a float apart)
+between which the answer changes: at the boundary of two labels, and at the thresholds of trees.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..models.tables.column import Column
+from .odd_texts import odd_texts
 from .schema import Row, unseen
 
 __all__ = ["proof_rows"]
@@ -34,7 +35,7 @@ def proof_rows(columns: list[Column], sample: list[Row], answer: Answer) -> list
     """The sample and all rows made from it. answer: what the model says of rows, comparable. Deterministic."""
     rng = np.random.default_rng(0)
     boundaries = bisect_decision_boundaries(columns, sample, answer, rng)
-    return [*sample, *around(columns, sample, rng), *edges(columns, sample, rng), *boundaries]
+    return [*sample, *around(columns, sample, rng), *edges(columns, sample, rng), *texts(columns, sample), *boundaries]
 
 
 def numeric(columns: list[Column]) -> list[Column]:
@@ -113,6 +114,16 @@ def edge_cells(column: Column, limits: dict[str, tuple[float, float]]) -> Iterat
         reach = (largest - smallest) or 1.0
         values = [as_cell(column, number) for number in (0.0, *(smallest + far * reach for far in FAR))]
         yield from (value for value in values if value is not None)
+
+
+def texts(columns: list[Column], sample: list[Row]) -> Iterator[Row]:
+    """Texts that nobody has written so far: in the columns of texts, one at a time, the others from the sample."""
+    for column in columns:
+        if column.kind != "text":
+            continue
+        known = [row[column.name] for row in sample if row[column.name]]
+        for place, text in enumerate(odd_texts(known)):
+            yield sample[place % len(sample)] | {column.name: text}
 
 
 @dataclass

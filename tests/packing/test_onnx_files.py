@@ -153,7 +153,7 @@ def test_several_outputs_keep_their_names(tmp_path, table):
 def test_a_graph_of_one_row_a_call_is_asked_row_by_row(tmp_path, table):
     """torch's exporter fixes the number of rows at that of its example, unless it is told otherwise."""
     loaded = served(packed(tmp_path, graphs.of_rows(1), table))
-    assert loaded.runtime.at_once == 1
+    assert loaded.runtime.inputs.at_once == 1
     assert np.array(asked(loaded, table)["predict"]) == pytest.approx(np.tanh(table.to_numpy()), abs=1e-6)
 
 

@@ -40,8 +40,8 @@ OPERATORS = frozenset((
     "Abs", "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "Div", "Equal", "Exp", "Floor", "Gather", "Gemm",
     "Greater", "GreaterOrEqual", "Identity", "IsNaN", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mul",
     "Neg", "Not", "Or", "Pad", "Pow", "ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum",
-    "ReduceSumSquare", "Relu", "Reshape", "Sigmoid", "Softmax", "Sqrt", "Sub", "Tanh", "TopK", "TreeEnsemble",
-    "Unsqueeze", "Where",
+    "ReduceSumSquare", "Relu", "Reshape", "ScatterElements", "Sigmoid", "Softmax", "Sqrt", "Sub", "Tanh", "TopK",
+    "TreeEnsemble", "Unsqueeze", "Where",
 ))
 # fmt: on
 REPEATING = {"Loop", "Scan", "SequenceMap"}

@@ -4,11 +4,12 @@
     runtime.run(X, ["predict", "predict_proba"])   # {"predict": array, "predict_proba": array}
 
 `graph` is an ONNX model as bytes, `described` what the manifest says of it under "runtime".
-Neither scikit-learn nor pandas is imported.
+Neither scikit-learn nor pandas is imported. The texts of a table come into the graph as counts of their tokens.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import onnxruntime
 
 from .graph_files import check_file
 from .graph_rules import check_table
+from .text_inputs import NumberInputs, TextInputs
 
 if TYPE_CHECKING:
     from ...settings import Settings
@@ -33,10 +35,11 @@ class OnnxRuntime:
     `described`: "targets" {method: how many graph outputs make its answer}, "classes" (the labels
     that predict's places stand for, or a list of them a target), "largest" (the largest number the
     graph can take, or None), "at_once" (how many a call may hold, or None), "rules" ("file" where the graph is
-    that of an ONNX file, which has more operators than packing writes).
+    that of an ONNX file, which has more operators than packing writes). `texts`: of a graph that reads texts, what
+    TextInputs takes.
     """
 
-    def __init__(self, graph: bytes, described: Mapping[str, Any]) -> None:
+    def __init__(self, graph: bytes, described: Mapping[str, Any], texts: Mapping[str, Any] | None = None) -> None:
         (check_file if described.get("rules") == "file" else check_table)(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker has threads of its own
@@ -48,7 +51,8 @@ class OnnxRuntime:
         each = classes if self.by_target else [classes] if classes else []
         self.classes = [np.array(labels) for labels in each]
         self.largest = described["largest"]
-        self.at_once = described["at_once"]
+        at_once = described["at_once"]
+        self.inputs = NumberInputs(at_once) if texts is None else TextInputs(texts, at_once, described["wide"])
         self.path = onnxruntime.RunOptions()
         self.path.only_execute_path_to_fetches = True
 
@@ -56,24 +60,25 @@ class OnnxRuntime:
     def load(cls, version: StoredVersion, settings: Settings) -> OnnxRuntime:
         """From the verified graph of a StoredVersion. Raises StartupError, or what ONNX Runtime raises."""
         described = version.manifest.spec["runtime"]
+        texts = None
+        if "texts" in described:
+            with version.open(described["texts"]) as file:
+                texts = json.load(file)
         with version.open(described["payload"]) as file:
-            return cls(file.read(), described)
+            return cls(file.read(), described, texts)
 
     def run(self, X: Any, methods: Sequence[str], deadline: float | None = None) -> dict[str, Any]:
-        """X: ndarray [rows, columns] of numbers -> {method: ndarray, or a list of them by target}.
+        """X: ndarray [rows, columns] of numbers, or of objects where texts are among them.
 
-        Raises ValueError for numbers beyond what the model can compute with.
+        Returns {method: ndarray, or a list of them by target}. Raises ValueError for numbers beyond what the model
+        can compute with.
         """
-        X = np.ascontiguousarray(X, dtype=np.float64)
-        if self.largest is not None and not allowed(X, self.largest):
+        pieces = self.inputs.pieces(X)
+        if self.largest is not None and not all(allowed(piece["X"], self.largest) for piece in pieces if "X" in piece):
             raise ValueError(f"a number larger than {self.largest:.4g}")
         wanted = [name for method in methods for name in self.names[method]]
-        if self.at_once is None or len(X) <= self.at_once:
-            arrays = iter(self.session.run(wanted, {"X": X}, self.path))
-        else:
-            pieces = [X[start : start + self.at_once] for start in range(0, len(X), self.at_once)]
-            results = [self.session.run(wanted, {"X": piece}, self.path) for piece in pieces]
-            arrays = map(np.concatenate, zip(*results, strict=True))
+        results = [self.session.run(wanted, piece, self.path) for piece in pieces]
+        arrays = iter(results[0]) if len(results) == 1 else map(np.concatenate, zip(*results, strict=True))
         answers: dict[str, Any] = {}
         for method in methods:
             parts = [next(arrays) for _ in self.names[method]]

@@ -30,10 +30,11 @@ from .violations import Violations
 
 __all__ = ["CONTAINERS", "ColumnPlan", "Table", "common_dtype"]
 
-CONTAINERS = ("array", "frame", "list", "sparse", "numbers")
+CONTAINERS = ("array", "frame", "list", "sparse", "numbers", "objects")
 PLAIN = frozenset({int, float})
 HOLES = PLAIN | {type(None)}
 ROUNDED = ("float16", "float32")
+LONGEST = 1_000_000  # characters of a text whose tokens a worker counts itself: it answers nothing else meanwhile
 SHORT = frozenset(map(np.dtype, NUMPY - {"bool", "float16"}))  # float16 ends long before EXACT
 
 
@@ -52,7 +53,8 @@ class ColumnPlan:
     (ndarray [rows], for vectorisers fitted on a series of texts) or "sparse" (a CSR matrix,
     without the zeros, for models to which an absent cell is no zero). An array of numbers has
     the dtype that numpy gives the fitted columns together; any other array is of objects.
-    "numbers" is for compiled models: float64 [rows, columns], categories as their codes.
+    "numbers" is for compiled models: float64 [rows, columns], categories as their codes; "objects" is the same for
+    those that read texts, as an array of objects.
     Columns that the model never reads (`unread`) are not looked at. They are missing in what the
     estimator gets, which may count its columns, and not there at all in what a `compiled` model gets.
     `columns` and `names` are those that are read. `reads_numbers`: whether the model takes nothing but numbers,
@@ -67,6 +69,7 @@ class ColumnPlan:
         self.rows = Rows(self.columns, every)
         self._every = every if len(every) > len(self.columns) and not compiled else ()
         fitted = self._every or self.columns
+        self._codes = container in ("numbers", "objects")
         self._labels = [column.name if column.label is None else column.label for column in fitted]
         self._pick: Any = itemgetter(*self.names) if len(self.names) > 1 else None
         self._dtype = common_dtype(fitted)
@@ -187,8 +190,10 @@ class ColumnPlan:
             if not column.all_fit(values):
                 values = without_nan(values)
                 self._check(column, values, violations)
+            if self.container == "objects" and column.kind == "text":
+                self._check_lengths(column, values, violations)
             if not violations.total:
-                arrays.append((column.codes if self.container == "numbers" else column.array)(values))
+                arrays.append((column.codes if self._codes else column.array)(values))
                 strangers = column.strangers(values)
                 if strangers:
                     listed = ", ".join(sorted(map(shown, strangers))[:3])
@@ -208,6 +213,13 @@ class ColumnPlan:
             for row in wrong[:MAX_VIOLATIONS]:  # row by row, an answer never gets further into one column
                 violations.add(row, column.name, column.expected, shown(values[row]))
             violations.total += len(wrong[MAX_VIOLATIONS:])
+
+    def _check_lengths(self, column, values, violations):
+        for row, value in enumerate(values):
+            if type(value) is str and len(value) > LONGEST:
+                violations.add(
+                    row, column.name, f"text of at most {LONGEST:,} characters", f"{len(value):,} characters"
+                )
 
     def _by_column(self, instances, violations):
         """Any accepted form of rows -> a list of cells per column that is read, and the warnings."""

@@ -13,6 +13,7 @@ every other answer is float64 [rows, width]. Several targets give a list of tens
 from pkgutil import resolve_name
 
 from ...models.runtimes.boosters import BareBooster
+from .sparse import Sparse
 from .tables import Table, Untranslatable, tabulate
 
 __all__ = ["TRANSLATORS", "Table", "Untranslatable", "public_name", "translate"]
@@ -76,6 +77,10 @@ TRANSLATORS = {
     "sklearn.ensemble.StackingRegressor": "ensembles.stacking",
     "sklearn.ensemble.VotingClassifier": "ensembles.voting_labels",
     "sklearn.ensemble.VotingRegressor": "ensembles.voting_numbers",
+    "sklearn.feature_extraction.CountVectorizer": "vectorizers.counts",
+    "sklearn.feature_extraction.HashingVectorizer": "vectorizers.hashes",
+    "sklearn.feature_extraction.TfidfTransformer": "vectorizers.weighted",
+    "sklearn.feature_extraction.TfidfVectorizer": "vectorizers.tfidf",
     "sklearn.feature_selection.GenericUnivariateSelect": "preprocess.selector",
     "sklearn.feature_selection.RFE": "compose.eliminated",
     "sklearn.feature_selection.RFECV": "compose.eliminated",
@@ -166,11 +171,46 @@ TRANSLATORS = {
     "xgboost.sklearn.XGBRegressor": "xgboost_trees.numbers",
 }
 # Modules that hand the table on, or look at its columns themselves.
-SHAPES = ("catboost_trees", "compose", "encoders", "ensembles", "histograms", "lightgbm_trees", "xgboost_trees")
+SHAPES = (
+    "catboost_trees",
+    "compose",
+    "encoders",
+    "ensembles",
+    "histograms",
+    "lightgbm_trees",
+    "vectorizers",
+    "xgboost_trees",
+)
+# Modules and functions that take a Sparse as it is; the others get dense rows.
+SPARSE = (
+    "compose",
+    "ensembles",
+    "kernels",
+    "trees",
+    "vectorizers",
+    "densities.bernoulli",
+    "densities.multinomial",
+    "linear.classifier",
+    "linear.generalized",
+    "linear.logistic",
+    "linear.projection",
+    "linear.regressor",
+    "linear.stochastic",
+    "networks.labels",
+    "networks.numbers",
+    "preprocess.binarizer",
+    "preprocess.function",
+    "preprocess.largest_scaler",
+    "preprocess.normalizer",
+    "preprocess.selector",
+    "preprocess.standard_scaler",
+)
 
 
 def translate(g, estimator, X):
-    """Write `estimator` applied to X (a Tensor or a Table) into the graph: {method: Tensor or list of them}.
+    """Write `estimator` applied to X (a Tensor, Sparse or Table) into the graph: {method: Tensor or list of them}.
+
+    A "transform" may be a Sparse.
 
     Raises Untranslatable naming what has no translation.
     """
@@ -184,6 +224,8 @@ def translate(g, estimator, X):
     module, function = path.split(".")
     if isinstance(X, Table) and module not in SHAPES:
         X = X.numbers(type(estimator).__name__)
+    if isinstance(X, Sparse) and module not in SPARSE and path not in SPARSE:
+        X = X.dense()
     answers = resolve_name(f"{__name__}.{module}:{function}")(g, estimator, X)
     if module == "preprocess" and X.sparse:  # these steps make a sparse matrix of one
         answers["transform"].sparse = True

@@ -1,6 +1,7 @@
 """Pipelines, column transformers, unions, searches: what only hands rows on."""
 
 from .preprocess import FUNCTIONS
+from .sparse import beside
 from .tables import Table, Untranslatable, tabulate
 
 __all__ = ["column_transformer", "eliminated", "pipeline", "searched", "transformed_target", "union"]
@@ -57,10 +58,11 @@ def column_transformer(g, estimator, X):
             continue
         given = X.take(places)
         output = passed(given) if part == "passthrough" else step(g, part, given)
-        parts.append(output * float(weights[name]) if name in weights else output)
+        made = estimator.output_indices_[name]
+        parts.append((output * float(weights[name]) if name in weights else output, made.stop - made.start))
     if not parts:
         raise Untranslatable("a ColumnTransformer that keeps no column")
-    joined = g.join(parts)
+    joined = beside(g, parts)
     joined.sparse = estimator.sparse_output_
     return {"transform": joined}
 
@@ -72,10 +74,18 @@ def union(g, estimator, X):
         if part == "drop":
             continue
         output = passed(X) if part == "passthrough" else step(g, part, X)
-        parts.append(output * float(weights[name]) if name in weights else output)
-    joined = g.join(parts)
-    joined.sparse = any(part.sparse for part in parts)
+        parts.append((output * float(weights[name]) if name in weights else output, width_of(part)))
+    joined = beside(g, parts)
+    joined.sparse = any(part.sparse for part, _ in parts)
     return {"transform": joined}
+
+
+def width_of(part):
+    """How many columns a transformer makes, where it says so."""
+    try:
+        return len(part.get_feature_names_out())
+    except Exception:  # it may have none, or raise anything
+        return None
 
 
 def passed(X):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .preprocess import above
 from .tables import Untranslatable
 
 __all__ = ["bernoulli", "gaussian", "kmeans", "mixture", "multinomial"]
@@ -38,7 +39,7 @@ def multinomial(g, estimator, X):
 
 def bernoulli(g, estimator, X):
     if estimator.binarize is not None:
-        X = g.op("Greater", X, float(estimator.binarize)).float()
+        X = above(g, X, estimator.binarize)
     absent = np.log(1.0 - np.exp(estimator.feature_log_prob_))
     constant = estimator.class_log_prior_ + absent.sum(axis=1)
     return from_likelihoods(X @ np.ascontiguousarray((estimator.feature_log_prob_ - absent).T) + constant)

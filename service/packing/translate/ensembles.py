@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .linear import pair
-from .tables import Untranslatable
+from .sparse import Sparse
+from .tables import Table, Untranslatable
 
 __all__ = [
     "adaptive",
@@ -72,7 +73,8 @@ def stacking(g, estimator, X):
             answer = column(answer).float()
         columns.append(answer)
     if estimator.passthrough:
-        columns.append(X.numbers("StackingClassifier") if hasattr(X, "numbers") else X)
+        numbers = X.numbers("StackingClassifier") if isinstance(X, Table) else X
+        columns.append(numbers.dense() if isinstance(numbers, Sparse) else numbers)
     given = g.join(columns)
     return translated(g, estimator.final_estimator_, given) | {"transform": given}
 

@@ -1,10 +1,13 @@
 """Support vector machines, in float64: ONNX has an operator for them, and it computes in float32."""
 
+import math
 from itertools import combinations
 
 import numpy as np
 
+from ...models.tables.plain_values import dense
 from .linear import sides
+from .sparse import LARGEST_WEIGHTS, Sparse
 from .tables import Untranslatable
 
 __all__ = ["labels", "numbers", "one_class"]
@@ -14,9 +17,17 @@ FURTHEST = 1e150  # the square of more is infinite
 
 def kernel(g, estimator, X):
     """[rows, support vectors]: each row's likeness to each of them."""
-    if estimator._sparse or not isinstance(estimator.kernel, str) or estimator.kernel == "precomputed":
-        raise Untranslatable(f"{type(estimator).__name__} with a kernel or rows of a form of its own")
-    vectors, gamma = estimator.support_vectors_, estimator._gamma
+    if not isinstance(estimator.kernel, str) or estimator.kernel == "precomputed":
+        raise Untranslatable(f"{type(estimator).__name__} with a kernel of its own")
+    if estimator._sparse != isinstance(X, Sparse):
+        raise Untranslatable(f"{type(estimator).__name__} of sparse rows that no vectorizer makes")
+    if estimator._sparse and math.prod(estimator.support_vectors_.shape) > LARGEST_WEIGHTS:
+        raise Untranslatable(f"{type(estimator).__name__} of {estimator.support_vectors_.shape} sparse support vectors")
+    vectors, gamma = dense(estimator.support_vectors_), estimator._gamma
+    if estimator.kernel == "rbf" and estimator._sparse:
+        own = g.op("ReduceSumSquare", X.numbers(), np.array([1]), keepdims=1)
+        distances = own + (vectors**2).sum(axis=1) - 2.0 * (X @ np.ascontiguousarray(vectors.T))
+        return (g.op("Max", distances, 0.0) * -gamma).exp()
     if estimator.kernel == "rbf":
         # |x - v|^2 = |x|^2 - 2 x.v + |v|^2 loses digits where |x| is large, so both are taken from the middle.
         middle = vectors.mean(axis=0)
@@ -33,6 +44,14 @@ def kernel(g, estimator, X):
     return g.op("Tanh", dots) if estimator.kernel == "sigmoid" else dots ** float(estimator.degree)
 
 
+def sums(g, estimator, X, weights):
+    """[rows, columns of the weights]: the likenesses of each row, weighted and added up, and the intercepts."""
+    intercepts = np.asarray(estimator._intercept_, dtype=np.float64)
+    if estimator._sparse and estimator.kernel == "linear" and isinstance(X, Sparse):
+        return X @ np.ascontiguousarray(estimator.support_vectors_.T @ weights) + intercepts
+    return g.op("Gemm", kernel(g, estimator, X), weights, intercepts)
+
+
 def labels(g, estimator, X):
     """One decision a pair of classes; the votes are counted as libsvm counts them."""
     if estimator._effective_probability if hasattr(estimator, "_effective_probability") else estimator.probability:
@@ -41,11 +60,12 @@ def labels(g, estimator, X):
     pairs = list(combinations(range(count), 2))
     ends = np.cumsum(estimator._n_support)
     spans = [slice(end - size, end) for end, size in zip(ends, estimator._n_support, strict=True)]
-    weights = np.zeros((len(estimator.support_vectors_), len(pairs)))
+    factors = dense(estimator._dual_coef_)
+    weights = np.zeros((estimator.support_vectors_.shape[0], len(pairs)))
     for place, (first, second) in enumerate(pairs):
-        weights[spans[first], place] = estimator._dual_coef_[second - 1, spans[first]]
-        weights[spans[second], place] = estimator._dual_coef_[first, spans[second]]
-    decisions = g.op("Gemm", kernel(g, estimator, X), weights, np.asarray(estimator._intercept_, dtype=np.float64))
+        weights[spans[first], place] = factors[second - 1, spans[first]]
+        weights[spans[second], place] = factors[first, spans[second]]
+    decisions = sums(g, estimator, X, weights)
     if count == 2:
         scores = -decisions
         return {"predict": sides(g, scores, True), "decision_function": scores}
@@ -68,8 +88,7 @@ def labels(g, estimator, X):
 
 def numbers(g, estimator, X):
     """Support vector regression: one weighted sum of the likenesses."""
-    weights = np.ascontiguousarray(estimator._dual_coef_.T)
-    return {"predict": g.op("Gemm", kernel(g, estimator, X), weights, np.asarray(estimator._intercept_, np.float64))}
+    return {"predict": sums(g, estimator, X, np.ascontiguousarray(dense(estimator._dual_coef_).T))}
 
 
 def one_class(g, estimator, X):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .linear import pair
+from .sparse import Sparse
 
 __all__ = ["labels", "numbers"]
 
@@ -13,7 +14,8 @@ def forward(g, estimator, X):
     """[rows, outputs] after the last layer's own activation."""
     last = len(estimator.coefs_) - 1
     for place, (weights, bias) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
-        X = g.op("Gemm", X, weights.astype(np.float64), bias.astype(np.float64))
+        weights, bias = weights.astype(np.float64), bias.astype(np.float64)
+        X = X @ weights + bias if isinstance(X, Sparse) else g.op("Gemm", X, weights, bias)
         activation = ACTIVATIONS[estimator.out_activation_ if place == last else estimator.activation]
         if activation:
             X = g.op(activation, X)

@@ -125,17 +125,19 @@ class Tensor:
 
 
 class Graph:
-    """Nodes and constants of one model with one input, X: float64 [rows, width].
+    """Nodes and constants of one model. Its input is X, float64 [rows, width], and the counts of tokens of texts.
 
     `largest` is the largest finite number that may stand in X; the runtime refuses others. `margin` [rows, 1]
     is how far a row's answer is from a tie that only scikit-learn can break, where there are any. `rows`: as many,
     at most, are computed in one call, where memory asks for it. `single`: whether the model itself computes in float32.
+    `counters`: how the texts are counted that come into the graph; `wide`: how many numbers a token becomes in it.
     """
 
     def __init__(self, width):
         self.width = width
         self.largest = self.margin = self.rows = None
         self.single = False
+        self.counters, self.wide = [], 1
         self.nodes = []
         self.constants = {}
         self.input = Tensor(self, INPUT)
@@ -154,6 +156,16 @@ class Graph:
         names = [tensor.name if isinstance(tensor, Tensor) else self.constant(tensor) for tensor in inputs]
         self.nodes.append(helper.make_node(kind, names, outputs, domain=domain, **attributes))
         return [Tensor(self, name) for name in outputs]
+
+    def token_counts(self, described):
+        """(places int64, counts float64) of the tokens of texts: inputs of the graph, both [rows, longest].
+
+        described: how they are counted, plain values, and the "column" that has the texts.
+        """
+        if described not in self.counters:
+            self.counters.append(described)
+        number = self.counters.index(described)
+        return Tensor(self, f"places{number}"), Tensor(self, f"counts{number}")
 
     def doubt(self, margin):
         """A tensor [rows, 1] that is about 0 where the answer may be another by rounding alone; relative."""
@@ -175,6 +187,15 @@ class Graph:
         tensors = list(tensors)
         return tensors[0] if len(tensors) == 1 else self.op("Concat", *tensors, axis=1)
 
+    def inputs(self):
+        """What the graph declares that it reads."""
+        table = [helper.make_tensor_value_info(INPUT, TensorProto.DOUBLE, [None, self.width])] if self.width else []
+        return table + [
+            helper.make_tensor_value_info(f"{name}{number}", kind, ["rows", f"longest{number}"])
+            for number in range(len(self.counters))
+            for name, kind in (("places", TensorProto.INT64), ("counts", TensorProto.DOUBLE))
+        ]
+
     def model(self, outputs):
         """{name: Tensor} -> the checked ModelProto with these outputs, named so."""
         renamed = [helper.make_node("Identity", [tensor.name], [name]) for name, tensor in outputs.items()]
@@ -184,7 +205,7 @@ class Graph:
         graph = helper.make_graph(
             nodes,
             "daylight",
-            [helper.make_tensor_value_info(INPUT, TensorProto.DOUBLE, [None, self.width])],
+            self.inputs(),
             [helper.make_empty_tensor_value_info(name) for name in outputs],
             constants,
         )

@@ -5,15 +5,18 @@ from functools import partial
 import numpy as np
 from sklearn.utils import check_array
 
+from .sparse import Sparse
 from .tables import Untranslatable
 
 __all__ = [
     "FUNCTIONS",
+    "above",
     "binarizer",
     "bins",
     "function",
     "imputer",
     "largest_scaler",
+    "normalized",
     "normalizer",
     "polynomial",
     "range_scaler",
@@ -37,7 +40,7 @@ FUNCTIONS = {
 
 def standard_scaler(g, estimator, X):
     if estimator.with_mean:
-        X = X - estimator.mean_
+        X = (X.dense() if isinstance(X, Sparse) else X) - estimator.mean_
     return {"transform": X / estimator.scale_ if estimator.with_std else X}
 
 
@@ -58,22 +61,42 @@ def range_scaler(g, estimator, X):
 def largest_scaler(g, estimator, X):
     scaled = X / estimator.scale_
     if getattr(estimator, "clip", False):
+        scaled = scaled.dense() if isinstance(scaled, Sparse) else scaled
         scaled = g.op("Min", g.op("Max", scaled, -1.0), 1.0)
     return {"transform": scaled}
 
 
 def normalizer(g, estimator, X):
-    if estimator.norm == "l2":
-        norms = g.op("ReduceL2", X, np.array([1]), keepdims=1)
-    elif estimator.norm == "l1":
-        norms = g.op("ReduceL1", X, np.array([1]), keepdims=1)
+    return {"transform": normalized(g, X, estimator.norm)}
+
+
+def normalized(g, X, norm):
+    """Every row divided by its length: the root of its squares ("l2"), the sum ("l1") or the largest ("max") of sizes.
+
+    X: Tensor or Sparse.
+    """
+    numbers = X.numbers() if isinstance(X, Sparse) else X
+    if norm == "max":
+        length = g.op("Abs", numbers).max()
     else:
-        norms = g.op("Abs", X).max()
-    return {"transform": X / g.op("Where", norms.equals(0.0), 1.0, norms)}
+        length = g.op({"l1": "ReduceL1", "l2": "ReduceL2"}[norm], numbers, np.array([1]), keepdims=1)
+    length = g.op("Where", length.equals(0.0), 1.0, length)
+    return X.by_row(length) if isinstance(X, Sparse) else X / length
 
 
 def binarizer(g, estimator, X):
-    return {"transform": g.op("Greater", X, float(estimator.threshold)).float()}
+    return {"transform": above(g, X, estimator.threshold)}
+
+
+def above(g, X, threshold):
+    """1.0 where a number is larger, else 0.0. X: Tensor or Sparse."""
+
+    def one(numbers):
+        return g.op("Greater", numbers, float(threshold)).float()
+
+    if isinstance(X, Sparse):
+        return X.mapped(one) if threshold >= 0 else one(X.dense())
+    return one(X)
 
 
 def function(g, estimator, X):
@@ -81,6 +104,8 @@ def function(g, estimator, X):
         return {"transform": X}  # what histogram gradient boosting puts before its numbers
     if estimator.func not in FUNCTIONS or estimator.kw_args:
         raise Untranslatable(f"FunctionTransformer of {getattr(estimator.func, '__name__', estimator.func)}")
+    if isinstance(X, Sparse) and estimator.func is not None:
+        X = X.dense()
     return {"transform": FUNCTIONS[estimator.func](g, X)}
 
 

@@ -26,7 +26,10 @@ class Untranslatable(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """`tensor` [rows, columns] float64, one Column a column; `container` is what the estimator was fitted on."""
+    """`tensor` [rows, columns] float64, one Column a column; `container` is what the estimator was fitted on.
+
+    A column of texts has no numbers: whichever stand there mean nothing. Of texts alone the tensor is None.
+    """
 
     tensor: Any
     columns: tuple[Any, ...]
@@ -36,7 +39,8 @@ class Table:
         places = list(places)
         if places == list(range(len(self.columns))):
             return self
-        return Table(self.tensor.take(places), tuple(self.columns[place] for place in places), self.container)
+        tensor = None if self.tensor is None else self.tensor.take(places)
+        return Table(tensor, tuple(self.columns[place] for place in places), self.container)
 
     @property
     def coded(self):
@@ -47,6 +51,8 @@ class Table:
     def numbers(self, reader):
         """The tensor, if it means what it says."""
         for column in self.columns:
+            if column.kind == "text":
+                raise Untranslatable(f"{reader} reads column {column.name!r}, which is text, and is no vectorizer")
             if column.categories is not None:
                 raise Untranslatable(f"{reader} reads the categories of column {column.name!r} among numbers")
         return self.tensor

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .linear import pair
+from .sparse import Sparse
 from .tables import Untranslatable
 
 __all__ = [
@@ -79,6 +80,10 @@ class Ensemble:
 
     def sums(self, g, X, targets):
         """[rows, targets]: what the leaves that each row falls into add up to, one tree after the other."""
+        features = self.features
+        if isinstance(X, Sparse):  # dense, but the columns that some tree asks for alone
+            used, places = np.unique(features, return_inverse=True)
+            X, features = X.take(used).dense(), places.tolist()
         extra = {"membership_values": np.array(self.members, dtype=self.dtype)} if self.members else {}
         return g.op(
             "TreeEnsemble",
@@ -88,7 +93,7 @@ class Ensemble:
             aggregate_function=1,
             post_transform=0,
             tree_roots=self.roots,
-            nodes_featureids=self.features,
+            nodes_featureids=features,
             nodes_splits=np.array(self.splits, dtype=self.dtype),
             nodes_modes=np.array(self.modes, dtype=np.uint8),
             nodes_missing_value_tracks_true=self.missing_left,
