@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from array import array
+from base64 import b64decode
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["Completion", "Predictions"]
+__all__ = ["Completion", "Embeddings", "Predictions"]
 
 
 class Predictions(list[Any]):
@@ -46,6 +49,31 @@ class Predictions(list[Any]):
             version=answer["model_version"],
             outputs=answer.get("outputs"),
             warnings=answer.get("warnings", ()),
+        )
+
+
+class Embeddings(list[list[float]]):
+    """The vectors, one a text: a list that also holds the model, and the tokens of the texts.
+
+        vectors = client.embed(["a text", "another"])
+        vectors[0]                               # [0.012, -0.087, ...]
+
+    model: str. tokens: of all texts together.
+    """
+
+    def __init__(self, vectors: Iterable[list[float]] = (), *, model: str | None = None, tokens: int = 0) -> None:
+        super().__init__(vectors)
+        self.model, self.tokens = model, tokens
+
+    @classmethod
+    def from_answer(cls, answer: Any) -> Embeddings:
+        """The JSON of OpenAI's embeddings, in base64 -> Embeddings. Raises KeyError, ValueError or TypeError."""
+        vectors = [array("f", b64decode(each["embedding"])) for each in answer["data"]]
+        if sys.byteorder == "big":
+            for vector in vectors:
+                vector.byteswap()
+        return cls(
+            (vector.tolist() for vector in vectors), model=answer["model"], tokens=answer["usage"]["total_tokens"]
         )
 
 

@@ -4,8 +4,8 @@
         client.predict([{"age": 31, "city": "Rome"}])
         client.generate("Once upon a time", max_tokens=20)
 
-`predict` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving; `stream` and
-`chat` use `/v1/completions` and `/v1/chat/completions`, the protocol of OpenAI.
+`predict`, `classify` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving;
+`stream`, `chat` and `embed` use `/v1/completions`, `/v1/chat/completions` and `/v1/embeddings`, that of OpenAI.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import Any, Literal, overload
 from urllib.parse import urlencode
 
-from .answers import Completion, Predictions
+from .answers import Completion, Embeddings, Predictions
 from .base_client import NO_RETRIES, BaseClient, Body, decode_models, decode_object, model_path
 from .errors import ServerError, TimedOut, TransportError, Unavailable
 from .rows import table
@@ -69,6 +69,48 @@ class Client(BaseClient):
         else:
             body = Body.json({**table(rows), **without_none({"outputs": output_names, "top_k": top_k})})
         return self._predict("tabular", model, version, body, Predictions.from_answer, timeout)
+
+    def classify(
+        self,
+        texts: str | Iterable[str],
+        model: str | None = None,
+        *,
+        version: str | None = None,
+        top_k: int | None = None,
+        timeout: float | None = None,
+    ) -> Predictions:
+        """Texts, or one -> Predictions, a list of labels; `.outputs["predict_proba"]` has the probabilities.
+
+        model: a name; None is the server's only classifier of texts. top_k: only the k most probable labels of each.
+        Raises as `predict`.
+        """
+        rows = [[text] for text in listed(texts)]
+        outputs = ["predict", "predict_proba"]
+        body = Body.json({"instances": rows, **without_none({"outputs": outputs, "top_k": top_k})})
+        return self._predict("text_classification", model, version, body, Predictions.from_answer, timeout)
+
+    def embed(
+        self,
+        texts: str | Iterable[str],
+        model: str | None = None,
+        *,
+        dimensions: int | None = None,
+        truncate: bool | None = None,
+        prompt_name: str | None = None,
+        timeout: float | None = None,
+    ) -> Embeddings:
+        """Texts, or one -> Embeddings, a list with a vector for each.
+
+        model: a name; None is the server's default for embeddings. dimensions: how many numbers of each vector, its
+        first. truncate: cut texts that are too long, rather than refuse them. prompt_name: of one of the model's
+        prompts, which is put before each text.
+        """
+        deadline = self.retries.until(timeout)
+        options = {"dimensions": dimensions, "truncate": truncate, "prompt_name": prompt_name}
+        payload = {"input": listed(texts), "encoding_format": "base64", **without_none(options)}
+        name = model or self._default("text_embedding", deadline)
+        body = Body.json({"model": name, **payload})
+        return self._ask("POST", "/v1/embeddings", Embeddings.from_answer, body, deadline)
 
     def generate(
         self,
@@ -156,7 +198,7 @@ class Client(BaseClient):
         return self._ask("GET", model_path(model, version), decode_object)
 
     def default(self, kind: str) -> str:
-        """The name of the server's default model for "tabular" or "text_generation"; asked for once, then cached.
+        """The name of the server's default model of a kind, such as "tabular"; asked for once, then cached.
 
         Raises ModelNotFound, which names the candidates, if there is none.
         """
@@ -190,6 +232,15 @@ class Client(BaseClient):
                 raise TimedOut(f"{self.url} was not ready within {seconds:g} s: {last_error}") from last_error
             sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def listed(texts: str | Iterable[str]) -> list[str]:
+    """One text as a list of one. Raises TypeError for what is no text."""
+    found = [texts] if isinstance(texts, str) else list(texts)
+    for text in found:
+        if not isinstance(text, str):
+            raise TypeError(f"a text is a str, not {type(text).__name__}")
+    return found
 
 
 def without_none(options: dict[str, Any]) -> dict[str, Any]:

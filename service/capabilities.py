@@ -15,9 +15,11 @@ from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
     "CAPABILITIES",
+    "EMBED_TEXT",
     "GENERATE_TEXT",
     "PREDICT_TABLE",
     "Capability",
+    "EmbedCall",
     "Part",
     "TableCall",
     "TextCall",
@@ -47,8 +49,9 @@ class Capability:
 
 PREDICT_TABLE = Capability("predict_table", "predictions", "predicts tables", "default_tabular")
 GENERATE_TEXT = Capability("generate_text", "generations", "generates text", "default_text", in_turn=False)
+EMBED_TEXT = Capability("embed_text", "embeddings", "embeds texts", "default_embedding")
 
-CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT)
+CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT)
 
 
 @dataclass(slots=True)
@@ -113,6 +116,25 @@ class TextCall:
     to_the_end: bool = False
 
     capability: ClassVar[Capability] = GENERATE_TEXT
+
+
+@dataclass(slots=True)
+class EmbedCall:
+    """Texts to turn into vectors.
+
+    texts: each a text, or token ids, which hold the tokenizer's own marks already. truncate: whether a text that is
+    too long is cut, as the tokenizer cuts it, rather than refused. dimensions: how many numbers of each vector, its
+    first; None: all. normalize: whether a vector has the length 1; None: as the model was made. prompt: the name of
+    one of the model's prompts, which is put before each text; None: the model's own choice.
+    """
+
+    texts: Sequence[str | Sequence[int]]
+    truncate: bool = False
+    dimensions: int | None = None
+    normalize: bool | None = None
+    prompt: str | None = None
+
+    capability: ClassVar[Capability] = EMBED_TEXT
 
 
 def count_tokens(completions: Sequence[Any], n: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .capabilities import CAPABILITIES, Capability
 from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, ServiceError, StartupError
 from .generation.request import GenerationRequest
+from .models.defaults import candidates, classifiers, default_name, may_be_default
 from .models.opening import open_current, open_version
 from .scheduling.admission import Admission
 from .scheduling.cancellation import Cancellations
@@ -132,12 +133,8 @@ class Predictor:
     def check(self, loaded: Mapping[str, Model]) -> None:
         """Check that {name: model} can be served together. Raises BadSetting."""
         for capability in CAPABILITIES:
-            name = self._default_name(capability)
-            if (
-                name
-                and name not in self._broken
-                and (name not in loaded or capability not in loaded[name].capabilities)
-            ):
+            name = default_name(capability, self.settings)
+            if name and name not in self._broken and not (name in loaded and may_be_default(loaded[name], capability)):
                 raise BadSetting(
                     f"{PREFIX}{capability.default_setting.upper()} names {name!r}, and the store holds no model of "
                     f"this name that {capability.verb}"
@@ -159,8 +156,7 @@ class Predictor:
 
         Requests that have found an old one keep it to their end; it is freed after the last of them.
         """
-        changed = {**self._models, **changes}
-        self._models = {name: model for name, model in sorted(changed.items()) if model is not None}
+        self._models = {name: model for name, model in sorted({**self._models, **changes}.items()) if model is not None}
 
     def tell(self, refused: Mapping[str, dict[str, Any]], awaited: Mapping[str, str]) -> None:
         """What callers are told of versions that are not served: `refused` and `awaited`, as the class has them."""
@@ -231,29 +227,26 @@ class Predictor:
         Raises ModelNotReady, or RequestError naming the candidates.
         """
         self._check_ready()
-        candidates = self._candidates(capability)
-        name = self._default_name(capability)
-        if name and not candidates:
+        found = candidates(self._models.values(), capability, self.settings)
+        name = default_name(capability, self.settings)
+        if name and not found:
             return self.find(name)  # which says why it cannot be
-        if len(candidates) == 1:
-            return candidates[0]
-        if not candidates:
+        if len(found) == 1:
+            return found[0]
+        if not found:
             raise RequestError(f"no model that {capability.verb} is served here")
-        names = ", ".join(model.name for model in candidates)
-        raise RequestError(
-            f"several models serve {capability.noun} ({names}) and none is the default; name one in the URL"
-        )
+        raise several(found, f"serve {capability.noun}")
 
-    def _candidates(self, capability: Capability) -> list[Model]:
-        """The models of which one may answer where a request names none."""
-        name = self._default_name(capability)
-        return [
-            model for model in self._models.values() if capability in model.capabilities and name in ("", model.name)
-        ]
+    def classifier(self) -> Model | None:
+        """The model that tells what a text is, where it comes without the name of a model and that is asked.
 
-    def _default_name(self, capability: Capability) -> str:
-        """The name in the capability's setting; "" without one."""
-        return getattr(self.settings, capability.default_setting) if capability.default_setting else ""
+        Raises RequestError naming the candidates.
+        """
+        self._check_ready()
+        found = classifiers(self._models.values(), self.settings)
+        if len(found) > 1:
+            raise several(found, "classify texts")
+        return found[0] if found else None
 
     def catalogue(self) -> list[dict[str, Any]]:
         """What is served, for people and for discovery: one dict a model, sorted by name."""
@@ -261,7 +254,10 @@ class Predictor:
 
     def entry(self, model: Model) -> dict[str, Any]:
         """One model's description, its versions, and whether it answers where a request names no model."""
-        default = any(self._candidates(capability) == [model] for capability in model.capabilities)
+        models = self._models.values()
+        default = classifiers(models, self.settings) == [model] or any(
+            candidates(models, capability, self.settings) == [model] for capability in model.capabilities
+        )
         return {
             **with_about(model.describe(), self.store.root / model.name),
             "ready": self.ready,
@@ -297,3 +293,8 @@ class Predictor:
         generations = model.generations(call)  # refuses what is wrong with any of them, before anything runs
         slot = self.admission.enter(model, call.capability, context.deadline)
         return GenerationRequest(generations, slot, context, self.cancellations)
+
+
+def several(models: Iterable[Model], verb: str) -> RequestError:
+    names = ", ".join(model.name for model in models)
+    return RequestError(f"several models {verb} ({names}) and none is the default; name one in the URL")

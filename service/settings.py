@@ -152,7 +152,10 @@ class Settings:
         120.0, "Seconds that all workers have for loading a new version; then it is refused.", parse=seconds
     )
     default_tabular: str = setting("", "The tabular model `/predict` answers with; empty: the only one.")
-    default_text: str = setting("", "The text model `/predict` answers with; empty: the only one.")
+    default_text: str = setting(
+        "", "The model `/predict` answers texts with, a generator or a classifier; empty: the only one."
+    )
+    default_embedding: str = setting("", "The model that embeds texts where a request names none; empty: the only one.")
     trusted_types: tuple[str, ...] = setting(
         (), "Types that `.skops` files may hold besides the known ones, by commas.", parse=names
     )

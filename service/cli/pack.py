@@ -65,7 +65,7 @@ def pack(
     **options: Any,
 ) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a model that XGBoost, LightGBM or CatBoost
-    has saved, an .onnx file, the folder of an MLflow model, a folder with a text-generation checkpoint, or
+    has saved, an .onnx file, the folder of an MLflow model, a folder with a checkpoint, or
     mymodel.py:Class."""
     configured = settings()
     root = store or configured.store
@@ -133,6 +133,11 @@ def runtime_sentence(runtime: dict[str, Any]) -> str:
         return (
             f"{runtime['name']}, {runtime['precision']} weights: {runtime['equal_tokens']:.1%} of transformers' own "
             f"greedy tokens; perplexity {perplexity['compiled']:.2f}, transformers' {perplexity['torch']:.2f}"
+        )
+    if "texts" in runtime:
+        return (
+            f"{runtime['name']}, {runtime['precision']} weights: equal to torch on {runtime['texts']} texts, numbers "
+            f"to {runtime['measured']:.0e}, alone and among others to {runtime['neighbors']:.0e}"
         )
     reference = runtime.get("reference", "scikit-learn")
     return (

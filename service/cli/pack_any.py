@@ -45,9 +45,11 @@ def default_name(file: Path) -> str:
 
 
 def kind_of(file: Path) -> str:
-    """The kind of model that packing makes of it."""
+    """The kind of model that packing makes of it. Raises ValueError for a checkpoint whose config cannot be read."""
     if file.is_dir() and not is_mlflow(file):
-        return "text_generation"
+        from ..packing import checkpoint_task  # it imports transformers
+
+        return checkpoint_task.kind_of(file)
     return "python" if is_class(file) else "tabular"
 
 
@@ -98,6 +100,10 @@ def pack_any(
     with errors_as_sentences():
         common["metrics"] = read_metrics(metrics)
         if file.is_dir() and not is_mlflow(file):
+            if kind_of(file) != "text_generation":
+                from ..packing.encoder import pack_encoder
+
+                return pack_encoder(file, precision=precision, max_tokens=context_length, **common)
             from ..packing.checkpoint import pack_checkpoint
 
             return pack_checkpoint(file, precision=precision, context_length=context_length, **common)

@@ -61,6 +61,7 @@ class Engine:
         Guide of a grammar. suspects: prompts that have ended engines before.
         """
         self.calls = RunnerCalls(runner, suspects or Suspects())
+        self.seconds = self.calls.seconds
         self.proven = False  # whether the model's example was replayed; set by whoever does
         self._guides = guides
         self.failure: str | None = None

@@ -6,23 +6,43 @@ worker without text models never pays for torch, and gunicorn's master imports n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import UnknownKind
+from ..errors import StartupError, UnknownKind
 from ..store.signature import Keys
 
 if TYPE_CHECKING:
+    from ..generation.suspects import Suspects
     from ..settings import Settings
     from ..store.versions import StoredVersion
     from .base import Model
 
-__all__ = ["KINDS", "QUICK", "check_kind", "check_stored", "load", "own_process", "slowness"]
+__all__ = [
+    "ENGINES",
+    "KINDS",
+    "QUICK",
+    "check_kind",
+    "check_stored",
+    "load",
+    "load_engine",
+    "own_process",
+    "slowness",
+]
 
 KINDS = {
     "python": f"{__name__}.python_model:PythonModel",
     "tabular": f"{__name__}.tabular:TabularModel",
+    "text_classification": f"{__name__}.encoders.classifier:TextClassifier",
+    "text_embedding": f"{__name__}.encoders.embedder:TextEmbedder",
     "text_generation": f"{__name__}.text_generation:TextGenerationModel",
+}
+# Of the kinds that run in the engine process: what makes an engine of a version, and how that engine works.
+ENGINES = {
+    "text_classification": (f"{__name__}.encoders.loading:load_encoder", "reads"),
+    "text_embedding": (f"{__name__}.encoders.loading:load_encoder", "reads"),
+    "text_generation": (f"{__name__}.text_runner:load_engine", "writes"),
 }
 QUICK = 1000  # microseconds a call: a worker of one thread answers no other request meanwhile
 
@@ -55,9 +75,22 @@ def load(version: StoredVersion, settings: Settings) -> Model:
 
 def own_process(version: StoredVersion) -> str | None:
     """Why a version runs in the engine process, for all workers, a sentence; None where each worker runs it."""
-    if version.manifest.kind != "text_generation":
+    if version.manifest.kind not in ENGINES:
         return None
-    return f"{version} writes the texts of all callers together, in one process for all workers"
+    _, verb = ENGINES[version.manifest.kind]
+    return f"{version} {verb} the texts of all callers together, in one process for all workers"
+
+
+def load_engine(version: StoredVersion, settings: Settings, suspects: Callable[[int], Suspects]) -> Any:
+    """The engine of a version that runs in the engine process, whose files are verified.
+
+    suspects: makes the Suspects of an engine that works on so many texts at once. Raises StartupError for any other
+    version, and whatever the files of a model make parsers raise.
+    """
+    check_kind(version)
+    if version.manifest.kind not in ENGINES:
+        raise StartupError(f"{version} is of kind {version.manifest.kind}, which runs in no engine")
+    return resolve_name(ENGINES[version.manifest.kind][0])(version, settings, suspects)
 
 
 def slowness(version: StoredVersion) -> str | None:

@@ -32,7 +32,7 @@ from .tables.column import Column, shown
 from .tables.output import PROMISED, Output, close, largest
 from .tables.plan import ColumnPlan, Table
 
-__all__ = ["TabularAnswer", "TabularModel"]
+__all__ = ["TabularAnswer", "TabularModel", "proof_of"]
 
 log = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ from ..scheduling.admission import RESERVED_THREADS
 from .base import StreamingModel
 from .chat import ChatTemplate
 from .engine.client import EngineClient
+from .engine.remote import RemoteEngine
 from .prompt_encoder import Prompt, PromptEncoder, refuse
 from .sampling_defaults import sampling_defaults
 from .text_runner import TOKENIZER, constraints_of, load_engine
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..store.manifest import Manifest
     from ..store.versions import StoredVersion
-    from .engine.remote import RemoteEngine
 
 __all__ = ["TOKENIZER", "TextGenerationModel"]
 
@@ -102,7 +102,7 @@ class TextGenerationModel(StreamingModel):
         try:
             if settings.engine_socket:
                 engine: Engine | RemoteEngine = EngineClient.at(settings.engine_socket).open(
-                    version.manifest.model, version.manifest.version
+                    version.manifest.model, version.manifest.version, RemoteEngine
                 )
             else:
                 version.verify()

@@ -8,11 +8,13 @@ Each candidate has to prove that it gives batched sequences what it gives them a
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..generation.batch_check import check_batching
 from ..generation.constraint import Constraints
 from ..generation.engine import Engine
+from ..generation.suspects import Suspects
 from .runtimes.graph_rules import check_decoder
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from ..generation.onnx_runner import OnnxRunner
     from ..generation.runner import Runner
-    from ..generation.suspects import Suspects
     from ..settings import Settings
     from ..store.versions import StoredVersion
 
@@ -31,8 +32,13 @@ log = logging.getLogger(__name__)
 TOKENIZER = "tokenizer.json"
 
 
-def load_engine(version: StoredVersion, settings: Settings, suspects: Suspects | None = None) -> Engine:
-    """An Engine for a version whose files are verified. Raises whatever the files of a model make parsers raise."""
+def load_engine(
+    version: StoredVersion, settings: Settings, suspects: Callable[[int], Suspects] = lambda slots: Suspects()
+) -> Engine:
+    """An Engine for a version whose files are verified. Raises whatever the files of a model make parsers raise.
+
+    suspects: makes the Suspects of an engine of so many slots.
+    """
     return Engine(
         load_runner(version, settings),
         kv_bytes=settings.kv_bytes,
@@ -40,7 +46,7 @@ def load_engine(version: StoredVersion, settings: Settings, suspects: Suspects |
         max_waiting=settings.max_waiting,
         max_waiting_tokens=settings.max_waiting_tokens,
         guides=constraints_of(version).guide,
-        suspects=suspects,
+        suspects=suspects(settings.slots),
     )
 
 

@@ -41,7 +41,7 @@ from .provenance import provenance
 from .text_facts import describe
 from .text_proof import exported, prove, served_by_torch
 
-__all__ = ["pack_checkpoint", "read_state_dict"]
+__all__ = ["pack_checkpoint", "read_state_dict", "read_tokenizer", "reading"]
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "onnxruntime", "onnxruntime-genai", "onnxscript")
 RUNTIMES = ("auto", "torch")

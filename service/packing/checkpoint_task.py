@@ -16,12 +16,23 @@ import torch
 import transformers
 from transformers.models.auto import modeling_auto
 
-__all__ = ["check_generates_text", "check_left_to_right", "task_of"]
+__all__ = [
+    "CONFIG",
+    "MODULES",
+    "architectures",
+    "check_generates_text",
+    "check_is_checkpoint",
+    "check_left_to_right",
+    "kind_of",
+    "read_json",
+    "task_of",
+]
 
 CONFIG = "config.json"
+MODULES = "modules.json"  # of sentence-transformers
 # What other formats leave in a folder, and what then lies in it. The first that is found counts.
 FILES = {
-    "modules.json": "a sentence-transformers model, which turns texts into vectors",
+    MODULES: "a sentence-transformers model, which turns texts into vectors",
     "adapter_config.json": (
         "an adapter without its base model; merge them first: "
         "PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained(merged)"
@@ -49,13 +60,48 @@ WORDS = {
     "AUDIO_XVECTOR": "for speaker verification",
 }
 WAY_OUT = "a typed Python class may serve it: pack mymodel.py:Class"
+# Tasks whose models are encoders with a kind of their own.
+KINDS: dict[str | None, str] = {
+    "SEQUENCE_CLASSIFICATION": "text_classification",
+    "TEXT_ENCODING": "text_embedding",
+    "": "text_embedding",
+}
+
+
+def kind_of(folder: Path) -> str:
+    """The kind that packing makes of a checkpoint: that of an encoder, or "text_generation", as which it may still be
+    refused. Raises ValueError where its config cannot be read.
+    """
+    if (folder / MODULES).exists():
+        return "text_embedding"
+    if (folder / CONFIG).exists() and not what_it_is_instead(folder):
+        kinds = {KINDS.get(task_of(each), "text_generation") for each in architectures(read_json(folder))}
+        if len(kinds) == 1:
+            return kinds.pop()
+    return "text_generation"
+
+
+def check_is_checkpoint(folder: Path, *others: str) -> None:
+    """Raise ValueError, one line that says what the folder holds, unless it may be a checkpoint with weights of torch.
+
+    others: further files that make it something else.
+    """
+    if what := what_it_is_instead(folder, *others):
+        raise ValueError(f"{folder} holds {what}")
+
+
+def what_it_is_instead(folder: Path, *others: str) -> str | None:
+    """What its files say that a folder holds, other than a checkpoint with weights of torch; or None."""
+    for pattern, what in FILES.items():
+        counts = pattern != MODULES or pattern in others
+        if counts and any(folder.glob(pattern)) and not (pattern == "tf_model.h5" and has_weights(folder)):
+            return what
+    return None
 
 
 def check_generates_text(folder: Path) -> None:
     """Raise ValueError, one line that says what the checkpoint is, unless it is a causal language model."""
-    for pattern, what in FILES.items():
-        if any(folder.glob(pattern)) and (pattern != "tf_model.h5" or not has_weights(folder)):
-            raise ValueError(f"{folder} holds {what}")
+    check_is_checkpoint(folder, MODULES)
     config = read_json(folder)
     for architecture in architectures(config):
         task = task_of(architecture)

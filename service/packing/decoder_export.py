@@ -28,7 +28,7 @@ from ..errors import in_a_line
 from .decoder import GRAPH, Uncompilable, publish
 from .torch_export import export
 
-__all__ = ["export_decoder"]
+__all__ = ["cause", "export_decoder"]
 
 NAME = "daylight"  # of our attention, among those of transformers
 OPERATOR = "com.microsoft::GroupQueryAttention"

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["describe"]
+__all__ = ["LARGEST", "check_finite", "check_tokenizer", "describe"]
 
 # What configs call the number of tokens that a network was made for; those of ALiBi and of state spaces need none.
 CONTEXT_LENGTHS = ("max_position_embeddings", "max_seq_len", "seq_length", "n_positions", "n_ctx")

@@ -72,7 +72,7 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
         capability = dialect.capability_of(request)
         decoded = dialect.ADAPTERS[capability].decode(request, None)
     if capability is GENERATE_TEXT and (classifier := model_of_one_text(predictor)) is not None:
-        model, decoded = classifier, dialect.text_as_row(request, query)
+        model, decoded = classifier, dialect.text_as_row(request, query, classifier)
     else:
         model = predictor.default(capability)
     context.model = model.name
@@ -143,7 +143,10 @@ def read_request(
 
 
 def model_of_one_text(predictor: Any) -> Any:
-    """The default table model, where no model here generates text and that one reads a single text; or None."""
+    """The model that is asked what a text is: a classifier, or where no model here generates text the default table
+    model, where that one reads a single text; or None."""
+    if (classifier := predictor.classifier()) is not None:
+        return classifier
     served = served_capabilities(predictor)
     if GENERATE_TEXT in served or PREDICT_TABLE not in served:
         return None

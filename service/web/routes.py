@@ -16,7 +16,7 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from ..wire import article, error_dialect, mlflow, v1, v2
-from ..wire.openai import chat, completions, responses
+from ..wire.openai import chat, completions, embeddings, responses
 from .access.policy import Scope
 from .handlers import complete, predict, predict_default
 
@@ -145,6 +145,7 @@ ROUTES = (
     Route("POST", "/v1/completions", "openai.completions", completions, complete),
     Route("POST", "/v1/chat/completions", "openai.chat_completions", chat, complete),
     Route("POST", "/v1/responses", "openai.responses", responses, complete),
+    Route("POST", "/v1/embeddings", "openai.embeddings", embeddings, complete, fast=True),
     Route("POST", "/v1/requests/<request_id>/cancel", "openai.cancel", completions),
     # the server itself
     Route("GET", "/health/live", "health.live", scope=Scope.OPEN, quiet=True),

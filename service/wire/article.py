@@ -2,7 +2,7 @@
 
     {"data": [{"mean radius": 17.99, ...}]}  ->  {"text": ["malignant"]}
     {"text": "Once upon a time"}             ->  {"Prediction": " there was ..."}
-    {"text": "what a film"}                  ->  {"text": ["good"]}     a table model of one text, where none writes any
+    {"text": "what a film"}                  ->  {"Prediction": "good"} a classifier of texts, where none writes any
 
 A table is whatever `pandas.DataFrame(data)` takes: a list of records or of lists, an object of columns (lists, or
 objects by index as `DataFrame.to_json()` writes them), and, kinder than pandas, one record alone. It comes bare or
@@ -28,6 +28,7 @@ __all__ = ["ADAPTERS", "NAME", "PREFIX", "TEMPERATURE", "capability_of", "error_
 NAME = "daylight"
 PREFIX = ""
 TEMPERATURE = 0.6  # the article's
+AS_TEXT = object()  # the note of a call whose row came as a text, and whose answer is one
 
 
 def capability_of(request: Request) -> Capability:
@@ -46,10 +47,10 @@ def text_of(query: str) -> str | None:
     return next((value for name, value in parse_qsl(query, keep_blank_values=True) if name == "text"), None)
 
 
-def text_as_row(request: Request, query: str | None) -> Decoded:
+def text_as_row(request: Request, query: str | None, model: Any) -> Decoded:
     """The text of a body, or of the query where there is no body, as it is: the one row of a model of one text."""
     text = request.json["text"] if request.content else text_of(query or "")
-    return Decoded(TableCall([[text]]))
+    return Decoded(TableCall([[text]]), note=AS_TEXT if model.made_for_texts else None)
 
 
 def decode_table(request: Request, _model: Any) -> Decoded:
@@ -80,7 +81,9 @@ def table(value: Any, max_rows: int) -> Any:
     return [value]
 
 
-def encode_table(_model: Any, _request: Request, _decoded: Decoded, answer: Any) -> Encoded:
+def encode_table(_model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    if decoded.note is AS_TEXT:
+        return Encoded(dump({"Prediction": answer.predictions[0]}))
     return Encoded(dump({"text": answer.predictions}))
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
+from ..capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
 from ..errors import RequestError
 from . import table_formats
 from .adapter import Adapter, Decoded, Encoded, Request
+from .embedding_options import options
 from .json_body import JSON, dump
 from .json_limits import check_keys
 from .outcomes import Outcome
@@ -78,6 +79,12 @@ def decode_text(request: Request, _model: Any) -> Decoded:
     return Decoded(TextCall(prompts(instances, request.max_rows), params), note=ignored)
 
 
+def decode_embedding(request: Request, _model: Any) -> Decoded:
+    """JSON in one of FORMS, of texts -> an EmbedCall. Raises RequestError kinds."""
+    instances, params, ignored = envelope(request.json, request.max_rows)
+    return Decoded(EmbedCall(prompts(instances, request.max_rows), **options(params)), note=ignored)
+
+
 def split(value: Any, max_rows: int) -> Any:
     """{"columns", "data", "index"}, as `DataFrame.to_dict(orient="split")` gives it -> an object of columns.
 
@@ -135,6 +142,10 @@ def encode_text(_model: Any, _request: Request, decoded: Decoded, answer: Any) -
     return encoded([completion.text for completion in answer.completions], decoded.note)
 
 
+def encode_embedding(_model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    return encoded(list(answer.vectors), decoded.note)
+
+
 def encoded(predictions: list[Any], warnings: list[str]) -> Encoded:
     return Encoded(dump({"predictions": predictions} | ({"warnings": warnings} if warnings else {})))
 
@@ -149,4 +160,5 @@ def error_body(body: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
 ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=(table_formats.CSV,)),
     GENERATE_TEXT: Adapter(decode_text, encode_text),
+    EMBED_TEXT: Adapter(decode_embedding, encode_embedding),
 }

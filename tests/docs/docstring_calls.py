@@ -142,7 +142,8 @@ def class_of(node, module, variables):
         if annotation == "Self":
             return getattr(function, "__self__", None)
         inner = re.fullmatch(r"(?:Iterator|Generator|AbstractContextManager)\[(\w+).*", annotation)
-        return resolve(inner[1] if inner else annotation, module)
+        found = resolve(inner[1] if inner else annotation, module)
+        return found if inspect.isclass(found) else None  # a type variable tells nothing
     return None
 
 

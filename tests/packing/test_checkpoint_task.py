@@ -172,11 +172,11 @@ def test_a_config_that_contradicts_itself_is_refused(tmp_path):
 
 
 def test_the_command_says_it_in_one_line(tmp_path):
-    folder = saved(tmp_path / "other", "BertConfig", SMALL, "BertForSequenceClassification")
+    folder = saved(tmp_path / "other", "BertConfig", SMALL, "BertForQuestionAnswering")
     result = CliRunner().invoke(main, ["pack", str(folder), "--store", str(tmp_path / "store")])
     assert result.exit_code == 1
     assert len(result.output.splitlines()) == 1
-    assert result.output.startswith(f"Error: {folder} holds a model for sequence classification")
+    assert result.output.startswith(f"Error: {folder} holds a model for question answering")
 
 
 def test_every_class_for_texts_that_transformers_lists_is_a_text_generator():

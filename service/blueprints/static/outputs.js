@@ -21,6 +21,18 @@ export function section(name, value) {
   return el("section", { class: "output" }, el("h3", {}, TITLES[name] ?? name), ...body(name, value));
 }
 
+/** The cosine of two vectors, as a number and a bar; one below 0 has none. */
+export function similarity(cosine) {
+  const fill = el("span", { class: "fill best" });
+  fill.style.setProperty("--share", Math.max(0, cosine));
+  return el(
+    "div",
+    {},
+    el("p", { class: "label" }, el("mark", {}, cosine.toFixed(3))),
+    el("ul", { class: "bars" }, el("li", {}, el("span", { class: "of" }, "cosine"), el("span", { class: "track", "aria-hidden": "true" }, fill))),
+  );
+}
+
 function body(name, value) {
   if (name === "predict_proba" && value && typeof value === "object") return chances(value);
   if (value && typeof value === "object") return [listed(Object.entries(value))];

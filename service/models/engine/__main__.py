@@ -66,7 +66,7 @@ def watch(host: Host, folder: Path, master: int, leaving: threading.Event) -> No
     if os.getppid() == master:
         parent.register(os.pidfd_open(master), select.POLLIN)
     while os.getppid() == master and not (leaving.is_set() and not host.connected):
-        if all(engine.calls.seconds() < HANGS for engine in host.engines()):
+        if all(engine.seconds() < HANGS for engine in host.engines()):
             # Where this thread cannot run, or a call hangs, another one ends the process, with the stacks of all.
             faulthandler.dump_traceback_later(HANGS, exit=True, file=STDERR)
             os.utime(folder / SOCKET, ns=(time.monotonic_ns(), time.monotonic_ns()))

@@ -1,7 +1,7 @@
 """A worker's side of the engine process: one connection, over which its models use their engines.
 
     client = EngineClient.at("/dev/shm/daylight-0-41/engine-1")
-    engine = client.open("smollm2", "1")          # a RemoteEngine; raises StartupError
+    engine = client.open("smollm2", "1", RemoteEngine)          # raises StartupError
     list(engine.generate([504, 1418], SamplingParams(max_tokens=8)))
 
 When the engine process ends, what was running ends with ModelNotReady, and so does what is asked until its successor
@@ -19,13 +19,14 @@ import time
 import weakref
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ...errors import ModelNotReady, StartupError
+from ...errors import ModelNotReady, ServiceError, StartupError
+from ...generation.encoders.engine import expired
 from .protocol import PROTOCOL, ProtocolError, error_from, frames, params_value, send
-from .remote import RETRY_AFTER, RemoteEngine, RemoteSequence
+from .remote import RETRY_AFTER, Remote, RemoteEncoder, RemoteSequence
 
 __all__ = ["EngineClient"]
 
@@ -36,6 +37,8 @@ PAUSE = 0.05  # seconds between two attempts to connect
 ANSWER_SECONDS = 90.0  # longer than a hung engine lives
 SEND_SECONDS = 30  # that the engine may leave its socket unread
 LONGEST_PAUSE = 30.0  # seconds between two attempts to load a version that cannot be loaded any more
+
+Opened = TypeVar("Opened", bound=Remote)
 
 
 class EngineClient:
@@ -58,16 +61,19 @@ class EngineClient:
         self._socket: socket.socket | None = None
         self._lost_connections = 0
         self._receiver: threading.Thread | None = None
-        self._engines: weakref.WeakValueDictionary[int, RemoteEngine] = weakref.WeakValueDictionary()
+        self._engines: weakref.WeakValueDictionary[int, Remote] = weakref.WeakValueDictionary()
         self._running: dict[int, RemoteSequence] = {}
         self._answers: dict[int, SimpleQueue] = {}  # by handle or id, whose numbers are never the same
         self._numbers = itertools.count(1)
         self._to_send: SimpleQueue[tuple[socket.socket, dict[str, Any], bytes]] = SimpleQueue()
         threading.Thread(target=self._send_all, name="daylight-client-send", daemon=True).start()
 
-    def open(self, model: str, version: str) -> RemoteEngine:
-        """Load a version in the engine process, unless another worker has. Raises StartupError."""
-        engine = RemoteEngine(self, next(self._numbers), model, version)
+    def open(self, model: str, version: str, kind: type[Opened]) -> Opened:
+        """Load a version in the engine process, unless another worker has. Raises StartupError.
+
+        kind: RemoteEngine or RemoteEncoder, by what the version's engine does.
+        """
+        engine = kind(self, next(self._numbers), model, version)
         for last in (False, True):
             lost = self._wait_for_connection()
             try:
@@ -91,12 +97,22 @@ class EngineClient:
             time.sleep(PAUSE)
         return self._lost_connections
 
-    def _open(self, engine: RemoteEngine) -> None:
+    def _open(self, engine: Remote) -> None:
         """Ask for a version. Raises StartupError, or ModelNotReady where the connection is lost meanwhile."""
         asked = {"do": "open", "handle": engine.handle, "model": engine.model, "version": engine.version}
         # To load a version takes as long as it takes; the rollout has a bound of its own for that.
-        answer = self._ask(engine.handle, {**asked, "proven": engine.proven}, seconds=None)
+        answer, _ = self._ask(engine.handle, {**asked, "proven": engine.proven}, seconds=None)
         engine.opened(answer["capacity"], proven=answer["proven"])
+
+    # --- for a RemoteEncoder
+
+    def encode(self, engine: RemoteEncoder, message: dict[str, Any], rows: bytes, seconds: float | None) -> bytes:
+        """The numbers of these rows, float32. seconds: until the request's deadline, or None. Raises what the engine
+        refuses or ends them with."""
+        number = next(self._numbers)
+        message = {"do": "encode", "id": number, "handle": engine.handle, **message}
+        # Without a deadline it waits for as long as the engine lives.
+        return self._ask(number, message, rows, seconds=seconds, late=expired())[1]
 
     # --- for a RemoteEngine
 
@@ -126,10 +142,12 @@ class EngineClient:
         *,
         seconds: float | None,
         starts: RemoteSequence | None = None,
-    ) -> dict[str, Any]:
-        """Send, and wait for the answer. Raises the error that it is, or ModelNotReady.
+        late: ServiceError | None = None,
+    ) -> tuple[dict[str, Any], bytes]:
+        """Send, and wait for the answer, with what is attached to it. Raises the error that it is, or ModelNotReady.
 
-        starts: what gets tokens from now on, unless the answer is an error.
+        starts: what gets tokens from now on, unless the answer is an error. late: what is raised after so many seconds,
+        instead of ModelNotReady.
         """
         answers: SimpleQueue = SimpleQueue()
         with self._lock:
@@ -140,10 +158,10 @@ class EngineClient:
                 self._running[number] = starts
             self._to_send.put((self._socket, message, attached))
         try:
-            answer = answers.get(timeout=seconds)
+            answer = answers.get(timeout=None if seconds is None else max(0.0, seconds))
         except Empty:
-            self.cancel(number)
-            answer = ModelNotReady("the engine process does not answer", retry_after=RETRY_AFTER)
+            self.tell({"do": "cancel", "id": number})
+            answer = late or ModelNotReady("the engine process does not answer", retry_after=RETRY_AFTER)
         finally:
             self._answers.pop(number, None)
         if isinstance(answer, Exception):
@@ -189,8 +207,8 @@ class EngineClient:
             sock = self._socket
             assert sock is not None
             try:
-                for message, _ in frames(sock):
-                    self._received(message)
+                for message, attached in frames(sock):
+                    self._received(message, attached)
             except OSError:
                 pass  # it has ended: the master says so, and why
             except (ProtocolError, LookupError, TypeError, ValueError) as error:
@@ -204,7 +222,7 @@ class EngineClient:
                 time.sleep(PAUSE)
             threading.Thread(target=self._open_again, name="daylight-client-open", daemon=True).start()
 
-    def _received(self, message: dict[str, Any]) -> None:
+    def _received(self, message: dict[str, Any], attached: bytes) -> None:
         if message["say"] == "progress":
             for number, token, more in message["items"]:
                 sequence = self._running.get(number) if token is not None else self._running.pop(number, None)
@@ -213,7 +231,7 @@ class EngineClient:
             return
         answers = self._answers.get(message["handle"] if "handle" in message else message["id"])
         if answers is not None:
-            answers.put(error_from(message["error"]) if message["say"] == "refused" else message)
+            answers.put(error_from(message["error"]) if message["say"] == "refused" else (message, attached))
 
     def _lost(self, sock: socket.socket) -> None:
         """The connection has ended: end what waits for it."""

@@ -10,6 +10,7 @@ same user, and the socket is in a folder of that user alone; still nothing here 
     {"do": "open", "handle", "model", "version", "proven"}        answered by opened {"handle", "capacity", "proven"}
     {"do": "proven", "handle"}, {"do": "close", "handle"}
     {"do": "generate", "id", "handle", "params", "eos_ids", "grammar"} + the prompt's ids, int32    by started {"id"}
+    {"do": "encode", "id", "handle", "lengths", "typed", "seconds"} + rows (rows_value)   by encoded {"id"} + float32
     {"do": "cancel", "id"}
 
 "refused" {"handle" or "id", "error"} is the other answer. What has started reports {"say": "progress", "items":
@@ -22,14 +23,16 @@ from __future__ import annotations
 import math
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import orjson
 
 from ... import errors
 from ...errors import ServiceError, StartupError
+from ...generation.encoders.work import Row
 from ...generation.params import SamplingParams
 from ...generation.sampling import TokenLogprobs
 
@@ -42,10 +45,12 @@ __all__ = [
     "logprobs_from",
     "params_from",
     "params_value",
+    "rows_from",
+    "rows_value",
     "send",
 ]
 
-PROTOCOL = 1
+PROTOCOL = 2
 LENGTHS = struct.Struct(">II")
 LARGEST = 2**28  # bytes of a frame; a prompt of a million tokens has 2**22
 
@@ -121,6 +126,25 @@ def logprobs_from(value: list[Any]) -> TokenLogprobs:
     """A TokenLogprobs from its JSON, which has null for minus infinity."""
     token, logprob, top = value
     return TokenLogprobs(token, finite(logprob), [(each, finite(number)) for each, number in top])
+
+
+def rows_value(rows: Sequence[Row]) -> tuple[list[int], bool, bytes]:
+    """(tokens of each row, whether any has types, ids of all rows as int32 and behind them, where any has, types)."""
+    typed = any(row.types is not None for row in rows)
+    types = [np.zeros(len(row.ids), np.uint8) if row.types is None else row.types for row in rows] if typed else ()
+    return [len(row.ids) for row in rows], typed, b"".join([*(row.ids.tobytes() for row in rows), *map(bytes, types)])
+
+
+def rows_from(lengths: Sequence[int], typed: bool, attached: bytes) -> list[Row]:
+    """What `rows_value` was given. Raises ProtocolError where the bytes are not so long."""
+    total = sum(lengths)
+    if len(attached) != total * (5 if typed else 4) or min(lengths, default=0) < 1:
+        raise ProtocolError(f"{len(attached)} bytes for texts of {total} tokens")
+    ends = np.cumsum(lengths)[:-1]
+    ids = np.split(np.frombuffer(attached, np.int32, total), ends)
+    if not typed:
+        return list(map(Row, ids))
+    return list(map(Row, ids, np.split(np.frombuffer(attached, np.uint8, total, 4 * total), ends)))
 
 
 def finite(logprob: float | None) -> float:

@@ -1,33 +1,37 @@
-"""A version's engine in the engine process, and its sequences, as a model of a worker uses them.
+"""A version's engine in the engine process, as a model of a worker uses it: one of sequences, or one of whole texts.
 
-engine = EngineClient.at(path).open("smollm2", "1")
-for token in engine.generate([504, 1418], SamplingParams(max_tokens=8), eos_ids={2}): ...
+client.open("smollm2", "1", RemoteEngine)       # its generate, submit and withdraw are those of an Engine
+client.open("minilm", "1", RemoteEncoder)       # its encode is that of an EncoderEngine
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...errors import ModelNotReady
+from ...generation.encoders.work import Row
 from ...generation.params import SamplingParams
 from ...generation.sequence import TokenStream
-from .protocol import error_from, logprobs_from
+from .protocol import error_from, logprobs_from, rows_value
 
 if TYPE_CHECKING:
     from .client import EngineClient
 
-__all__ = ["RETRY_AFTER", "RemoteEngine", "RemoteSequence"]
+__all__ = ["RETRY_AFTER", "Remote", "RemoteEncoder", "RemoteEngine", "RemoteSequence"]
 
 RETRY_AFTER = 2  # seconds, while the engine is started again
 
 
-class RemoteEngine:
-    """A version's engine in the other process, as generation.engine.Engine has it.
+class Remote:
+    """A version in the other process, whatever its engine does.
 
-    capacity: tokens that one sequence may take. failure: why it serves nothing now, or None. proven: whether a worker
-    has replayed the version's example.
+    capacity: tokens that one sequence, or one request of texts, may take. failure: why it serves nothing now, or None.
+    proven: whether a worker has replayed the version's example.
     """
 
     def __init__(self, client: EngineClient, handle: int, model: str, version: str) -> None:
@@ -37,7 +41,6 @@ class RemoteEngine:
         self.failure: str | None = "the engine is being opened"
         self._proven = False
         self._stopping = False
-        self._running: weakref.WeakSet[RemoteSequence] = weakref.WeakSet()
         weakref.finalize(self, client.tell, {"do": "close", "handle": handle}).atexit = False
 
     def __str__(self) -> str:
@@ -56,6 +59,36 @@ class RemoteEngine:
         self._proven = value
         self.client.tell({"do": "proven", "handle": self.handle})
 
+    def check(self) -> None:
+        """Raises ModelNotReady where nothing can be asked of it now."""
+        if self.failure or self._stopping:
+            raise ModelNotReady(self.failure or "the engine is stopping", retry_after=RETRY_AFTER)
+
+
+class RemoteEncoder(Remote):
+    """The engine of an encoder, as generation.encoders.engine.EncoderEngine has it."""
+
+    def encode(self, rows: Sequence[Row], deadline: float | None = None) -> np.ndarray:
+        """As EncoderEngine.encode."""
+        self.check()
+        lengths, typed, attached = rows_value(rows)
+        seconds = None if deadline is None else deadline - perf_counter()
+        message = {"lengths": lengths, "typed": typed, "seconds": seconds}
+        numbers = np.frombuffer(self.client.encode(self, message, attached, seconds), np.float32)
+        return numbers.reshape(len(rows), -1)
+
+    def stop(self) -> None:
+        """Nothing can be asked of it afterwards; what is being answered has its end within a batch."""
+        self._stopping = True
+
+
+class RemoteEngine(Remote):
+    """The engine of a text generator, as generation.engine.Engine has it."""
+
+    def __init__(self, client: EngineClient, handle: int, model: str, version: str) -> None:
+        super().__init__(client, handle, model, version)
+        self._running: weakref.WeakSet[RemoteSequence] = weakref.WeakSet()
+
     def generate(
         self, prompt_ids: list[int], params: SamplingParams, eos_ids: Collection[int] = (), grammar: str | None = None
     ) -> RemoteSequence:
@@ -64,8 +97,7 @@ class RemoteEngine:
 
     def submit(self, sequence: RemoteSequence) -> None:
         """As Engine.submit."""
-        if self.failure or self._stopping:
-            raise ModelNotReady(self.failure or "the engine is stopping", retry_after=RETRY_AFTER)
+        self.check()
         self._running.add(sequence)
         self.client.start(sequence)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ..adapter import by_capability
 from ..v1.json_schema import request_schema
 
@@ -51,12 +51,21 @@ def text(entry: Entry) -> dict[str, Schema]:
     }
 
 
+def embedding(entry: Entry) -> dict[str, Schema]:
+    width = entry["dimension"]
+    return {
+        f"{entry['name']}.instances": request_schema(entry)["properties"]["instances"],
+        f"{entry['name']}.parameters": request_schema(entry)["properties"]["parameters"],
+        f"{entry['name']}.embedding": {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": width},
+    }
+
+
 def generic(entry: Entry) -> dict[str, Schema]:
     """Of a capability that this module does not know: the request's schema alone."""
     return {f"{entry['name']}.request": request_schema(entry)}
 
 
-SCHEMAS = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
+SCHEMAS = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text, EMBED_TEXT.name: embedding}
 TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
 
 

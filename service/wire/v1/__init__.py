@@ -14,10 +14,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from ...capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
+from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
 from ...errors import NotAcceptable
 from .. import table_formats
 from ..adapter import Adapter, Decoded, Encoded, Request
+from ..embedding_options import options
 from ..json_body import JSON, dump
 from ..json_limits import check_keys
 from ..outcomes import Outcome
@@ -66,6 +67,17 @@ def table_call(value: Any) -> TableCall:
 
 def decode_text(request: Request, _model: Any) -> Decoded:
     """Bytes of JSON -> a TextCall. Raises RequestError or PayloadTooLarge."""
+    return Decoded(TextCall(*texts_of(request)))
+
+
+def decode_embedding(request: Request, _model: Any) -> Decoded:
+    """Bytes of JSON -> an EmbedCall. Raises RequestError, PayloadTooLarge or InvalidParameters."""
+    texts, parameters = texts_of(request)
+    return Decoded(EmbedCall(texts, **options(parameters)))
+
+
+def texts_of(request: Request) -> tuple[list[str], dict[str, Any]]:
+    """The texts and the parameters of a body. Raises RequestError or PayloadTooLarge."""
     from .envelopes import TEXT, load
 
     value = request.json
@@ -74,7 +86,7 @@ def decode_text(request: Request, _model: Any) -> Decoded:
         check_rows(len(instances) if isinstance(instances, list) else 0, request.max_rows)
         check_keys(parameters if isinstance(parameters, dict) else {})
     envelope = load(TEXT, value)
-    return Decoded(TextCall(envelope["instances"], envelope["parameters"]))
+    return envelope["instances"], envelope["parameters"]
 
 
 def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
@@ -105,6 +117,10 @@ def encode_text(model: Any, _request: Request, _decoded: Decoded, answer: Any) -
         for completion in answer.completions
     ]
     return Encoded(dump({"predictions": predictions, "model_name": model.name, "model_version": model.version}))
+
+
+def encode_embedding(model: Any, _request: Request, _decoded: Decoded, answer: Any) -> Encoded:
+    return Encoded(dump({"predictions": answer.vectors, "model_name": model.name, "model_version": model.version}))
 
 
 def usage(completion: Any) -> dict[str, int]:
@@ -146,4 +162,5 @@ def error_body(body: dict[str, Any], _outcome: Outcome) -> dict[str, Any]:
 ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=TABLES, answers=ANSWERS),
     GENERATE_TEXT: Adapter(decode_text, encode_text, answers=(JSON,)),
+    EMBED_TEXT: Adapter(decode_embedding, encode_embedding, answers=(JSON,)),
 }

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ...generation.limits import PARAMETERS
 from ..adapter import by_capability
+from ..embedding_options import SCHEMA as EMBEDDING
 
 __all__ = ["SAMPLING", "request_schema", "row_schema"]
 
@@ -41,14 +42,23 @@ def request_schema(entry: Entry) -> Schema:
 
 
 def text_schema(entry: Entry) -> Schema:
+    parameters = {"type": "object", "properties": SAMPLING, "additionalProperties": False}
+    return schema_of_texts([entry["example"]["prompt"]], parameters)
+
+
+def embedding_schema(entry: Entry) -> Schema:
+    return schema_of_texts(entry["example"]["instances"], EMBEDDING)
+
+
+def schema_of_texts(example: list[str], parameters: Schema) -> Schema:
     prompt = {"type": "string", "minLength": 1}
     wrapped = {"type": "object", "properties": {"text": prompt}, "required": ["text"], "additionalProperties": False}
     prompts = {"type": "array", "minItems": 1, "items": {"anyOf": [prompt, wrapped]}}
     return {
         "type": "object",
         "properties": {
-            "instances": prompts | {"examples": [[entry["example"]["prompt"]]]},
-            "parameters": {"type": "object", "properties": SAMPLING, "additionalProperties": False},
+            "instances": prompts | {"examples": [example]},
+            "parameters": parameters,
         },
         "required": ["instances"],
         "additionalProperties": False,
@@ -140,4 +150,4 @@ def generic_schema(entry: Entry) -> Schema:
     return entry.get("schema", {"type": "object"})
 
 
-SCHEMAS = {PREDICT_TABLE.name: table_schema, GENERATE_TEXT.name: text_schema}
+SCHEMAS = {PREDICT_TABLE.name: table_schema, GENERATE_TEXT.name: text_schema, EMBED_TEXT.name: embedding_schema}

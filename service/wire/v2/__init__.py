@@ -11,20 +11,23 @@ Sources: https://github.com/kserve/open-inference-protocol and Triton's extensio
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import orjson
 
-from ...capabilities import GENERATE_TEXT, PREDICT_TABLE, TableCall, TextCall
+from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
 from ...errors import InvalidParameters
 from ..adapter import Adapter, Decoded, Encoded, Request
+from ..embedding_options import options
 from ..outcomes import Outcome
 from ..quick_tables import number_lists
-from .answer import TEXT_OUTPUTS, encode
+from .answer import EMBEDDINGS, TEXT_OUTPUTS, encode
 from .metadata import index, metadata, server
 from .outputs import RequestedOutput
 from .request import FIRST, LENGTH, Call, decode, read
+from .tensors import Tensor
 
 __all__ = ["ADAPTERS", "LENGTH", "NAME", "OCTETS", "PREFIX", "error_body", "index", "metadata", "server"]
 
@@ -69,15 +72,26 @@ def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) ->
 
 def decode_text(request: Request, _model: Any) -> Decoded:
     """One tensor of texts -> a TextCall. Raises as `decode_table`, or InvalidParameters for an unknown output."""
+    call = call_of_texts(request, TEXT_OUTPUTS)
+    return Decoded(TextCall(call.texts(), call.parameters), note=call, timeout=call.timeout)
+
+
+def decode_embedding(request: Request, _model: Any) -> Decoded:
+    """One tensor of texts -> an EmbedCall. Raises as `decode_text`."""
+    call = call_of_texts(request, EMBEDDINGS)
+    return Decoded(EmbedCall(call.texts(), **options(call.parameters)), note=call, timeout=call.timeout)
+
+
+def call_of_texts(request: Request, known: Iterable[str]) -> Call:
+    """known: names of outputs."""
     call = decode(request.content, request.json_length, request.max_rows)
-    texts = call.texts()
-    unknown = [output.name for output in call.outputs if output.name not in TEXT_OUTPUTS]
+    unknown = [output.name for output in call.outputs if output.name not in known]
     if unknown:
-        expected = f"any of {', '.join(TEXT_OUTPUTS)}"
+        expected = f"any of {', '.join(known)}"
         raise InvalidParameters.naming(
             [{"parameter": "outputs", "expected": expected, "got": f"{name!r:.80}"} for name in unknown]
         )
-    return Decoded(TextCall(texts, call.parameters), note=call, timeout=call.timeout)
+    return call
 
 
 def encode_text(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
@@ -87,6 +101,14 @@ def encode_text(model: Any, request: Request, decoded: Decoded, answer: Any) -> 
     values = [[TEXT_OUTPUTS[output.name](completion) for completion in answer.completions] for output in outputs]
     parts = [(output, [(None, column, None)]) for output, column in zip(outputs, values, strict=True)]
     return encoded(*encode(model, call, request.id, parts))
+
+
+def encode_embedding(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """The vectors as one tensor, FP32 [texts, dimensions]."""
+    call = decoded.note
+    tensor = Tensor("FP32", answer.vectors.shape, answer.vectors.astype("<f4").ravel())
+    outputs = call.outputs or (RequestedOutput(EMBEDDINGS[0], call.binary),)
+    return encoded(*encode(model, call, request.id, [(output, [(None, tensor, None)]) for output in outputs]))
 
 
 def encoded(content: bytes, json_length: int | None) -> Encoded:
@@ -118,4 +140,5 @@ def cell_sentence(fault: dict[str, Any]) -> str:
 ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=(OCTETS,)),
     GENERATE_TEXT: Adapter(decode_text, encode_text, media_types=(OCTETS,)),
+    EMBED_TEXT: Adapter(decode_embedding, encode_embedding, media_types=(OCTETS,)),
 }

@@ -17,7 +17,7 @@ from .outputs import RequestedOutput
 from .request import FIRST, Call, refuse
 from .tensors import Tensor, write
 
-__all__ = ["TEXT_OUTPUTS", "encode"]
+__all__ = ["EMBEDDINGS", "TEXT_OUTPUTS", "encode"]
 
 # The outputs of a model that generates text, by the names that clients of V2 servers ask for.
 TEXT_OUTPUTS: dict[str, Callable[[Any], Any]] = {
@@ -28,7 +28,9 @@ TEXT_OUTPUTS: dict[str, Callable[[Any], Any]] = {
 }
 TEXT_OUTPUTS |= dict.fromkeys((FIRST, "text_output"), TEXT_OUTPUTS["text"])
 
-# (target or None, values as tensors.write takes them, labels or None)
+EMBEDDINGS = ("embeddings", FIRST)  # the names of an embedding model's output
+
+# (target or None, a Tensor or values as tensors.write takes them, labels or None)
 Part = tuple[str | None, Any, Sequence[Any] | None]
 
 
@@ -43,7 +45,7 @@ def encode(
     entries, raws = [], []
     for output, parts in outputs:
         for target, values, labels in parts:
-            tensor = write(values)
+            tensor = values if isinstance(values, Tensor) else write(values)
             if output.classes:
                 tensor = best(output, tensor, labels)
             name = output.name if target is None else f"{output.name}:{target}"
@@ -66,7 +68,7 @@ def encode(
 
 def best(output: RequestedOutput, tensor: Tensor, labels: Sequence[Any] | None) -> Tensor:
     """Triton's classification: the `classes` largest of each row as texts, `value:place:label`."""
-    if tensor.datatype not in ("FP64", "INT64") or len(tensor.shape) != 2:
+    if tensor.datatype not in ("FP64", "FP32", "INT64") or len(tensor.shape) != 2:
         refuse([(f"outputs.{output.name}", "classification takes an output of numbers, several a row")])
     count = min(output.classes, tensor.shape[1])
     rows = tensor.elements.reshape(tensor.shape)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from ... import __version__
-from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ..adapter import by_capability
 
 __all__ = ["index", "metadata", "server"]
@@ -57,12 +57,22 @@ def text_tensors(_: Entry) -> tuple[list[Tensor], list[Tensor]]:
     return inputs, [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in TEXT]
 
 
+def embedding_tensors(entry: Entry) -> tuple[list[Tensor], list[Tensor]]:
+    """(inputs, outputs) of a model that embeds texts."""
+    inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    return inputs, [{"name": "embeddings", "datatype": "FP32", "shape": [-1, entry["dimension"]]}]
+
+
 def no_tensors(_: Entry) -> tuple[list[Tensor], list[Tensor]]:
     """Of a capability that this dialect has no adapter for."""
     return [], []
 
 
-TENSORS = {PREDICT_TABLE.name: table_tensors, GENERATE_TEXT.name: text_tensors}
+TENSORS = {
+    PREDICT_TABLE.name: table_tensors,
+    GENERATE_TEXT.name: text_tensors,
+    EMBED_TEXT.name: embedding_tensors,
+}
 
 
 def datatype(column: dict[str, Any]) -> str:

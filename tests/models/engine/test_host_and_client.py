@@ -16,6 +16,7 @@ from service.models.engine.client import EngineClient
 from service.models.engine.host import Host
 from service.models.engine.journal import Journals
 from service.models.engine.protocol import PROTOCOL, frames, send
+from service.models.engine.remote import RemoteEngine
 from service.settings import Settings
 from service.store.versions import Store
 from tests.support.tiny_text import pack_tiny
@@ -87,7 +88,7 @@ def process(start):
 
 @pytest.fixture
 def engine(process, tmp_path):
-    return EngineClient(str(tmp_path / "socket")).open("tiny", "1")
+    return EngineClient(str(tmp_path / "socket")).open("tiny", "1", RemoteEngine)
 
 
 @pytest.fixture
@@ -142,11 +143,11 @@ def test_a_grammar_is_followed_and_a_wrong_one_refused(engine, store, local):
 
 
 def test_all_workers_share_what_one_has_loaded(process, tmp_path, engine):
-    other = EngineClient(str(tmp_path / "socket")).open("tiny", "1")
+    other = EngineClient(str(tmp_path / "socket")).open("tiny", "1", RemoteEngine)
     assert not other.proven
     other.proven = True
     eventually(lambda: process.host.engines()[0].proven, what="the news")
-    third = EngineClient(str(tmp_path / "socket")).open("tiny", "1")
+    third = EngineClient(str(tmp_path / "socket")).open("tiny", "1", RemoteEngine)
     assert third.proven
     assert len(process.host.engines()) == 1
     assert list(other.generate(PROMPT, GREEDY)) == list(engine.generate(PROMPT, GREEDY))
@@ -154,7 +155,7 @@ def test_all_workers_share_what_one_has_loaded(process, tmp_path, engine):
 
 def test_a_version_that_cannot_be_loaded_says_why(process, tmp_path, engine):
     with pytest.raises(StartupError, match="tiny has no version 7; it has"):
-        EngineClient(str(tmp_path / "socket")).open("tiny", "7")
+        EngineClient(str(tmp_path / "socket")).open("tiny", "7", RemoteEngine)
     assert list(engine.generate(PROMPT, GREEDY))
 
 
@@ -194,7 +195,7 @@ def test_the_sequences_of_a_worker_that_is_gone_leave_the_batch(process, engine)
 
 def test_a_lost_engine_ends_what_runs_and_its_successor_serves_again(start, tmp_path):
     first = start()
-    engine = EngineClient(str(tmp_path / "socket")).open("tiny", "1")
+    engine = EngineClient(str(tmp_path / "socket")).open("tiny", "1", RemoteEngine)
     expected = list(engine.generate(PROMPT, GREEDY))
     slowly(first)
     sequence = engine.generate(PROMPT, SamplingParams(max_tokens=100, temperature=0))
@@ -213,7 +214,7 @@ def test_a_lost_engine_ends_what_runs_and_its_successor_serves_again(start, tmp_
 
 def test_stop_ends_the_sequences_of_this_worker_alone(process, tmp_path, engine):
     slowly(process)
-    other = EngineClient(str(tmp_path / "socket")).open("tiny", "1")
+    other = EngineClient(str(tmp_path / "socket")).open("tiny", "1", RemoteEngine)
     long = SamplingParams(max_tokens=60, temperature=0)
     mine, theirs = engine.generate(PROMPT, long), other.generate(PROMPT, long)
     for sequence in (mine, theirs):
@@ -229,10 +230,10 @@ def test_stop_ends_the_sequences_of_this_worker_alone(process, tmp_path, engine)
 def test_a_version_goes_with_its_last_model_and_stays_for_a_worker_that_is_replaced(process, tmp_path, monkeypatch):
     monkeypatch.setattr(hosts, "IDLE_SECONDS", 0.5)
     path = str(tmp_path / "socket")
-    engine = EngineClient(path).open("tiny", "1")
+    engine = EngineClient(path).open("tiny", "1", RemoteEngine)
     del engine  # a model that was replaced by another version, and whose last request has ended
     eventually(lambda: not process.host.engines(), seconds=2, what="its release")
-    engine = EngineClient(path).open("tiny", "1")
+    engine = EngineClient(path).open("tiny", "1", RemoteEngine)
     process.accepted[-1].shutdown(socket.SHUT_RDWR)  # a worker that has ended
     process.host.release_idle()
     assert len(process.host.engines()) == 1
@@ -251,4 +252,4 @@ def test_another_protocol_is_refused(process, tmp_path, hello, caplog):
 def test_without_an_engine_process_a_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("service.models.engine.client.CONNECT_SECONDS", 0.2)
     with pytest.raises(StartupError, match="does not listen"):
-        EngineClient(str(tmp_path / "socket")).open("tiny", "1")
+        EngineClient(str(tmp_path / "socket")).open("tiny", "1", RemoteEngine)

@@ -1,8 +1,9 @@
 """MLflow's scoring server, described."""
 
-from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ... import mlflow
 from ...adapter import by_capability
+from ...embedding_options import SCHEMA as EMBEDDING
 from ...table_formats import CSV
 from ...v1.json_schema import SAMPLING
 from ..parts import PREDICTS, TIMED, Operation, json, ref
@@ -67,13 +68,21 @@ def table(entry):
 
 
 def text(entry):
+    return of_texts(SAMPLING, {"instances": [entry["example"]["prompt"]], "params": {"max_tokens": 16}})
+
+
+def embedding(entry):
+    return of_texts(EMBEDDING["properties"], {"instances": entry["example"]["instances"]})
+
+
+def of_texts(parameters, example):
     several = {"type": "array", "minItems": 1}
     column = {"anyOf": [{"type": "string"}, several]}
     table = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": column}
     prompts = {"anyOf": [{"type": "string"}, several, table]}
-    params = {"type": ["object", "null"], "properties": SAMPLING, "additionalProperties": False}
+    params = {"type": ["object", "null"], "properties": parameters, "additionalProperties": False}
     forms = dict.fromkeys(("instances", "inputs"), prompts)
-    return json(one_of(forms, params), {"instances": [entry["example"]["prompt"]], "params": {"max_tokens": 16}})
+    return json(one_of(forms, params), example)
 
 
 def generic(_entry):
@@ -81,7 +90,7 @@ def generic(_entry):
     return json({"type": "object"})
 
 
-BODIES = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
+BODIES = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text, EMBED_TEXT.name: embedding}
 
 
 def in_order(width):

@@ -1,6 +1,8 @@
 """OpenAI's completions and chat completions, described; its responses are in openapi/responses.py."""
 
-from ....capabilities import GENERATE_TEXT
+from ....capabilities import EMBED_TEXT, GENERATE_TEXT
+from ...embedding_options import SCHEMA as EMBEDDING
+from ...openai import embeddings as vectors
 from ...openai import messages as chat
 from ...openai import request as openai
 from ...openai import sse
@@ -14,7 +16,7 @@ __all__ = ["MODEL", "OPERATIONS", "TAG"]
 MODEL = None
 TAG = {
     "name": "OpenAI",
-    "description": "Completions, chat completions and responses, whole or streamed as server-sent events.",
+    "description": "Completions, chat completions and responses, whole or streamed as server-sent events; embeddings.",
     "externalDocs": {"url": "https://platform.openai.com/docs/api-reference"},
 }
 REFUSED = tuple(status for status in PREDICTS if status != 406)
@@ -87,6 +89,44 @@ def chat_completions(place):
     return described(place, "Answer messages, by the model's own chat template", own, "messages", messages)
 
 
+def embeddings(place):
+    names = [entry["name"] for entry in place.having(EMBED_TEXT)]
+    several = {"type": "array", "minItems": 1}
+    schema = {
+        "type": "object",
+        "properties": {
+            "model": {"type": "string", "enum": names} if names else {"type": "string"},
+            "input": {"anyOf": [TEXT, IDS, several | {"items": {"anyOf": [TEXT, IDS]}}]},
+            "encoding_format": {"enum": [*vectors.FORMATS, None]},
+            **EMBEDDING["properties"],
+            **{name: {"description": "says nothing about the vectors"} for name in vectors.IDLE},
+        },
+        "required": ["model", "input"],
+        "additionalProperties": NOTHING,
+    }
+    vector = {"anyOf": [{"type": "array", "items": {"type": "number"}}, TEXT]}
+    properties = {"object": {"const": "embedding"}, "index": {"type": "integer"}, "embedding": vector}
+    each = {"type": "object", "properties": properties, "required": list(properties)}
+    answer = {
+        "type": "object",
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": each},
+            "model": TEXT,
+            "usage": {"type": "object", "required": ["prompt_tokens", "total_tokens"]},
+        },
+        "required": ["object", "data", "model", "usage"],
+    }
+    return Operation(
+        "Embed texts",
+        json(answer),
+        description="A vector for each text, or list of token ids: numbers, or their bytes (float32) in base64.",
+        body=json(schema, *({"model": name, "input": ["a text"]} for name in names[:1])),
+        errors=REFUSED,
+        headers=TIMED,
+    )
+
+
 def described(place, summary, own, needed, example):
     names = [entry["name"] for entry in place.having(GENERATE_TEXT)]
     model = {"type": "string", "enum": names} if names else {"type": "string"}
@@ -129,5 +169,6 @@ OPERATIONS = {
     "POST completions": completions,
     "POST chat_completions": chat_completions,
     "POST responses": responses,
+    "POST embeddings": embeddings,
     "POST cancel": cancel,
 }

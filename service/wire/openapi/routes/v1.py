@@ -1,6 +1,6 @@
 """KServe V1 and TF Serving: the native dialect, described."""
 
-from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ...adapter import by_capability
 from ...table_formats import ANSWERS, FORMS
 from ...v1.json_schema import request_schema
@@ -119,17 +119,27 @@ def table(place, entry):
 
 
 def text(place, entry):
+    call = {"instances": [entry["example"]["prompt"]], "parameters": {"max_tokens": 16, "temperature": 0}}
+    return of_texts(entry, f"Continue texts with {entry['name']}", "completion", call)
+
+
+def embedding(place, entry):
+    call = {"instances": entry["example"]["instances"]}
+    return of_texts(entry, f"Embed texts with {entry['name']}", "embedding", call)
+
+
+def of_texts(entry, summary, given, call):
+    """given: the component of what a text gets."""
     name = entry["name"]
     body = plain(entry)
     body["properties"] = {key: ref(f"{name}.{key}") for key in body["properties"]}
     answer = {
         "type": "object",
-        "properties": {"predictions": {"type": "array", "items": ref(f"{name}.completion")}, **NAMED},
+        "properties": {"predictions": {"type": "array", "items": ref(f"{name}.{given}")}, **NAMED},
         "required": ["predictions", *NAMED],
     }
-    call = {"instances": [entry["example"]["prompt"]], "parameters": {"max_tokens": 16, "temperature": 0}}
     return Operation(
-        f"Continue texts with {name}",
+        summary,
         json(answer),
         body=json(body, call),
         errors=PREDICTS,
@@ -145,7 +155,7 @@ def generic(place, entry):
     )
 
 
-PREDICTS_BY_CAPABILITY = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
+PREDICTS_BY_CAPABILITY = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text, EMBED_TEXT.name: embedding}
 
 
 def plain(entry):

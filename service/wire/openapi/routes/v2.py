@@ -1,6 +1,6 @@
 """The Open Inference Protocol, described."""
 
-from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ... import v2
 from ...adapter import by_capability
 from ..parts import PREDICTS, TIMED, Operation, json
@@ -88,12 +88,16 @@ def text(entry):
     return [{"inputs": [tensor("text", [entry["example"]["prompt"]])], "parameters": {"max_tokens": 16}}]
 
 
+def embedding(entry):
+    return [{"inputs": [tensor("text", entry["example"]["instances"])]}]
+
+
 def generic(entry):
     """Of a capability that this module does not know: no example."""
     return []
 
 
-EXAMPLES = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text}
+EXAMPLES = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text, EMBED_TEXT.name: embedding}
 DATATYPES = {bool: "BOOL", int: "INT64", str: "BYTES"}
 
 

@@ -1,0 +1,86 @@
+"""POST /v1/embeddings: OpenAI's embeddings, of texts or token ids, as numbers or as base64 of their bytes.
+
+    {"model": "minilm", "input": ["a text"], "encoding_format": "base64"}
+    -> {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": "..."}], "model", "usage"}
+
+Reference: https://platform.openai.com/docs/api-reference/embeddings/create. Beside its own fields there are those of
+text-embeddings-inference: truncate, normalize, prompt_name.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+from ...capabilities import EMBED_TEXT, EmbedCall
+from ...errors import RequestError
+from ..adapter import Adapter, Decoded, Encoded, Request
+from ..embedding_options import options
+from ..json_body import dump
+from ..json_limits import check_keys
+from ..table_formats.parts import check_rows
+from .errors import error_body
+
+__all__ = ["ADAPTERS", "FORMATS", "IDLE", "NAME", "PREFIX", "error_body", "inputs_of"]
+
+NAME = "openai"
+PREFIX = ""
+FORMATS = ("float", "base64")
+IDLE = ("user", "input_type")  # they say nothing about the vectors
+OWN = ("model", "input", "encoding_format", *IDLE)
+
+
+def decode(request: Request, _model: Any) -> Decoded:
+    """Raises RequestError with every fault of the envelope, or InvalidParameters."""
+    value = request.json
+    if not isinstance(value, dict):
+        raise RequestError("expected an object")
+    check_keys(value)
+    faults = []
+    texts = inputs_of(value.get("input"), request.max_rows)
+    if texts is None:
+        faults.append(("input", "expected a text, a list of texts, a list of token ids, or a list of such lists"))
+    if not isinstance(value.get("model"), str):
+        faults.append(("model", "expected the name of a model"))
+    form = value.get("encoding_format") or FORMATS[0]
+    if form not in FORMATS:
+        faults.append(("encoding_format", f"expected {' or '.join(FORMATS)}"))
+    if faults:
+        sentences = "; ".join(f"{parameter}: {message}" for parameter, message in faults)
+        details = [{"parameter": parameter, "message": message} for parameter, message in faults]
+        raise RequestError(sentences, details=details)
+    chosen = options({name: each for name, each in value.items() if name not in OWN})
+    return Decoded(EmbedCall(texts or [], **chosen), note=form, model=value["model"])
+
+
+def inputs_of(value: Any, max_rows: int) -> list[Any] | None:
+    """A text, token ids, or a list of either -> a list of texts and lists of token ids; None for anything else.
+
+    Raises PayloadTooLarge.
+    """
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list) or not value:
+        return None
+    if is_ids(value):
+        return [value]
+    check_rows(len(value), max_rows)
+    return value if all(isinstance(each, str) or is_ids(each) for each in value) else None
+
+
+def is_ids(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(each) is int and each >= 0 for each in value)
+
+
+def encode(model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """An EmbedAnswer; the bytes of base64 are float32, little-endian."""
+    vectors = answer.vectors
+    if decoded.note == "base64":
+        vectors = [b64encode(vector.astype("<f4").tobytes()).decode() for vector in vectors]
+    tokens, _ = answer.tokens
+    data = [{"object": "embedding", "index": place, "embedding": each} for place, each in enumerate(vectors)]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return Encoded(dump({"object": "list", "data": data, "model": model.name, "usage": usage}))
+
+
+ADAPTERS = {EMBED_TEXT: Adapter(decode, encode)}

@@ -1,0 +1,124 @@
+"""Encoders small enough for any test: graphs of random weights that average the vectors of a text's letters.
+
+    pack_embedder(store)                  # `tiny_embedder`: 8 dimensions, 32 tokens, vectors of the length 1
+    pack_classifier(store)                # `mood`: low, even, high
+
+A token is a letter; <s> and </s> stand around a text. They are written as packing writes them, in a millisecond.
+"""
+
+import string
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from service.models.encoders.tokens import TOKENIZER
+from service.models.tables.column import Column
+from service.store.manifest import Manifest
+from service.store.versions import Store
+
+DIMENSION, MAX_TOKENS = 8, 32
+LABELS = ["low", "even", "high"]
+SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
+LETTERS = [*SPECIAL, *string.ascii_letters, *string.digits, *" .,;:!?'-"]
+EXAMPLE = "a fine day"
+SPEC = {
+    "architecture": "Letters",
+    "parameter_count": len(LETTERS) * DIMENSION,
+    "max_tokens": MAX_TOKENS,
+    "vocabulary_size": len(LETTERS),
+    "padding_id": 0,
+    "token_types": False,
+    "runtime": {"name": "onnx", "compiler": "by hand", "payload": "model.onnx", "precision": "float32"}
+    | {"texts": 1, "measured": 0.0, "neighbors": 0.0, "tolerance": 3e-5},
+}
+
+
+def letter_tokenizer():
+    vocabulary = {letter: place for place, letter in enumerate(LETTERS)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B:1 </s>:1", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    return tokenizer
+
+
+def vectors(width, seed=0):
+    return np.random.default_rng(seed).normal(size=(len(LETTERS), width)).astype(np.float32)
+
+
+def letter_graph(width, *, normalized):
+    """The mean of the letters' vectors, as an ONNX model."""
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["states"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "last"], ["weights"]),
+        helper.make_node("Mul", ["states", "weights"], ["kept"]),
+        helper.make_node("ReduceSum", ["kept", "tokens"], ["sum"], keepdims=0),
+        helper.make_node("ReduceSum", ["weights", "tokens"], ["count"], keepdims=0),
+        helper.make_node("Div", ["sum", "count"], ["mean" if normalized else "numbers"]),
+    ]
+    if normalized:
+        nodes.append(helper.make_node("LpNormalization", ["mean"], ["numbers"], axis=1, p=2))
+    sizes = ["texts", "length"]
+    graph = helper.make_graph(
+        nodes,
+        "letters",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, sizes) for name in ("input_ids", "attention_mask")],
+        [helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["texts", width])],
+        [
+            numpy_helper.from_array(vectors(width), "table"),
+            numpy_helper.from_array(np.array([-1]), "last"),
+            numpy_helper.from_array(np.array([1]), "tokens"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def numbers_of(text, width=DIMENSION, *, normalized=True):
+    """What the graph gives for a text, computed by hand."""
+    ids = letter_tokenizer().encode(text).ids
+    mean = vectors(width)[ids].mean(axis=0)
+    return mean / np.linalg.norm(mean) if normalized else mean
+
+
+def pack_embedder(store, name="tiny_embedder", **spec):
+    example = {"instances": [EXAMPLE], "predictions": [numbers_of(EXAMPLE).tolist()]}
+    own = {"pooling": "mean", "normalized": True, "dimension": DIMENSION, "prompts": {"query": "q: "}, "prompt": None}
+    return written(store, name, "text_embedding", letter_graph(DIMENSION, normalized=True), own | spec, example)
+
+
+def pack_classifier(store, name="mood", problem="single_label_classification", **spec):
+    own = {
+        "estimator": "Letters",
+        "task": problem.replace("_", " "),
+        "problem": problem,
+        "labels": LABELS,
+        "container": "list",
+        "columns": [Column("text", "text", "object").to_json()],
+        "outputs": {
+            "predict": {"dtype": "string", "shape": [None]},
+            "predict_proba": {"dtype": "number", "shape": [None, 3], "labels": LABELS},
+        },
+    }
+    numbers = numbers_of(EXAMPLE, 3, normalized=False).astype(np.float64)
+    powers = np.exp(numbers)
+    outputs = {
+        "predict": [LABELS[int(numbers.argmax())]],
+        "predict_proba": [dict(zip(LABELS, (powers / powers.sum()).tolist(), strict=True))],
+    }
+    example = {"instances": [{"text": EXAMPLE}], "outputs": outputs}
+    return written(store, name, "text_classification", letter_graph(3, normalized=False), own | spec, example)
+
+
+def written(store, name, kind, graph, spec, example):
+    opened = Store(store)
+    with opened.adding(name) as draft:
+        onnx.save(graph, draft.folder / "model.onnx")
+        letter_tokenizer().save(str(draft.folder / TOKENIZER))
+        draft.manifest = Manifest(
+            draft.model, draft.version, kind, draft.digests(), SPEC | spec, example, provenance={"packages": {}}
+        )
+    return opened.open(name)
