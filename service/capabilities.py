@@ -60,12 +60,13 @@ class TableCall:
 
     instances: a list of rows (objects by column name, or lists in the fitted order), an object of columns, or an
     array [rows, columns]. outputs: names of the model's outputs; None: its first. top_k: how many of the most
-    probable labels each row keeps; None: all.
+    probable labels each row keeps; None: all. warnings: of how the rows were read, for the answer.
     """
 
     instances: Any
     outputs: list[str] | None = None
     top_k: int | None = None
+    warnings: tuple[str, ...] = ()
 
     capability: ClassVar[Capability] = PREDICT_TABLE
 

@@ -111,7 +111,10 @@ class TabularModel(TurnModel):
 
     def run(self, call, deadline=None):
         """A TableCall -> TabularAnswer. Raises as `predict`."""
-        return self.predict(call.instances, call.outputs, call.top_k, deadline)
+        answer = self.predict(call.instances, call.outputs, call.top_k, deadline)
+        if call.warnings:
+            answer.warnings = (*call.warnings, *answer.warnings)
+        return answer
 
     def shared_by(self, call):
         table = call.instances

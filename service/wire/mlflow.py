@@ -59,7 +59,8 @@ def envelope(value: Any, max_rows: int) -> tuple[Any, dict[str, Any], list[str]]
 def decode_table(request: Request, model: Any) -> Decoded:
     """JSON in one of FORMS, or CSV -> a TableCall. Raises RequestError kinds."""
     if request.media_type != JSON:
-        return Decoded(TableCall(table_formats.read(request, model)), note=[])
+        instances, warnings = table_formats.read(request, model)
+        return Decoded(TableCall(instances, warnings=warnings), note=[])
     call = typed_rows(request, model, "dataframe_records")
     if call is not None:
         return Decoded(call, note=[])

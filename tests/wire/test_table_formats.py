@@ -21,6 +21,7 @@ from service.packing import pack
 from service.settings import Settings
 from service.wire.table_formats import ARROW, CSV, FORMS, NPY, PARQUET
 from service.wire.table_formats.csv_cells import typed
+from service.wire.table_formats.csv_dialect import recognise
 from tests.support.tables import READ, WRITE, npy, parquet, stream
 from tests.support.zoo_steps import calendar
 
@@ -179,6 +180,62 @@ def test_csv_that_is_none(client, body, status, told):
     answer = post(client, CSV, body)
     assert answer.status_code == status
     assert told in answer.json["error"]
+
+
+GERMAN = "city;age;day;visits;known\n{}\n"
+OTHER_CSV = [
+    (GERMAN.format("Rome;31,5;2020-01-01;2;true"), 31.5, "separated by ';', with decimal commas"),
+    (GERMAN.format("Rome;31.5;2020-01-01;2;true"), 31.5, "separated by ';'"),
+    (GERMAN.format("Rome;0.125;2020-01-01;2;true"), 0.125, "separated by ';'"),
+    (GERMAN.format("Rome;1.031,5;2020-01-01;2;true"), 1031.5, "separated by ';', with decimal commas"),
+    (
+        "\n" + GERMAN.format("Rome;1,5;2020-01-01;2;true").replace(";", "|"),
+        1.5,
+        "separated by '|', with decimal commas",
+    ),
+    (GERMAN.format("Rome;1;2020-01-01;2;true").replace(";", "\t"), 1, "separated by tabs"),
+]
+
+
+@pytest.mark.parametrize(("body", "age", "told"), OTHER_CSV)
+def test_another_separator_is_recognised_by_the_columns_and_named(client, body, age, told):
+    row = {"city": "Rome", "age": age, "day": "2020-01-01", "visits": 2, "known": True}
+    wanted = client.post(PATH, json={"instances": [row]}).json["predictions"]
+    answer = post(client, CSV, body).json
+    assert (answer["predictions"], answer["warnings"]) == (wanted, [f"the body was read as CSV {told}"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "status", "told"),
+    [
+        (["Rome;1.234;2020-01-01;2;true"], 400, "1.234 in it may be 1.234 or 1234"),
+        (["Rome;1.234;2020-01-01;2;true", "Rome;0.5;2020-01-01;2;true", "Rome;1,5;2020-01-01;2;true"], 400, "may be"),
+        (["Rome;1,5;2020-01-01;2;true", "Rome;0.5;2020-01-01;2;true"], 422, 'got "1,5"'),
+        (["Rome;1;2020-01-01;2;true"] * 51, 413, "51 rows in one request"),
+        (["Rome;1;2020-01-01;2", "Rome"], 422, "expected 5 values"),
+        (['Rome;"1'], 400, "line 2: unexpected end of data"),
+        ([], 422, "a header alone"),
+    ],
+)
+def test_another_separator_answers_nothing_that_may_be_meant_otherwise(client, rows, status, told):
+    answer = post(client, CSV, GERMAN.format("\n".join(rows)))
+    assert (answer.status_code, told in answer.json["error"]) == (status, True), answer.json
+
+
+def test_a_number_in_two_ways_is_clear_beside_one_that_is_not(client):
+    both = GERMAN.format("Rome;1.234;2020-01-01;2;true\nRome;{};2020-01-01;2;true")
+    usual = "city,age,day,visits,known\nRome,{},2020-01-01,2,true\nRome,{},2020-01-01,2,true\n"
+    for other, cells in {"1,5": (1234, 1.5), "1.5": (1.234, 1.5)}.items():
+        wanted = post(client, CSV, usual.format(*cells)).json["predictions"]
+        assert post(client, CSV, both.format(other)).json["predictions"] == wanted
+
+
+def test_points_between_thousands_are_none_of_a_number_with_decimal_commas():
+    """The offline scorer took 1.234 of such a file for 1.234, where the sample's reader took it for 1234."""
+    dialect = recognise(b"pay;a\n1.234;x\n1,5;y\n")
+    assert [dialect.number(text) for text in ("1.234", "1.234.567", "1.234,5", "-1,5", "x.y")] == [
+        *("1234", "1234567", "1234.5", "-1.5", "x.y")
+    ]
 
 
 @pytest.mark.parametrize("form", [ARROW, PARQUET])

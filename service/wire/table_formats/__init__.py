@@ -38,8 +38,13 @@ def decode(media_type, body, columns, max_rows, max_bytes):
 
 
 def read(request, model):
-    """The table in a request's body, for a model with a column plan -> instances. Raises as `decode`."""
-    return decode(request.media_type, request.content, model.plan.columns, request.max_rows, request.max_bytes)
+    """The table in a request's body, for a model with a column plan -> (instances, warnings). Raises as `decode`."""
+    columns, body, warnings = model.plan.columns, request.content, ()
+    if request.media_type == CSV:
+        from .csv_usual import usual
+
+        body, warnings = usual(body, columns, request.max_rows)
+    return decode(request.media_type, body, columns, request.max_rows, request.max_bytes), warnings
 
 
 def encode(media_type, outputs):

@@ -3,7 +3,7 @@
     dialect = recognise(b"age;pay\n31;1.234,50\n")     # Dialect(encoding="utf-8", separator=";", decimal=",")
     dialect.unusual                                    # "separated by ';', with decimal commas"
 
-For files. A body of text/csv is UTF-8 and separated by commas, as its media type says.
+For files. A body of text/csv is UTF-8; csv_usual asks here how one is separated whose columns are not found.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["Dialect", "recognise"]
+__all__ = ["DECIMAL_COMMA", "SEPARATORS", "Dialect", "points", "recognise"]
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
 LINES = 200  # that are looked at
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
+POINTS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")  # between thousands, where commas are decimal
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 
 
@@ -48,7 +49,7 @@ class Dialect:
 
     def number(self, text: str) -> str:
         """A number of this file as all others write it; other texts as they are."""
-        if self.decimal == "," and DECIMAL_COMMA.fullmatch(text):
+        if self.decimal == "," and (DECIMAL_COMMA.fullmatch(text) or POINTS.fullmatch(text)):
             return text.replace(".", "").replace(",", ".")
         if self.thousands and THOUSANDS.fullmatch(text):
             return text.replace(",", "")
@@ -69,7 +70,7 @@ def recognise(content: bytes, *, whole: bool = True) -> Dialect:
 
 def points(cell: str) -> bool:
     """Whether it is a number with a decimal point, beyond what a point between thousands would be."""
-    return bool(re.fullmatch(r"[+-]?\d*\.\d+", cell)) and not re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+", cell)
+    return bool(re.fullmatch(r"[+-]?\d*\.\d+", cell)) and not POINTS.fullmatch(cell)
 
 
 def encoding_of(content: bytes, *, whole: bool) -> str:

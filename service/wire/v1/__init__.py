@@ -43,7 +43,8 @@ def decode_table(request: Request, model: Any) -> Decoded:
     """JSON, or one of the table formats with its options in the query -> a TableCall. Raises RequestError kinds."""
     if request.media_type != JSON:
         outputs, top_k = from_query(request.query)
-        return Decoded(TableCall(table_formats.read(request, model), outputs, top_k))
+        instances, warnings = table_formats.read(request, model)
+        return Decoded(TableCall(instances, outputs, top_k, warnings))
     call = typed_rows(request, model, "instances")
     if call is not None:
         return Decoded(call)
