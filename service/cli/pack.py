@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from ..errors import StartupError
 from ..store.versions import Store, StoredVersion
 from .boxing import pack_in_sandbox, uses_sandbox
 from .describe import say
 from .following import followers
 from .options import about_options, errors_as_sentences, message_option, sample_options, settings, store_option
-from .pack_any import check_file, pack_any
+from .pack_any import check_file, default_name, pack_any
 from .promotion import check_callers, make_current
 
 __all__ = ["pack", "print_version"]
@@ -71,6 +72,7 @@ def pack(
     root = store or configured.store
     with errors_as_sentences():
         check_file(file)
+    options["name"] = options["name"] or free_name(file, Store.of(configured, root))
     if uses_sandbox(file, sandbox):
         version = pack_in_sandbox(file, root, configured, why=message, **options)
     else:
@@ -88,6 +90,25 @@ def pack(
         check_callers(opened, name, number, may_break=may_break)
         make_current(opened, name, number, configured, message, followers(opened, name, configured))
     click.echo(f"next: daylight serve, then ask http://{configured.host}:{configured.port}/v1/models/{name}:predict")
+
+
+def free_name(file: Path, store: Store) -> str:
+    """The name of a model that is given none: the file's, with its suffix where a file of another one has that name.
+
+    m.json and m.txt are two models: neither is to take the other's callers.
+    """
+    name = default_name(file)
+    try:
+        before = store.open(name).manifest.provenance.get("source", "")
+    except (StartupError, ValueError):  # there is none, it is broken, or this is no name
+        return name
+    if not file.is_file() or Path(before).stem != file.stem or Path(before).suffix == file.suffix:
+        return name
+    other = f"{name}-{file.suffix.removeprefix('.')}"
+    click.echo(
+        f"{name} was packed from {before}, so this is {other}; --name {name} makes it a version of that", err=True
+    )
+    return other
 
 
 def print_version(version: StoredVersion) -> None:

@@ -36,7 +36,7 @@ from ..store.versions import StoredVersion, check_name
 from .checkpoint_task import check_generates_text, check_left_to_right
 from .decoder import PRECISIONS, Uncompilable, compile_decoder
 from .open_source_file import open_store, promotes
-from .other_ways import CLASS_WAY
+from .other_ways import EXPORT_WAY
 from .provenance import provenance
 from .text_facts import describe
 from .text_proof import exported, prove, served_by_torch
@@ -172,7 +172,7 @@ def reading(path: Path) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{path} holds more than tensors (a whole pickled module?), and unpickling it would run its code; "
-            f"save the state dict alone: torch.save(model.state_dict(), path). If it is no text generator, {CLASS_WAY}"
+            f"save the state dict alone: torch.save(model.state_dict(), path). If it is no text generator: {EXPORT_WAY}"
         ) from error
     except Exception as error:
         raise ValueError(f"{path} cannot be read as a checkpoint: {in_a_line(error)}") from error

@@ -25,5 +25,19 @@ def test_pack_says_what_was_proven_of_a_compiled_model(tmp_path):
     assert "runtime onnx: equal to scikit-learn on " in packed(tmp_path)
 
 
+def test_files_of_two_suffixes_are_two_models_unless_they_are_named(tmp_path):
+    """m.txt of LightGBM became a version of m, a model that m.json of XGBoost had made, and was not promoted."""
+    packed(tmp_path)
+    (tmp_path / "iris.pkl").rename(tmp_path / "iris.joblib")
+    store = str(tmp_path / "store")
+    command = ["pack", str(tmp_path / "iris.joblib"), "--data", str(tmp_path / "rows.csv"), "--store", store]
+    command += ["--no-sandbox", "--runtime", "sklearn"]
+    told = CliRunner().invoke(main, command).output
+    assert "so this is iris-joblib; --name iris makes it a version of that" in told
+    assert "packed iris-joblib version 1" in told
+    assert "packed iris-joblib version 2" in CliRunner().invoke(main, command).output
+    assert "packed iris version 2" in CliRunner().invoke(main, [*command, "--name", "iris"]).output
+
+
 def test_pack_says_why_a_model_was_not_compiled(tmp_path):
     assert "runtime sklearn: scikit-learn serves it because " in packed(tmp_path, "--runtime", "sklearn")

@@ -17,7 +17,7 @@ from ..utf8 import text
 from .csv_cells import cells_of
 from .parts import check_names, check_rows, fault, flat, no_rows, refuse
 
-__all__ = ["decode", "encode", "write"]
+__all__ = ["decode", "encode", "filled", "write"]
 
 MOST_OTHERS = 10_000  # columns that are none of the model's
 MOST_BLANK = 100_000  # lines without a row
