@@ -72,7 +72,7 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
         capability = dialect.capability_of(request)
         decoded = dialect.ADAPTERS[capability].decode(request, None)
     if capability is GENERATE_TEXT and (classifier := model_of_one_text(predictor)) is not None:
-        model, decoded = classifier, dialect.text_as_row(request, query, classifier)
+        model, decoded = classifier, dialect.text_as_row(request, query)
     else:
         model = predictor.default(capability)
     context.model = model.name

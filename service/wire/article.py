@@ -2,7 +2,7 @@
 
     {"data": [{"mean radius": 17.99, ...}]}  ->  {"text": ["malignant"]}
     {"text": "Once upon a time"}             ->  {"Prediction": " there was ..."}
-    {"text": "what a film"}                  ->  {"Prediction": "good"} a classifier of texts, where none writes any
+    {"text": "what a film"}                  ->  {"Prediction": "good"} a model of one text, where none writes any
 
 A table is whatever `pandas.DataFrame(data)` takes: a list of records or of lists, an object of columns (lists, or
 objects by index as `DataFrame.to_json()` writes them), and, kinder than pandas, one record alone. It comes bare or
@@ -47,10 +47,10 @@ def text_of(query: str) -> str | None:
     return next((value for name, value in parse_qsl(query, keep_blank_values=True) if name == "text"), None)
 
 
-def text_as_row(request: Request, query: str | None, model: Any) -> Decoded:
+def text_as_row(request: Request, query: str | None) -> Decoded:
     """The text of a body, or of the query where there is no body, as it is: the one row of a model of one text."""
     text = request.json["text"] if request.content else text_of(query or "")
-    return Decoded(TableCall([[text]]), note=AS_TEXT if model.made_for_texts else None)
+    return Decoded(TableCall([[text]]), note=AS_TEXT)
 
 
 def decode_table(request: Request, _model: Any) -> Decoded:

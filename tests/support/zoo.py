@@ -208,6 +208,9 @@ def words_and_dates():
         (text.CountVectorizer(max_features=50), "name"), (preprocessing.StandardScaler(), ["latitude", "longitude"])
     )
     yield Animal("counts_beside_numbers", make_pipeline(beside, Logistic()), X, y)
+    letters = text.TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), strip_accents="unicode", max_features=200)
+    both = make_union(text.CountVectorizer(ngram_range=(1, 2), max_features=200), letters)
+    yield Animal("words_and_letters", make_pipeline(both, naive_bayes.ComplementNB()), X["name"], y, 1e-9)
     X, y = tables.eggs()
     notes = make_column_transformer(
         (text.TfidfVectorizer(), "Stage"),

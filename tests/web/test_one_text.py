@@ -17,11 +17,14 @@ def test_a_text_goes_to_the_model_of_one_text_as_it_is(tmp_path):
     model = make_pipeline(TfidfVectorizer(lowercase=False), LogisticRegression()).fit(TEXTS, ["+", "-", "+", "-"])
     pack(model, TEXTS, name="film", store=tmp_path)
     with live_server(tmp_path) as url:
-        assert requests.post(f"{url}/predict", json={"text": "bad film"}, timeout=30).json() == {"text": ["-"]}
-        assert requests.get(f"{url}/predict", params={"text": "good"}, timeout=30).json() == {"text": ["+"]}
-        capitals = requests.post(f"{url}/predict", json={"text": "BAD"}, timeout=30).json()["text"]
-        assert capitals == model.predict(["BAD"]).tolist()
+        assert requests.post(f"{url}/predict", json={"text": "bad film"}, timeout=30).json() == {"Prediction": "-"}
+        assert requests.get(f"{url}/predict", params={"text": "good"}, timeout=30).json() == {"Prediction": "+"}
+        capitals = requests.post(f"{url}/predict", json={"text": "BAD"}, timeout=30).json()["Prediction"]
+        assert [capitals] == model.predict(["BAD"]).tolist()
         assert requests.post(f"{url}/predict", json=[["bad"]], timeout=30).json() == {"text": ["-"]}
+        described = requests.get(f"{url}/openapi.json", timeout=30).json()["paths"]["/predict"]["post"]
+        example = described["requestBody"]["content"]["application/json"]["examples"]["text"]["value"]
+        assert requests.post(f"{url}/predict", json=example, timeout=30).json().keys() == {"Prediction"}
 
 
 def test_a_model_of_numbers_is_sent_no_text(tmp_path):

@@ -10,7 +10,17 @@ TAG = {"name": "Article", "description": "One path for the default models: a tab
 
 PREDICTIONS = {"type": "object", "properties": {"text": {"type": "array"}}, "required": ["text"]}
 COMPLETION = {"type": "object", "properties": {"Prediction": {"type": "string"}}, "required": ["Prediction"]}
+LABEL = {"type": "object", "properties": {"Prediction": {}}, "required": ["Prediction"]}
 TEXT = {"type": "string", "minLength": 1}
+ANY_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+
+
+def reads_one_text(place):
+    """Whether a text is one for the default table model: that reads nothing else, and no model continues texts."""
+    entry = place.default(PREDICT_TABLE)
+    if entry is None or place.default(GENERATE_TEXT) is not None:
+        return False
+    return [column["kind"] for column in entry["columns"] if not column.get("unread")] == ["text"]
 
 
 def predict(place):
@@ -21,6 +31,10 @@ def predict(place):
         bodies += [table, data]
         answers.append(PREDICTIONS)
         examples["table"] = {"data": entry["example"]["instances"]}
+        if reads_one_text(place):
+            bodies.append(ANY_TEXT)
+            answers.append(LABEL)
+            examples["text"] = {"text": next(iter(entry["example"]["instances"][0].values()))}
     if (entry := place.default(GENERATE_TEXT)) is not None:
         properties = {"text": TEXT, **SAMPLING}
         bodies.append({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": False})
@@ -39,7 +53,7 @@ def predict(place):
 def predict_query(place):
     return Operation(
         "Continue a text",
-        json(COMPLETION),
+        json(LABEL if reads_one_text(place) else COMPLETION),
         description="The text is lower-cased and the temperature is 0.6, as in the article.",
         parameters=(query("text", TEXT, "The text to continue.", required=True),),
         errors=(422, 429, 503, 504),
