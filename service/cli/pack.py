@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from .promotion import check_callers, make_current
 __all__ = ["pack", "print_version"]
 
 CATEGORIES = 6  # of a column that are printed
+WIDE = 24  # columns; of a model with more, only the first are printed
+FIRST = 8
 
 
 @click.command()
@@ -51,6 +54,7 @@ CATEGORIES = 6  # of a column that are printed
     default=None,
     help="Open it in a process without network, other files, and unbounded memory (default: where it may run code).",
 )
+@click.option("--all-columns", is_flag=True, help="Print every column, however many there are.")
 @about_options
 @message_option
 @store_option
@@ -63,6 +67,7 @@ def pack(
     sandbox: bool | None,
     message: str,
     about: dict[str, Any],
+    all_columns: bool,
     **options: Any,
 ) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a model that XGBoost, LightGBM or CatBoost
@@ -77,7 +82,7 @@ def pack(
         version = pack_in_sandbox(file, root, configured, why=message, **options)
     else:
         version = pack_any(file, root, promote=False, why=message, **options)
-    print_version(version)
+    print_version(version, all_columns=all_columns)
     name, number = version.manifest.model, version.manifest.version
     if about:
         with errors_as_sentences():
@@ -111,17 +116,22 @@ def free_name(file: Path, store: Store) -> str:
     return other
 
 
-def print_version(version: StoredVersion) -> None:
-    """Print what was learned of a version: its columns, outputs, runtime and notes."""
+def print_version(version: StoredVersion, *, all_columns: bool = False) -> None:
+    """Print what was learned of a version: its columns, outputs, runtime and notes; of many columns the first."""
     manifest = version.manifest
     click.echo(f"packed {version} ({manifest.kind}) into {version.folder}")
     columns = manifest.spec.get("columns", [])
     if columns:
-        width = max(len("column"), *(len(column["name"]) for column in columns))
+        printed = columns if all_columns or len(columns) <= WIDE else columns[:FIRST]
+        width = max(len("column"), *(len(column["name"]) for column in printed))
         click.echo(f"{'column':{width}}  {'kind':8}  nullable  values")
-        for column in columns:
+        for column in printed:
             nullable = "yes" if column["nullable"] else "no"
             click.echo(f"{column['name']:{width}}  {column['kind']:8}  {nullable:8}  {values_of(column)}")
+        if left := columns[len(printed) :]:
+            kinds = Counter("never read" if column.get("unread") else column["kind"] for column in left)
+            listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+            click.echo(f"and {len(left)} more: {listed} (--all-columns prints them)")
     for name, output in manifest.spec.get("outputs", {}).items():
         labels = f"  labels {', '.join(map(str, output['labels']))}" if "labels" in output else ""
         click.echo(f"output {name}: {output['dtype']}{labels}")

@@ -152,6 +152,19 @@ def test_a_value_that_was_never_seen_is_told_at_the_answer_and_survives_a_reload
     assert "#" not in visits.page.url
 
 
+def test_long_numbers_are_rounded_for_reading_and_sent_with_all_their_digits(visits):
+    income = field(visits, "income")
+    income.fill("1234.567890123")
+    field(visits, "age").focus()
+    assert income.input_value() == "1234.57"
+    assert send(visits)[0]["instances"][0]["income"] == 1234.567890123
+    income.focus()
+    assert income.input_value() == "1234.567890123"
+    visits.page.reload()
+    assert income.input_value() == "1234.57"
+    assert send(visits)[0]["instances"][0]["income"] == 1234.567890123
+
+
 def test_what_if_draws_a_column_against_the_probabilities_in_one_request(visits):
     field(visits, "age").fill("40")
     with visits.page.expect_response("**:predict") as told:

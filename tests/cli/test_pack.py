@@ -1,6 +1,9 @@
 """What `daylight pack` says."""
 
 import joblib
+import numpy as np
+import pandas as pd
+import pytest
 from click.testing import CliRunner
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -41,3 +44,30 @@ def test_files_of_two_suffixes_are_two_models_unless_they_are_named(tmp_path):
 
 def test_pack_says_why_a_model_was_not_compiled(tmp_path):
     assert "runtime sklearn: scikit-learn serves it because " in packed(tmp_path, "--runtime", "sklearn")
+
+
+def test_of_many_columns_the_first_are_printed(tmp_path):
+    """A model of 200 columns scrolled what was proven of it off the screen."""
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 40)), columns=[f"c{place}" for place in range(40)])
+    joblib.dump(LogisticRegression().fit(wide, wide.c0 > 0), tmp_path / "wide.pkl")
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+    command = ["pack", str(tmp_path / "wide.pkl"), "--data", str(tmp_path / "wide.csv"), "--store", str(tmp_path / "s")]
+    told = CliRunner().invoke(main, command).output
+    assert "c7 " in told
+    assert "c8 " not in told
+    assert "and 32 more: 32 number (--all-columns prints them)" in told
+    assert "c39 " in CliRunner().invoke(main, [*command, "--all-columns"]).output
+
+
+@pytest.mark.parametrize(("options", "file"), [([], "rows.scored.csv"), (["-o", "{}/x.parquet"], "x.parquet")])
+def test_scored_rows_go_beside_the_file_or_where_their_ending_says(tmp_path, options, file):
+    packed(tmp_path)
+    options = [option.format(tmp_path) for option in options]
+    command = ["predict", "iris", str(tmp_path / "rows.csv"), "--store", str(tmp_path / "store")]
+    ran = CliRunner().invoke(main, [*command, *options])
+    assert ran.exit_code == 0, ran.output
+    assert f"150 rows scored into {tmp_path / file}" in ran.output
+    assert (tmp_path / file).stat().st_size > 1000
+    refused = CliRunner().invoke(main, [*command, "-o", str(tmp_path / "x.xlsx")])
+    assert "expected a name that ends with .csv or .parquet" in refused.output
+    assert not (tmp_path / "x.xlsx").exists()

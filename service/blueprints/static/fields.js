@@ -27,11 +27,36 @@ function readField(field) {
   if (control.tagName === "SELECT") return { value: control.value ? JSON.parse(control.value) : null };
   if (control.value === "" && (field.dataset.kind !== "text" || "nullable" in field.dataset)) return { value: null };
   if (control.type !== "number") return { value: control.value };
-  const value = Number(control.value);
+  const value = Number(control.dataset.exact ?? control.value);
   if (Number.isInteger(value) && !Number.isSafeInteger(value) && field.dataset.kind === "integer") {
     return { fault: "too large for a browser to send exactly; send it from code" };
   }
   return { value };
+}
+
+const DIGITS = 6; // of a number that is not being edited
+
+/** A long number is rounded for reading while its field has no focus; what is sent keeps all digits. */
+function round(control) {
+  if (control.type !== "number" || control.value.replace(/[-.]|e.*/gi, "").length <= DIGITS + 2) return;
+  control.dataset.exact = control.value;
+  control.value = String(Number(Number(control.value).toPrecision(DIGITS)));
+}
+
+function unround(control) {
+  if (control.dataset.exact === undefined) return;
+  control.value = control.dataset.exact;
+  delete control.dataset.exact;
+}
+
+/** Round the long numbers of a form, and show all digits of the one that has the focus. */
+export function rounding(fields) {
+  for (const control of all(fields, "[data-kind=number] input")) {
+    round(control);
+    control.addEventListener("focus", () => unround(control));
+    control.addEventListener("blur", () => round(control));
+    control.addEventListener("input", () => delete control.dataset.exact);
+  }
 }
 
 /** Put a row into the fields; columns it does not have become empty. */
@@ -43,7 +68,11 @@ export function writeField(field, value) {
   const control = one(field, CONTROL);
   const text = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
   if (control.tagName === "SELECT") choose(field, control, value, text);
-  else control.value = control.type === "date" ? text.slice(0, 10) : text;
+  else {
+    delete control.dataset.exact;
+    control.value = control.type === "date" ? text.slice(0, 10) : text;
+    if (field.dataset.kind === "number" && document.activeElement !== control) round(control);
+  }
   markFault(field, "");
   refresh(field);
 }

@@ -2,7 +2,7 @@
 
 import { asking, raw } from "./ask.js";
 import { all, clearFaults, el, markFault, one } from "./dom.js";
-import { beyond, filterFields, readRow, refresh, writeField, writeRow } from "./fields.js";
+import { beyond, filterFields, readRow, refresh, rounding, writeField, writeRow } from "./fields.js";
 import { pretty } from "./literals.js";
 import { headline, section as output } from "./outputs.js";
 import { scoreFile } from "./score_file.js";
@@ -78,6 +78,7 @@ export function start(section) {
     text.value = pretty(example);
     changed();
   });
+  rounding(fields);
   const shared = kept("row");
   if (shared && typeof shared === "object") writeRow(fields, { ...example, ...shared });
   form.addEventListener("input", changed);

@@ -68,7 +68,8 @@ def test_refusals_are_the_same_sentences(pack, tmp_path, option):
     assert ran.output.startswith(f"Error: {tmp_path}/saves.pkl was not opened: numpy.save is a function that is not")
     assert ran.output.endswith("--trust numpy.save; modules of your own: --code FILE\n")
     ran = pack(tmp_path / "none.pkl", option)
-    assert (ran.exit_code, ran.output) == (1, f"Error: [Errno 2] No such file or directory: '{tmp_path}/none.pkl'\n")
+    assert ran.exit_code == 1
+    assert ran.output.startswith(f"Error: there is no {tmp_path}/none.pkl")
     assert not (tmp_path / "store").exists()
 
 
