@@ -16,6 +16,13 @@ export function headline(value) {
   return listed(Object.entries(value));
 }
 
+/** An answer of several targets or labels, however nested, as { name: number }; of one number, { "": number }. */
+export function flat(answer, name = "") {
+  if (answer === null || typeof answer !== "object") return { [name]: answer };
+  const parts = Object.entries(answer).map(([key, value]) => flat(value, name ? `${name}: ${key}` : key));
+  return Object.assign({}, ...parts);
+}
+
 /** Any other output, under its title. */
 export function section(name, value) {
   return el("section", { class: "output" }, el("h3", {}, TITLES[name] ?? name), ...body(name, value));

@@ -9,6 +9,7 @@ import { scoreFile } from "./score_file.js";
 import { keep, kept } from "./share.js";
 import { snippets } from "./snippets.js";
 import { whatIf } from "./what_if.js";
+import { why } from "./why.js";
 
 export function start(section) {
   const form = one(section, "[data-form]");
@@ -83,6 +84,8 @@ export function start(section) {
   if (shared && typeof shared === "object") writeRow(fields, { ...example, ...shared });
   form.addEventListener("input", changed);
   changed();
+  const outdated = why(section, currentRow);
+  form.addEventListener("input", outdated);
   const again = whatIf(section, {
     rowNow: currentRow,
     fieldOf: (column) => byName.get(column),
@@ -96,6 +99,7 @@ export function start(section) {
   asking(section, {
     call,
     show(answer, body) {
+      outdated();
       again();
       return shownAnswer(answer, body.outputs ?? [section.dataset.primary], beyond(fields, body.instances[0]));
     },

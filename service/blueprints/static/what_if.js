@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { drawn, el, one, shown } from "./dom.js";
-import { percent } from "./outputs.js";
+import { flat, percent } from "./outputs.js";
 
 const POINTS = 41;
 const LINES = 4;
@@ -28,8 +28,7 @@ export function whatIf(section, { rowNow, write, fieldOf }) {
     const values = valuesOf(fieldOf(column), row[column]);
     place.setAttribute("aria-busy", "true");
     try {
-      const outputs = section.dataset.outputs.split(" ");
-      const output = outputs.includes("predict_proba") ? "predict_proba" : section.dataset.primary;
+      const output = section.dataset.measured;
       const body = { instances: values.map((value) => ({ ...row, [column]: value })), outputs: [output] };
       const answer = await post(section.dataset.url, body);
       const lines = linesOf(answer.body.outputs[output]);
@@ -61,18 +60,10 @@ function valuesOf(field, own) {
   return own >= low && own <= high ? [...new Set([...all, own])].toSorted((a, b) => a - b) : all;
 }
 
-/** Answers -> [{ name, values }]: a line for each label or target, the most probable first; or labels as they are. */
+/** Answers -> [{ name, values }]: a line for each label or target, the highest first. */
 function linesOf(answers) {
-  const [first] = answers;
-  if (first === null || typeof first !== "object") return [{ name: "", values: answers }];
-  const flat = answers.map((answer) =>
-    Object.fromEntries(
-      Object.entries(answer).flatMap(([name, value]) =>
-        value && typeof value === "object" ? Object.entries(value).map(([label, one]) => [`${name}: ${label}`, one]) : [[name, value]],
-      ),
-    ),
-  );
-  const lines = Object.keys(flat[0]).map((name) => ({ name, values: flat.map((answer) => answer[name]) }));
+  const all = answers.map((answer) => flat(answer));
+  const lines = Object.keys(all[0]).map((name) => ({ name, values: all.map((answer) => answer[name]) }));
   return lines.toSorted((a, b) => Math.max(...b.values) - Math.max(...a.values)).slice(0, LINES);
 }
 
