@@ -26,6 +26,7 @@ SPOKEN = {
     "completions": {GENERATE_TEXT},
     "embeddings": {EMBED_TEXT},
     "responses": {GENERATE_TEXT},
+    "tei": {EMBED_TEXT},
 }
 METHODS = {PREDICT_TABLE: "predict", GENERATE_TEXT: "generate", EMBED_TEXT: "embed"}  # of the client
 TEMPLATES = Path(blueprints.__file__).parent / "templates" / "capabilities"

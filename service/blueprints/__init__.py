@@ -4,7 +4,7 @@ A view is a few lines. Which paths it answers stands in the table of routes (web
 the table's own handlers.
 """
 
-from . import article, docs, health, metrics, mlflow, openai, pages, repository, v1, v2
+from . import article, docs, health, metrics, mlflow, openai, pages, repository, tei, v1, v2
 
 __all__ = ["BLUEPRINTS"]
 
@@ -15,6 +15,7 @@ BLUEPRINTS = (
     v2.blueprint,
     mlflow.blueprint,
     openai.blueprint,
+    tei.blueprint,
     health.blueprint,
     repository.blueprint,
     metrics.blueprint,

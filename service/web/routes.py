@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
-from ..wire import article, error_dialect, mlflow, v1, v2
+from ..wire import article, error_dialect, mlflow, tei, v1, v2
 from ..wire.openai import chat, completions, embeddings, responses
 from .access.policy import Scope
 from .handlers import complete, predict, predict_default
@@ -147,6 +147,8 @@ ROUTES = (
     Route("POST", "/v1/responses", "openai.responses", responses, complete),
     Route("POST", "/v1/embeddings", "openai.embeddings", embeddings, complete, fast=True),
     Route("POST", "/v1/requests/<request_id>/cancel", "openai.cancel", completions),
+    # text-embeddings-inference
+    Route("POST", "/embed", "tei.embed", tei, predict, fast=True),
     # the server itself
     Route("GET", "/health/live", "health.live", scope=Scope.OPEN, quiet=True),
     Route("GET", "/health/ready", "health.ready", scope=Scope.OPEN, quiet=True),

@@ -4,13 +4,13 @@ What a dialect is, adapter.py says. It knows capabilities, and neither models no
 answers stands in the table of routes (service.web.routes).
 """
 
-from . import article, mlflow, v1, v2
+from . import article, mlflow, tei, v1, v2
 from .adapter import Adapter, Decoded, Encoded, Request
 from .openai import chat, completions, embeddings, responses
 
 __all__ = ["DIALECTS", "Adapter", "Decoded", "Encoded", "Request", "error_dialect"]
 
-DIALECTS = (article, completions, chat, responses, embeddings, v1, v2, mlflow)
+DIALECTS = (article, completions, chat, responses, embeddings, v1, v2, mlflow, tei)
 
 
 def error_dialect(dialect, path):

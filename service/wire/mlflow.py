@@ -83,7 +83,8 @@ def decode_text(request: Request, _model: Any) -> Decoded:
 def decode_embedding(request: Request, _model: Any) -> Decoded:
     """JSON in one of FORMS, of texts -> an EmbedCall. Raises RequestError kinds."""
     instances, params, ignored = envelope(request.json, request.max_rows)
-    return Decoded(EmbedCall(prompts(instances, request.max_rows), **options(params)), note=ignored)
+    call = EmbedCall(prompts(instances, request.max_rows), **options(params))
+    return Decoded(call, note=ignored, names={"input": "instances"})
 
 
 def split(value: Any, max_rows: int) -> Any:

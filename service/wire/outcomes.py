@@ -51,11 +51,17 @@ TABLE: dict[str, tuple[int, tuple[int, str], tuple[int, str]]] = {
 }
 
 
+# Of text-embeddings-inference: a text that is too long is an input too large.
+TEI = {"context_length_exceeded": 413}
+
+
 def outcome(dialect: str, code: str, status: int) -> Outcome:
     """dialect: its NAME. code, status: of the error, as the tree has them or as Flask refuses a request."""
     v2, mlflow, openai = TABLE.get(code) or of_status(code, status)
     if dialect == "v2":
         return Outcome(v2, code)
+    if dialect == "tei":
+        return Outcome(TEI.get(code, status), code)
     known = {"mlflow": mlflow, "openai": openai}
     return Outcome(*known.get(dialect, (status, code)))
 
@@ -66,9 +72,14 @@ def of_status(code: str, status: int) -> tuple[int, tuple[int, str], tuple[int, 
 
 
 def renamed(error: ServiceError, names: Mapping[str, str]) -> ServiceError:
-    """The same error about the parameters as the caller wrote them. names: {our name: the caller's}."""
+    """The same error about the parameters as the caller wrote them. names: {our name: the caller's}; a place behind a
+    name, as in input[3], stays.
+    """
     if not names or not isinstance(error, InvalidParameters):
         return error
-    return error.naming(
-        [each | {"parameter": names.get(each["parameter"], each["parameter"])} for each in error.details]
-    )
+
+    def told(parameter: str) -> str:
+        name, bracket, place = parameter.partition("[")
+        return f"{names.get(name, name)}{bracket}{place}"
+
+    return error.naming([each | {"parameter": told(each["parameter"])} for each in error.details])

@@ -96,12 +96,30 @@ def test_v1_v2_and_mlflow_give_the_same_vectors(client):
     assert np.allclose(v1["predictions"], [expected, expected], atol=1e-6)
     cut = {"instances": ["y" * 40], "parameters": {"truncate": True, "dimensions": 2}}
     assert np.shape(client.post("/v1/models/tiny_embedder:predict", json=cut).json["predictions"]) == (1, 2)
+    long = client.post("/v1/models/tiny_embedder:predict", json={"instances": ["a", "y" * 40]})
+    assert (long.status_code, long.json["details"][0]["parameter"]) == (422, "instances[1]")
     flow = client.post("/endpoints/tiny_embedder/invocations", json={"inputs": ["abc"], "params": {"dimensions": 2}})
     assert np.shape(flow.json["predictions"]) == (1, 2)
     text = {"name": "text", "datatype": "BYTES", "shape": [2], "data": ["abc", "de"]}
     (output,) = client.post("/v2/models/tiny_embedder/infer", json={"inputs": [text]}).json["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("embeddings", "FP32", [2, DIMENSION])
     assert np.allclose(output["data"][:DIMENSION], expected, atol=1e-6)
+
+
+def test_tei_gives_a_bare_list_and_its_own_errors(client):
+    assert np.allclose(
+        client.post("/embed", json={"inputs": ["abc", "de"]}).json, [numbers_of("abc"), numbers_of("de")]
+    )
+    assert np.allclose(client.post("/embed", json={"inputs": "abc", "truncate": False}).json, [numbers_of("abc")])
+    assert len(client.post("/embed", json={"inputs": "y" * 40, "truncate": True, "dimensions": 2}).json[0]) == 2
+    long = client.post("/embed", json={"inputs": "y" * 40})
+    assert (long.status_code, long.json["error_type"], long.json["details"][0]["parameter"]) == (
+        413,
+        "Validation",
+        "inputs[0]",
+    )
+    wrong = client.post("/embed", json={"inputs": [], "truncation_direction": "Left"})
+    assert (wrong.status_code, len(wrong.json["details"])) == (400, 2)
 
 
 def test_v2_gives_raw_numbers_and_refuses_other_outputs(client):

@@ -19,6 +19,7 @@ PATHS = {
     "v2": "/v2/raise",
     "mlflow": "/endpoints/raise",
     "openai": "/v1/raise",
+    "tei": "/embed/raise",
 }
 ASK_AGAIN = {"Overloaded", "RateLimited", "Unavailable", "ModelNotReady", "Draining"}
 # What the protocols' own pages and clients name.
@@ -35,6 +36,9 @@ PUBLISHED = [
     ("mlflow", "Unauthorized", 401, "UNAUTHENTICATED"),
     ("mlflow", "RateLimited", 429, "REQUEST_LIMIT_EXCEEDED"),
     ("mlflow", "PredictionFailed", 500, "INTERNAL_ERROR"),
+    ("tei", "ContextLengthExceeded", 413, "context_length_exceeded"),
+    ("tei", "InvalidParameters", 422, "invalid_parameters"),
+    ("tei", "Overloaded", 429, "overloaded"),
     ("openai", "InvalidParameters", 400, "invalid_value"),
     ("openai", "ContextLengthExceeded", 400, "context_length_exceeded"),
     ("openai", "ModelNotFound", 404, "model_not_found"),
@@ -63,6 +67,8 @@ def word(dialect, body):
         return body["code"], body["error"]
     if dialect == "mlflow":
         return body["error_code"], body["message"]
+    if dialect == "tei":
+        return body["code"], body["error"]
     return body["error"]["code"], body["error"]["message"]
 
 
@@ -102,7 +108,7 @@ def test_a_path_without_a_route_has_the_form_of_its_dialect(client, dialect):
     assert code == {"mlflow": "ENDPOINT_NOT_FOUND"}.get(dialect, "not_found")
 
 
-@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/models/nope", "/v1/files", "/v1/models/nope/versions/2"])
+@pytest.mark.parametrize("path", ["/v1/moderations", "/v1/models/nope", "/v1/files", "/v1/models/nope/versions/2"])
 def test_openais_clients_read_the_error_of_whatever_is_not_there(client, path):
     """`{"error": "a sentence"}`, V1's form, came for all of /v1: the openai package found neither code nor message."""
     for answer in (client.get(path), client.post(path, json={})):

@@ -74,7 +74,7 @@ def decode_text(request: Request, _model: Any) -> Decoded:
 def decode_embedding(request: Request, _model: Any) -> Decoded:
     """Bytes of JSON -> an EmbedCall. Raises RequestError, PayloadTooLarge or InvalidParameters."""
     texts, parameters = texts_of(request)
-    return Decoded(EmbedCall(texts, **options(parameters)))
+    return Decoded(EmbedCall(texts, **options(parameters)), names={"input": "instances"})
 
 
 def texts_of(request: Request) -> tuple[list[str], dict[str, Any]]:

@@ -79,7 +79,10 @@ def decode_text(request: Request, _model: Any) -> Decoded:
 def decode_embedding(request: Request, _model: Any) -> Decoded:
     """One tensor of texts -> an EmbedCall. Raises as `decode_text`."""
     call = call_of_texts(request, EMBEDDINGS)
-    return Decoded(EmbedCall(call.texts(), **options(call.parameters)), note=call, timeout=call.timeout)
+    chosen = options(call.parameters)
+    return Decoded(
+        EmbedCall(call.texts(), **chosen), note=call, timeout=call.timeout, names={"input": "inputs[0].data"}
+    )
 
 
 def call_of_texts(request: Request, known: Iterable[str]) -> Call:

@@ -3,13 +3,22 @@
 import json
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 
 import numpy as np
 import pytest
 
 from service import models
 from service.capabilities import EmbedCall
-from service.errors import ContextLengthExceeded, InvalidInstances, InvalidParameters, PayloadTooLarge, StartupError
+from service.errors import (
+    ContextLengthExceeded,
+    DeadlineExceeded,
+    InvalidInstances,
+    InvalidParameters,
+    PayloadTooLarge,
+    StartupError,
+)
 from service.models.engine.host import Host
 from service.models.engine.journal import Journals
 from service.settings import Settings
@@ -120,6 +129,24 @@ def test_requests_are_bounded(embedder):
         embedder.run(EmbedCall(["a"] * 101))
     with pytest.raises(PayloadTooLarge, match="512 tokens together; a request may have 500"):
         embedder.run(EmbedCall(["x" * 30] * 16))
+
+
+def test_a_deadline_that_has_passed_ends_a_request(embedder):
+    with pytest.raises(DeadlineExceeded):
+        embedder.run(EmbedCall(["a"]), perf_counter() - 1)
+    assert embedder.run(EmbedCall(["a"]), perf_counter() + 30).vectors.shape == (1, DIMENSION)
+
+
+def test_requests_at_the_same_time_get_their_own_answers(embedder, classifier):
+    def ask(seed):
+        rng = np.random.default_rng(seed)
+        texts = ["".join(rng.choice(list("abcdef ghi"), rng.integers(1, 30))) for _ in range(rng.integers(1, 4))]
+        vectors = embedder.run(EmbedCall(texts)).vectors
+        classifier.predict(texts[:2])
+        return np.abs(vectors - [numbers_of(text) for text in texts]).max()
+
+    with ThreadPoolExecutor(5) as threads:
+        assert max(threads.map(ask, range(60))) < 1e-6
 
 
 def test_labels_and_their_probabilities(classifier):

@@ -11,7 +11,7 @@ from ..functions import CALLS, nested_tools
 from ..parts import PREDICTS, TIMED, Operation, json, nullable
 from ..responses import responses
 
-__all__ = ["MODEL", "OPERATIONS", "TAG"]
+__all__ = ["IDS", "MODEL", "OPERATIONS", "TAG", "TEXT"]
 
 MODEL = None
 TAG = {

@@ -1,0 +1,10 @@
+"""The route of text-embeddings-inference: /embed."""
+
+from flask import Blueprint
+
+from .views import predict_views
+
+__all__ = ["blueprint"]
+
+blueprint = Blueprint("tei", __name__)
+predict_views(blueprint)
