@@ -33,8 +33,8 @@ def absentees(names):
     missing = {}
     for name in names:
         try:
-            if RIVALS[name].own:
-                install(name)
+            for each in RIVALS[name].needs(name):
+                install(each)
         except CannotServe as error:
             missing[name] = Found(RIVALS[name].title, absent=str(error))
     return missing

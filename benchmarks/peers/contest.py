@@ -53,7 +53,7 @@ class Contestant:
         folder.mkdir()
         self.port, port2, port3 = free_ports(3)
         self.places = {
-            "bin": str(programs(name)),
+            "bin": str(programs(self.rival.home or name)),
             "folder": str(folder),
             "port": str(self.port),
             "port2": str(port2),
@@ -65,19 +65,22 @@ class Contestant:
             "store": str(bench.store),
         }
         self.env = environment(self.rival, self.places)
-        self.code = HERE / name if self.rival.own else HERE.parents[1]
+        self.code = HERE / (self.rival.home or name) if self.rival.own else HERE.parents[1]
         self.bodies = {}
         for question, rows in bench.questions.items():
             self.bodies[question] = folder / f"{len(rows)}.json"
             self.bodies[question].write_text(json.dumps(self.rival.asks[bench.form](rows, bench.columns)))
 
     def prepare(self):
-        """Run the rival's prepare.py, where it has one, with its own Python."""
-        if not (self.code / "prepare.py").exists():
+        """Run the rival's prepare.py, or that of the rival that prepares for it, where there is one."""
+        code, python = self.code, f"{self.places['bin']}/python"
+        if self.rival.prepared_by:
+            code, python = HERE / self.rival.prepared_by, str(programs(self.rival.prepared_by) / "python")
+        if self.rival.echo or not (code / "prepare.py").exists():
             return
-        command = [f"{self.places['bin']}/python", "prepare.py"]
+        command = [python, "prepare.py"]
         done = subprocess.run(
-            command, cwd=self.code, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+            command, cwd=code, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
         )
         if done.returncode:
             raise CannotServe(f"cannot serve this model: {reason(done.stderr)}")
@@ -118,6 +121,8 @@ class Contestant:
             content = answer.read()
         if answer.status != 200:
             return f"status {answer.status}: {content[:200]!r}"
+        if self.rival.echo:
+            return "" if json.loads(content) == json.loads(body) else f"no echo: {content[:200]!r}"
         labels = self.rival.read(json.loads(content))
         wrong = sum(one != other for one, other in zip(labels, self.bench.answers[question], strict=True))
         return f"{wrong} of {len(labels)} labels are not scikit-learn's" if wrong else ""

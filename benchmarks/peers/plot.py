@@ -1,9 +1,12 @@
-"""The requests/s of one row as bars, one panel a model and form, on a scale where each line is ten times the last."""
+"""The requests/s of one row as bars, one panel a model and form, on a scale where each line is ten times the last.
+
+Daylight has a colour of its own, and so have the ceiling and the echoes, which run no model.
+"""
 
 from html import escape
 from math import ceil, floor, log10
 
-from benchmarks.peers.rivals import DAYLIGHT
+from benchmarks.peers.rivals import CEILING, DAYLIGHT, RIVALS
 
 __all__ = ["plot"]
 
@@ -11,7 +14,7 @@ QUESTION = "1 row"
 WORDS = {"lists": "numbers in a list", "names": "columns by name"}
 NAMES, BARS, MARGIN = 210, 420, 70  # widths: titles, bars, numbers to their right
 LINE, HEAD = 22, 44  # heights
-OURS, THEIRS = "#d97706", "#64748b"
+OURS, THEIRS, LIMIT, NO_MODEL = "#d97706", "#64748b", "#0f766e", "#cbd5e1"
 STYLE = "text{font:13px system-ui,sans-serif;fill:#334155}.model{font-weight:600}.grid{stroke:#cbd5e1}"
 
 
@@ -30,6 +33,12 @@ def plot(found, path):
     path.write_text(f"{head}{back}{''.join(parts)}</svg>\n", encoding="utf-8")
 
 
+def colour_of(name):
+    if RIVALS[name].echo:
+        return NO_MODEL
+    return OURS if name.startswith(DAYLIGHT) else LIMIT if name == CEILING else THEIRS
+
+
 def panel(heading, rates):
     """(one panel of bars, its height)."""
     low, high = floor(log10(rates[-1][2])), ceil(log10(rates[0][2]))
@@ -46,7 +55,7 @@ def panel(heading, rates):
         parts.append(f'<line class="grid" x1="{x:.0f}" x2="{x:.0f}" y1="{HEAD - 8}" y2="{bottom - 4}"/>')
         parts.append(f'<text x="{x:.0f}" y="{HEAD - 12}" text-anchor="middle">{10**power:,}</text>')
     for number, (name, title, rate) in enumerate(rates):
-        y, colour = HEAD + LINE * number, OURS if name.startswith(DAYLIGHT) else THEIRS
+        y, colour = HEAD + LINE * number, colour_of(name)
         length = across(rate) - NAMES
         parts.append(f'<text x="{NAMES - 8}" y="{y + 12}" text-anchor="end">{escape(title)}</text>')
         parts.append(f'<rect x="{NAMES}" y="{y}" width="{length:.0f}" height="15" fill="{colour}"/>')

@@ -6,14 +6,16 @@ rival's own programs, `{port}` its port; PEER_ variables name the model's files.
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-__all__ = ["DAYLIGHT", "HERE", "RIVALS", "ROOT", "Rival", "environment"]
+__all__ = ["CEILING", "DAYLIGHT", "HERE", "RIVALS", "ROOT", "Rival", "environment"]
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DAYLIGHT = "daylight"
+CEILING = "granian_onnx"
+GRAPHS = "fastapi_onnx"  # the rival whose prepare.py and environment compile a pickle for all that run graphs by hand
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
 # Settings of this shell or of make that would reach a server; PYTHON... would mix two environments.
 PRIVATE = (
@@ -60,7 +62,9 @@ def split(rows, columns):
 class Rival:
     """One server. `asks`: {form: (rows, columns) -> the body}. `read`: its answer -> labels, as numbers.
 
-    command: starts it, in its own folder; `{module}` there is server or named, by the form.
+    command: starts it, in its own folder; `{module}` there is server or named, by the form. home: the rival whose
+    folder and environment it has; "": its own. prepared_by: likewise the rival that prepares its files. echo: whether
+    it answers with the request's body: what its server costs without a model.
     """
 
     title: str
@@ -70,6 +74,19 @@ class Rival:
     read: object = lambda answer: answer["predictions"]
     env: dict = field(default_factory=dict)
     own: bool = True  # False: it runs in the environment of this benchmark
+    home: str = ""
+    prepared_by: str = ""
+    echo: bool = False
+
+    def needs(self, name):
+        """The rivals, by name, whose environments it needs; itself among them."""
+        return [each for each in dict.fromkeys((self.home or name, self.prepared_by)) if each] if self.own else []
+
+
+def echo(rival, home, title, *command):
+    """The same server with a bare echo. command: where another one starts it."""
+    parts = command or tuple(part.replace("{module}", "echo") for part in rival.command)
+    return replace(rival, title=title, command=parts, home=home, prepared_by="", echo=True, path="/predict")
 
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"))
@@ -78,6 +95,13 @@ FAST = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-lev
 UVICORN = ("{bin}/uvicorn", "{module}:app", *LISTEN, *FAST)
 V1 = "/v1/models/bench:predict"
 SERVING = {"HOST": "127.0.0.1", "PORT": "{port}", "WORKERS": "2", "DAYLIGHT_STORE": "{store}", "DAYLIGHT_OPEN": "yes"}
+
+GRANIAN = (
+    *("{bin}/granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}", "--workers", "2"),
+    *("--no-access-log", "--log-level", "warning", "{module}:app"),
+)
+ROBYN = ("{bin}/python", "{module}.py", "--processes", "2", "--workers", "1", "--log-level", "WARN")
+MOSEC = ("{bin}/python", "{module}.py", "--address", "127.0.0.1", "--port", "{port}", "--log-level", "warning")
 
 RIVALS = {
     DAYLIGHT: Rival("Daylight", GUNICORN, V1, env=SERVING, own=False),
@@ -89,12 +113,20 @@ RIVALS = {
         own=False,
     ),
     "fastapi_onnx": Rival("FastAPI + ONNX Runtime by hand", UVICORN),
-    "granian_onnx": Rival(
-        "the ceiling: granian + a bare function",
-        (
-            *("{bin}/granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}", "--workers", "2"),
-            *("--no-access-log", "--log-level", "warning", "{module}:app"),
-        ),
+    CEILING: Rival("the ceiling: granian + a bare function", GRANIAN, prepared_by=GRAPHS),
+    "robyn_onnx": Rival("Robyn + ONNX Runtime by hand", ROBYN, prepared_by=GRAPHS),
+    "mosec_onnx": Rival("mosec + ONNX Runtime by hand", MOSEC, prepared_by=GRAPHS),
+    "pytriton_onnx": Rival(
+        "PyTriton + ONNX Runtime by hand",
+        ("{bin}/python", "{module}.py"),
+        "/v2/models/bench/infer",
+        asks={
+            "lists": lambda rows, columns: tensors([("rows", rows)]),
+            "names": lambda rows, columns: tensors(zip(columns, rows.T[:, :, None], strict=True)),
+        },
+        read=lambda answer: answer["outputs"][0]["data"],
+        env={"PEER_HTTP": "{port}", "PEER_GRPC": "{port2}", "PEER_METRICS": "{port3}"},
+        prepared_by=GRAPHS,
     ),
     "fastapi_sklearn": Rival("FastAPI + scikit-learn", UVICORN),
     "litserve": Rival("LitServe", ("{bin}/python", "{module}.py")),
@@ -140,6 +172,16 @@ RIVALS = {
         asks={"lists": lambda rows, columns: rows.tolist(), "names": frame},
         read=lambda answer: [int(label) for label in answer["text"]],
     ),
+}
+
+RIVALS |= {
+    "daylight_echo": echo(
+        RIVALS[DAYLIGHT], DAYLIGHT, "echo: Daylight's worker", *GUNICORN, "benchmarks.peers.echo:app"
+    ),
+    "fastapi_echo": echo(RIVALS["fastapi_onnx"], "fastapi_onnx", "echo: FastAPI on uvicorn"),
+    "granian_echo": echo(RIVALS[CEILING], CEILING, "echo: granian"),
+    "robyn_echo": echo(RIVALS["robyn_onnx"], "robyn_onnx", "echo: Robyn"),
+    "mosec_echo": echo(RIVALS["mosec_onnx"], "mosec_onnx", "echo: mosec"),
 }
 
 

@@ -169,8 +169,11 @@ def test_one_broken_model_keeps_up_no_other(store, mode, usual, workers, spoil, 
 
 
 def refused_for(server, name, reason):
-    """Whether a call of the model is answered 503, with this reason."""
-    told = requests.post(f"{server}/v1/models/{name}:predict", json=ROW, timeout=10)
+    """Whether a call of the model is answered 503, with this reason; not yet, where the worker that has it dies."""
+    try:
+        told = requests.post(f"{server}/v1/models/{name}:predict", json=ROW, timeout=10)
+    except (requests.ConnectionError, requests.Timeout):
+        return False
     return (told.status_code, told.json().get("code")) == (503, "model_not_ready") and reason in told.text
 
 
