@@ -39,13 +39,15 @@ class Model(ABC):
 
     capabilities: what it can do; dialects, the page and the command line dispatch on these alone. min_threads: of a
     worker that serves it. reads_one_text: whether a row of its tables is a text, and nothing else. made_for_texts: of
-    such a one, whether it is a network that was trained on texts: then it answers what is asked as a text.
+    such a one, whether it is a network that was trained on texts: then it answers what is asked as a text. has_queue:
+    whether its engine bounds what waits.
     """
 
     capabilities: ClassVar[tuple[Capability, ...]] = ()
     min_threads: ClassVar[int] = 1
     reads_one_text = False
     made_for_texts: ClassVar[bool] = False
+    has_queue: ClassVar[bool] = False
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest

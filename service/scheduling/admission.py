@@ -9,7 +9,8 @@ Two limits for each worker. Slots: one of its threads always stays free to rejec
 leaves one more free, so that slow generations never keep out predictions, nor predictions the health checks. Time: a
 request that would wait longer than max_wait, or than its own deadline, is rejected. Its expected wait is the number
 of requests that hold a slot for the model, times the mean time between two answers of the model while it is busy.
-That mean is measured, so it accounts for rows, batching, threads and the processor. A rejection costs one lock.
+That mean is measured, so it accounts for rows, batching, threads and the processor. A rejection costs one lock. A model
+whose engine has a queue of its own, bounded in tokens, is rejected there: its requests differ too much in length.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class Admission:
                 raise Overloaded(f"this worker is full: {counts} run or wait", retry_after=retry_after(service_time))
             if deadline is not None and now >= deadline:
                 raise DeadlineExceeded("the request's deadline passed before the prediction began")
-            if capability.in_turn and service_time.held:
+            if capability.in_turn and service_time.held and not model.has_queue:
                 limit = self.max_wait if deadline is None else min(self.max_wait, deadline - now)
                 if service_time.wait > limit:
                     raise Overloaded(

@@ -14,7 +14,7 @@ import requests
 from benchmarks.arrivals import Call, post, run
 from benchmarks.support.serving import eventually, live_server
 from service.app import create_app
-from service.capabilities import GENERATE_TEXT, PREDICT_TABLE
+from service.capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from service.errors import DeadlineExceeded, Overloaded
 from service.packing import pack
 from service.scheduling.admission import Admission
@@ -22,8 +22,8 @@ from service.scheduling.batching import Batched
 from service.settings import Settings
 from tests.support.estimators import Busy, Slow, sample
 
-TABLE = SimpleNamespace(name="tumour"), PREDICT_TABLE
-OTHER = SimpleNamespace(name="iris"), PREDICT_TABLE
+TABLE = SimpleNamespace(name="tumour", has_queue=False), PREDICT_TABLE
+OTHER = SimpleNamespace(name="iris", has_queue=False), PREDICT_TABLE
 TEXT = SimpleNamespace(name="tiny"), GENERATE_TEXT
 
 
@@ -113,6 +113,15 @@ def test_a_slow_answer_does_not_keep_the_first_one_out():
     admission = Admission(threads=8, max_wait=1)
     paced(admission, TABLE, 1000)
     with held(admission, TABLE):
+        pass
+
+
+def test_a_model_with_a_queue_of_its_own_is_not_judged_by_its_last_answer():
+    """One request of hundreds of texts took ten seconds; then the next short ones were told to come back."""
+    encoder = SimpleNamespace(name="minilm", has_queue=True), EMBED_TEXT
+    admission = Admission(threads=8, max_wait=1)
+    paced(admission, encoder, 1000)
+    with held(admission, encoder, encoder):
         pass
 
 

@@ -27,6 +27,7 @@ class TextClassifier(TabularModel):
     """One loaded version of an encoder with a head for classes of texts, or for a number."""
 
     min_threads = RESERVED_THREADS + 1
+    has_queue = True
     made_for_texts = True
 
     @classmethod

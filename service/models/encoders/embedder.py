@@ -45,6 +45,7 @@ class TextEmbedder(TurnModel):
 
     capabilities = (EMBED_TEXT,)
     min_threads = RESERVED_THREADS + 1
+    has_queue = True
 
     def __init__(self, manifest: Manifest, tokens: Tokens, engine: Any, settings: Settings) -> None:
         """engine: an EncoderEngine or a RemoteEncoder."""
