@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["PARAMETERS", "Parameter", "shown"]
+__all__ = ["PARAMETERS", "Parameter", "violations"]
 
 MAX_STOPS = 16
 MAX_STOP_LENGTH = 256  # characters; a stream holds back up to so many for a stop string that may have begun
@@ -229,3 +229,19 @@ PARAMETERS = {
         got=constraint_told,
     ),
 }
+
+
+def violations(values: dict[str, Any]) -> list[dict[str, str]]:
+    """What is wrong with {name: JSON value}; null stands for the default: [{"parameter", "expected", "got"}]."""
+    found = []
+    for name, value in values.items():
+        parameter = PARAMETERS.get(name)
+        if parameter is None:
+            found.append(violation(name, f"one of {', '.join(PARAMETERS)}", "an unknown parameter"))
+        elif value is not None and not parameter.accepts(value):
+            found.append(violation(name, parameter.expected, parameter.got(value)))
+    return found
+
+
+def violation(parameter: object, expected: str, got: str) -> dict[str, str]:
+    return {"parameter": shown(parameter).strip("'"), "expected": expected, "got": got}

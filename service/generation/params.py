@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidParameters
-from .limits import PARAMETERS, shown
+from .limits import PARAMETERS, violations
 
 __all__ = ["SamplingParams"]
 
@@ -66,23 +66,8 @@ class SamplingParams:
         defaults: JSON values of "max_tokens" and of any other parameters, which are right.
         Raises InvalidParameters with every violation: `{"parameter", "expected", "got"}`.
         """
-        violations: list[dict[str, str]] = []
-        accepted: dict[str, Any] = {name: PARAMETERS[name].read(value) for name, value in defaults.items()}
-        accepted["yielding"] = values.get("max_tokens") is None
-        for name, value in values.items():
-            parameter = PARAMETERS.get(name)
-            if parameter is None:
-                violations.append(violation(name, f"one of {', '.join(PARAMETERS)}", "an unknown parameter"))
-            elif value is None:
-                continue
-            elif parameter.accepts(value):
-                accepted[name] = parameter.read(value)
-            else:
-                violations.append(violation(name, parameter.expected, parameter.got(value)))
-        if violations:
-            raise InvalidParameters.naming(violations)
-        return cls(**accepted)
-
-
-def violation(parameter: object, expected: str, got: str) -> dict[str, str]:
-    return {"parameter": shown(parameter).strip("'"), "expected": expected, "got": got}
+        if found := violations(values):
+            raise InvalidParameters.naming(found)
+        given = {name: value for name, value in values.items() if value is not None}
+        accepted = {name: PARAMETERS[name].read(value) for name, value in {**defaults, **given}.items()}
+        return cls(**accepted, yielding="max_tokens" not in given)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer
 
 from ..capabilities import GENERATE_TEXT, TextCall, Tools, count_tokens
-from ..errors import ArtifactMissing, DigestMismatch, ServiceError, StartupError, in_a_line
+from ..errors import ArtifactMissing, DigestMismatch, InvalidParameters, ServiceError, StartupError, in_a_line
 from ..generation.completion import Completion, Generation
 from ..generation.detokenizer import Detokenizer
 from ..generation.params import SamplingParams
@@ -29,6 +29,7 @@ from .engine.client import EngineClient
 from .engine.remote import RemoteEngine
 from .prompt_encoder import Prompt, PromptEncoder, refuse
 from .sampling_defaults import sampling_defaults
+from .text_faults import every_fault
 from .text_runner import TOKENIZER, constraints_of, load_engine
 from .token_bytes import TokenBytes
 from .tools.calling import Calling
@@ -132,23 +133,30 @@ class TextGenerationModel(StreamingModel):
         most, count = self._settings.slots + self._settings.max_waiting, len(call.prompts) * call.n
         if count > most:
             refuse("n" if call.n > 1 else "text", f"at most {most} completions in a request", str(count))
-        choices = self.choices(call)
-        if call.tools is not None:
-            choices = self._calling_choices(choices, call.tools)
-        made = [
-            self.stream(prompt, params, special_tokens=call.special_tokens, tools=call.tools)
-            for prompt in call.prompts
-            for params in choices
-        ]
+        try:
+            choices = self.choices(call)
+            if call.tools is not None:
+                constraint = self.checked_constraint(choices[0].constraint, call.tools)
+                choices = [replace(params, constraint=constraint) for params in choices]
+            made = [
+                self.stream(prompt, params, special_tokens=call.special_tokens, tools=call.tools)
+                for prompt in call.prompts
+                for params in choices
+            ]
+        except InvalidParameters as error:
+            raise every_fault(self, call, error) from None
         tokens = sum(generation.prompt_tokens for generation in made)
         if count > 1 and tokens > self._settings.max_waiting_tokens:
             refuse("text", f"prompts of at most {self._settings.max_waiting_tokens} tokens together", str(tokens))
         return made
 
-    def _calling_choices(self, choices: list[SamplingParams], tools: Tools) -> list[SamplingParams]:
-        """The choices, bound to write calls as the chat template does. Raises InvalidParameters."""
-        constraint = self.calling.constraint(tools, choices[0].constraint, self._constraints.why_not)
-        return [replace(params, constraint=constraint) for params in choices]
+    def checked_constraint(self, constraint: dict[str, Any] | None, tools: Tools | None) -> dict[str, Any] | None:
+        """The constraint, or that of a text which may call functions. Raises InvalidParameters where none is met."""
+        if tools is not None:
+            return self.calling.constraint(tools, constraint, self._constraints.why_not)
+        if constraint is not None:
+            self._constraints.grammar(constraint)
+        return constraint
 
     @cached_property
     def calling(self) -> Calling:

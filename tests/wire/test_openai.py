@@ -241,6 +241,29 @@ def test_every_fault_is_told_at_once(ask):
     assert {one["parameter"] for one in answer.json["error"]["details"]} == {"temperature", "top_p"}
 
 
+UNFOLLOWED = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "strin"}}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"temperature": -1, "top_k": "all", "response_format": {"type": "yaml"}},
+        {"max_tokens": None, "max_completion_tokens": 0, "seed": 0.5, "colour": 1, "messages": []},
+        {"temperature": -1, "response_format": UNFOLLOWED, "messages": [{"role": "user", "content": "a" * 128}]},
+        {"response_format": UNFOLLOWED, "messages": [{"role": "user", "content": "a" * 128}]},
+        {"top_p": 7, "constraint": {"type": "yaml"}, "messages": [{"role": "developer", "content": "a"}]},
+    ],
+    ids=str,
+)
+def test_faults_of_every_stage_are_told_at_once(ask, change):
+    """The envelope, the sampling parameters, the schema and the length were checked one after the other: whoever had
+    mended the first fault was told the next."""
+    wrong = {name for name, value in change.items() if value is not None}
+    error = ask("chat/completions", CHAT | change).json["error"]
+    assert {one["parameter"].removesuffix(".json_schema.schema") for one in error["details"]} == wrong
+    assert all(one["parameter"] in error["message"] or "message" in one for one in error["details"])
+
+
 def test_an_unknown_model_is_not_found(ask):
     answer = ask("completions", PROMPT | {"model": "huge"})
     assert (answer.status_code, answer.json["error"]["code"]) == (404, "model_not_found")

@@ -41,6 +41,13 @@ def test_an_answered_message_comes_back_as_a_library_keeps_it(ask, kept):
     assert texts(ask(messages=conversation(**kept))) == texts(ask(messages=conversation()))
 
 
+def test_an_answer_of_no_text_comes_back_as_null(ask):
+    """Some libraries keep the empty text so. Without the member it is no message, and nobody else may say nothing."""
+    assert texts(ask(messages=conversation(content=None))) == texts(ask(messages=conversation(content="")))
+    for silent in ({"role": "assistant"}, {"role": "user", "content": None}):
+        assert ask(messages=[silent]).json["error"]["param"] == "messages[0].content"
+
+
 def test_every_message_that_is_answered_is_taken_back(ask):
     message = ask().json["choices"][0]["message"]
     assert texts(ask(messages=[*CHAT["messages"], message, {"role": "user", "content": "on"}]))

@@ -211,6 +211,11 @@ def test_what_is_wrong_with_tools_is_named(ask, change, param):
     assert (error["param"], error["type"]) == (param, "invalid_request_error")
 
 
+def test_a_function_that_cannot_be_called_is_told_beside_the_rest(ask):
+    wrong = {"tools": [named("f", parameters={"properties": {"a": {"type": "what"}}})], "top_p": 2}
+    assert {each["parameter"] for each in ask(status=400, **wrong)["details"]} == {"tools", "top_p"}
+
+
 def test_a_deeply_nested_schema_is_refused(client):
     """What walks it calls itself, and Python's stack ends after a thousand calls."""
     nested = '{"properties": {"a": ' * 400 + "{}" + "}}" * 400

@@ -52,7 +52,11 @@ class Message(Schema):
 
     @pre_load
     def drop_what_says_nothing(self, data, **_):
-        return {name: each for name, each in data.items() if not idle(name, each)} if isinstance(data, dict) else data
+        if not isinstance(data, dict):
+            return data
+        said = {name: each for name, each in data.items() if not idle(name, each)}
+        # Some libraries keep an answer that ended at once, the empty text, as null.
+        return {"content": "", **said} if data.get("role") == "assistant" and "content" in data else said
 
     @validates_schema
     def check_role(self, data, **_):

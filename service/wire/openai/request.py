@@ -18,7 +18,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from ...capabilities import TextCall
 from ...errors import RequestError
-from ...generation.limits import PARAMETERS
+from ...generation.limits import PARAMETERS, violations
 from ..adapter import Decoded, Request
 from ..json_limits import check_keys
 from ..marshmallow_fields import ShortList, Truth, Whole, flat
@@ -198,9 +198,19 @@ def read(
         messages = flat(error.normalized_messages())
         faults += [{"parameter": in_brackets(where), "message": message.rstrip(".")} for where, message in messages]
     if faults:
+        faults += sampling_faults(value, same)
         sentences = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults[:5])
         raise RequestError(sentences, details=faults, total=len(faults))
     return envelope, parameters
+
+
+def sampling_faults(value: dict[str, Any], same: Mapping[str, str]) -> list[dict[str, str]]:
+    """A fault for each sampling parameter that is wrong, under the name that it has here."""
+    named = {name: name for name in value if name in PARAMETERS}
+    # The envelope reads a response_format, which has another form.
+    named |= {name: other for name, other in same.items() if name in value and other != "constraint"}
+    found = [each | {"parameter": name} for name, own in named.items() for each in violations({own: value[name]})]
+    return [each | {"message": "expected {expected}, got {got}".format(**each)} for each in found]
 
 
 def unserved(value: dict[str, Any], neutral: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, str]]:

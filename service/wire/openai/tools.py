@@ -75,7 +75,10 @@ class Arguments(fields.Field):
             try:
                 read = orjson.loads(value or "{}")
             except orjson.JSONDecodeError as error:
-                raise ValidationError(f"it is no JSON: {error}") from None
+                sentence = (
+                    f"it is no JSON: {error}; a call that max_tokens has cut off has to be left out, or asked for again"
+                )
+                raise ValidationError(sentence) from None
             if isinstance(read, dict) and not deeper(read, MOST_DEPTH):
                 return read
         raise ValidationError(f"expected the JSON text of an object, nested at most {MOST_DEPTH} deep")
