@@ -50,7 +50,8 @@ class StepCostModel:
         many prompts. At most LONGEST_PAUSE of it counts; at least MAJORITY_PAUSE, if no fewer prompts join than rows
         decode. The chunk itself: CHUNK_SECONDS, or PATIENCE steps where these are longer.
         A chunk has at least OVERHEAD tokens, because fewer take nearly as long, and so that prompts advance however
-        slow the machine is; a rest of less than OVERHEAD is added to the chunk before it.
+        slow the machine is; where no row decodes, FIRST_CHUNK: nothing but the cancelling of this prompt waits for
+        its end. A rest of less than OVERHEAD is added to the chunk before it.
         """
         if not self.token_seconds:
             return min(remaining, FIRST_CHUNK)
@@ -61,7 +62,8 @@ class StepCostModel:
         chunk_budget = self._tokens_in(max(for_one, CHUNK_SECONDS))
         if spent and pause_budget < min(remaining, OVERHEAD):
             return 0
-        size = min(LARGEST_CHUNK, max(OVERHEAD, min(pause_budget, chunk_budget)))
+        least = OVERHEAD if decoding else FIRST_CHUNK
+        size = min(LARGEST_CHUNK, max(least, min(pause_budget, chunk_budget)))
         return remaining if remaining < size + OVERHEAD else size
 
     def wait_seconds(self, *, steps: float, tokens: int, sequences: int) -> int:

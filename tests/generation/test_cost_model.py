@@ -62,3 +62,13 @@ def test_a_short_rest_is_added_to_the_last_chunk():
     costs.record_step(0.05, rows=4)
     costs.record_prefill(0.4, tokens=184)
     assert [costs.chunk_size(left, 0, decoding=4, joining=1) for left in (18, 21, 36, 37)] == [18, 21, 36, 21]
+
+
+def test_a_prompt_that_nobody_waits_beside_is_read_in_larger_chunks_on_a_slow_machine():
+    """Behind 7,600 tokens, or beside other processes, a token took so long that chunks shrank to 16 tokens, each of
+    which costs twice what it costs in a chunk of 64: a prompt of the whole context took minutes more."""
+    costs = StepCostModel()
+    costs.record_step(0.2, rows=1)
+    costs.record_prefill(8.0, tokens=64)  # 100 ms each
+    assert costs.chunk_size(8000, 0, decoding=0, joining=1) == 64
+    assert costs.chunk_size(8000, 0, decoding=1, joining=1) == 16
