@@ -77,11 +77,12 @@ lint: test-tools ## Check style, formatting, types, and the arrows between the p
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install test-tools artifacts ## Ratios: one row through the server, boosted trees, texts, and the column plan, each against the bare alternative.
+bench: install test-tools artifacts ## Ratios: one row through the server, boosted trees, texts, the column plan, and a file scored offline, each against the bare alternative.
 	$(BIN)/python -m benchmarks.one_row
 	$(BIN)/python -m benchmarks.boosted
 	$(BIN)/python -m benchmarks.text_columns
 	$(BIN)/python -m benchmarks.columns
+	$(BIN)/python -m benchmarks.offline
 
 bench-peers: install test-tools ## Daylight beside other servers, a ceiling and the article's code, each in an environment of its own.
 	$(BIN)/python -m benchmarks.peers
