@@ -76,7 +76,8 @@ def test_invalid_rows_are_rejected_with_reasons_and_the_rest_is_scored(
     frame.to_csv(tmp_path / "in.csv", index=False)
     result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
     assert result.exit_code == 0, result.output
-    assert "236 rows scored; 4 rejected" in result.output
+    assert "236 rows scored into" in result.output
+    assert "; 4 rejected, with the reasons in" in result.output
     rejects = pd.read_csv(tmp_path / "out.rejects.csv", dtype=str)
     assert rejects["row"].astype(int).tolist() == wrong
     assert rejects["reason"].tolist() == [
@@ -93,7 +94,9 @@ def test_more_wrong_rows_than_one_answer_names_are_all_set_aside(store, table, t
     frame = table[0].astype(str)
     frame.loc[:199, "age"] = "wrong"
     frame.to_csv(tmp_path / "in.csv", index=False)
-    assert "40 rows scored; 200 rejected" in run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv").output
+    told = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv").output
+    assert "40 rows scored into" in told
+    assert "; 200 rejected" in told
 
 
 def test_standard_input_to_standard_output(store, table, estimator):
