@@ -4,7 +4,7 @@ A view is a few lines. Which paths it answers stands in the table of routes (web
 the table's own handlers.
 """
 
-from . import article, docs, health, metrics, mlflow, openai, pages, repository, tei, v1, v2
+from . import article, docs, health, metrics, mlflow, ollama, openai, pages, repository, tei, v1, v2
 
 __all__ = ["BLUEPRINTS"]
 
@@ -16,6 +16,7 @@ BLUEPRINTS = (
     mlflow.blueprint,
     openai.blueprint,
     tei.blueprint,
+    ollama.blueprint,
     health.blueprint,
     repository.blueprint,
     metrics.blueprint,

@@ -179,6 +179,7 @@ class TextGenerationModel(StreamingModel):
     def describe(self) -> dict[str, Any]:
         return super().describe() | {
             "chat": self.chat is not None,
+            "calls_functions": self.chat is not None and self.chat.calls is not None,
             "sampling_defaults": self.sampling_defaults(to_the_end=True),
         }
 

@@ -16,6 +16,8 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from ..wire import article, error_dialect, mlflow, tei, v1, v2
+from ..wire.ollama import chat as ollama_chat
+from ..wire.ollama import generate as ollama_generate
 from ..wire.openai import chat, completions, embeddings, responses
 from .access.policy import Scope
 from .handlers import complete, predict, predict_default
@@ -149,6 +151,12 @@ ROUTES = (
     Route("POST", "/v1/requests/<request_id>/cancel", "openai.cancel", completions),
     # text-embeddings-inference
     Route("POST", "/embed", "tei.embed", tei, predict, fast=True),
+    # Ollama
+    Route("POST", "/api/chat", "ollama.chat", ollama_chat, complete),
+    Route("POST", "/api/generate", "ollama.generate", ollama_generate, complete),
+    Route("GET", "/api/tags", "ollama.tags", ollama_chat),
+    Route("POST", "/api/show", "ollama.show", ollama_chat),
+    Route("GET", "/api/version", "ollama.version", ollama_chat, scope=Scope.OPEN),
     # the server itself
     Route("GET", "/health/live", "health.live", scope=Scope.OPEN, quiet=True),
     Route("GET", "/health/ready", "health.ready", scope=Scope.OPEN, quiet=True),

@@ -1,4 +1,4 @@
-"""A streamed answer: the server-sent events of one request, from its first to its last.
+"""A streamed answer: the events of one request, from its first to its last, in its dialect's form.
 
 stream = EventStream(context, dialect, predictor.start(model, call, context), form)
 for frame in stream: ...        # "data: {...}", ": ping", ..., "data: [DONE]", each as bytes with its empty line
@@ -28,10 +28,10 @@ class EventStream:
     """
 
     headers = sse.HEADERS
-    media_type = sse.MEDIA_TYPE
 
     def __init__(self, context: RequestContext, dialect: Any, request: Any, form: Any) -> None:
         self.context, self.dialect, self.request, self.form = context, dialect, request, form
+        self.media_type = form.media_type
         self._open = True
 
     def __iter__(self) -> Iterator[bytes]:
@@ -60,9 +60,9 @@ class EventStream:
         last = perf_counter()
         for place, piece in self.request.pieces():
             if place is None:
-                if perf_counter() - last > PING_SECONDS:
+                if self.form.ping and perf_counter() - last > PING_SECONDS:
                     last = perf_counter()
-                    yield sse.PING
+                    yield self.form.ping
                 continue
             generation = generations[place]
             logprobs = generation.logprobs(shown[place])

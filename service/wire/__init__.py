@@ -6,11 +6,13 @@ answers stands in the table of routes (service.web.routes).
 
 from . import article, mlflow, tei, v1, v2
 from .adapter import Adapter, Decoded, Encoded, Request
+from .ollama import chat as ollama_chat
+from .ollama import generate as ollama_generate
 from .openai import chat, completions, embeddings, responses
 
 __all__ = ["DIALECTS", "Adapter", "Decoded", "Encoded", "Request", "error_dialect"]
 
-DIALECTS = (article, completions, chat, responses, embeddings, v1, v2, mlflow, tei)
+DIALECTS = (article, completions, chat, responses, embeddings, v1, v2, mlflow, tei, ollama_chat, ollama_generate)
 
 
 def error_dialect(dialect, path):

@@ -24,7 +24,8 @@ class Outcome(NamedTuple):
 
 
 # Code of the tree of errors -> (V2's status; MLflow's status and code; OpenAI's status and code). The article and V1
-# have the tree's own. V2 has no codes. What OpenAI's server never answers has the tree's code there, too.
+# have the tree's own. V2 has no codes, nor has Ollama, whose statuses are the same. What OpenAI's server never answers
+# has the tree's code there, too.
 TABLE: dict[str, tuple[int, tuple[int, str], tuple[int, str]]] = {
     "internal_error": (500, (500, "INTERNAL_ERROR"), (500, "internal_error")),
     "bad_request": (400, (400, "BAD_REQUEST"), (400, "bad_request")),
@@ -58,7 +59,7 @@ TEI = {"context_length_exceeded": 413}
 def outcome(dialect: str, code: str, status: int) -> Outcome:
     """dialect: its NAME. code, status: of the error, as the tree has them or as Flask refuses a request."""
     v2, mlflow, openai = TABLE.get(code) or of_status(code, status)
-    if dialect == "v2":
+    if dialect in ("v2", "ollama"):
         return Outcome(v2, code)
     if dialect == "tei":
         return Outcome(TEI.get(code, status), code)

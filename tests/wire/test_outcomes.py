@@ -20,6 +20,7 @@ PATHS = {
     "mlflow": "/endpoints/raise",
     "openai": "/v1/raise",
     "tei": "/embed/raise",
+    "ollama": "/api/raise",
 }
 ASK_AGAIN = {"Overloaded", "RateLimited", "Unavailable", "ModelNotReady", "Draining"}
 # What the protocols' own pages and clients name.
@@ -46,6 +47,8 @@ PUBLISHED = [
     ("openai", "Overloaded", 429, "rate_limit_exceeded"),
     ("openai", "RateLimited", 429, "rate_limit_exceeded"),
     ("openai", "PayloadTooLarge", 413, "payload_too_large"),
+    ("ollama", "InvalidParameters", 400, "invalid_parameters"),
+    ("ollama", "ModelNotFound", 404, "model_not_found"),
 ]
 
 
@@ -63,7 +66,7 @@ def client(tmp_path_factory):
 
 def word(dialect, body):
     """The code in a body of the dialect, and its message; KeyError or TypeError where it has another form."""
-    if dialect in ("v1", "v2"):
+    if dialect in ("v1", "v2", "ollama"):
         return body["code"], body["error"]
     if dialect == "mlflow":
         return body["error_code"], body["message"]

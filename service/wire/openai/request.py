@@ -177,10 +177,12 @@ def read(
     idle: Collection[str] = IDLE,
     neutral: Mapping[str, tuple[Any, ...]] = NEUTRAL,
     same: Mapping[str, str] = SAME,
+    elsewhere: str = "",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """A body's JSON value -> (the envelope, {sampling parameter: JSON value}). Raises RequestError.
 
     idle: fields that mean nothing. neutral: those that are not served. same: other names of sampling parameters.
+    elsewhere: the field that sampling parameters are members of, where they are none of the body.
     """
     if not isinstance(value, dict):
         raise RequestError("expected an object")
@@ -188,6 +190,8 @@ def read(
     value = {name: member for name, member in value.items() if member is not None}  # null: not given
     parameters = {name: each for name, each in value.items() if name in PARAMETERS}
     faults = [*unserved(value, neutral), *twice(value, same)]
+    if elsewhere:
+        faults += [{"parameter": name, "message": f"is a member of {elsewhere}"} for name in parameters]
     known = {*idle, *neutral, *PARAMETERS}
     envelope = {}
     try:
@@ -198,7 +202,7 @@ def read(
         messages = flat(error.normalized_messages())
         faults += [{"parameter": in_brackets(where), "message": message.rstrip(".")} for where, message in messages]
     if faults:
-        faults += sampling_faults(value, same)
+        faults += [] if elsewhere else sampling_faults(value, same)
         sentences = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults[:5])
         raise RequestError(sentences, details=faults, total=len(faults))
     return envelope, parameters

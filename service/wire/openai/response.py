@@ -46,6 +46,9 @@ def encode(endpoint: Endpoint, model: Any, request: Request, decoded: Decoded, a
 class Form:
     """The answers to one request: the same facts whole, or as the events of a stream."""
 
+    media_type = sse.MEDIA_TYPE
+    ping = sse.PING
+
     def __init__(self, endpoint: Endpoint, model: Any, request: Request, decoded: Decoded) -> None:
         """model: its `name` and `version`, what ChoiceLogprobs reads, and `reader`, where there are tools."""
         self.endpoint, self.model, self.call = endpoint, model, decoded.call

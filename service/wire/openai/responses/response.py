@@ -31,6 +31,9 @@ STATUS = {"stop": "completed", "length": "incomplete", "cancelled": "cancelled"}
 class Form:
     """The answer to one request: one choice, and its output items."""
 
+    media_type = sse.MEDIA_TYPE
+    ping = sse.PING
+
     def __init__(self, model: Any, request: Request, decoded: Decoded) -> None:
         """model: its `name`, what ChoiceLogprobs reads, and `reader`, where there are tools."""
         self.call = decoded.call
