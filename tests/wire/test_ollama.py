@@ -162,7 +162,7 @@ def test_who_asks_for_nothing_is_told_that_the_model_is_loaded(whole, lines, pat
     [
         (
             "/api/chat",
-            {"options": {"temperature": -1, "mirostat": 2, "colour": 1}},
+            {"options": {"temperature": -1, "mirostat": False, "colour": 1}},
             ["temperature", "mirostat", "colour"],
         ),
         ("/api/chat", {"options": {"num_predict": 1000}}, ["num_predict"]),

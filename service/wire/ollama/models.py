@@ -15,8 +15,7 @@ from typing import Any
 from ...capabilities import GENERATE_TEXT
 from ...errors import RequestError
 from ..adapter import Request
-from .options import NAMES
-from .request import LATEST
+from .names import LATEST, NAMES
 
 __all__ = ["VERSION", "asked_for", "show", "tags"]
 

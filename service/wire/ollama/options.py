@@ -10,27 +10,11 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from ...generation.limits import violations
+from ..openai.request import alike
+from .names import NAMES
 
-__all__ = ["IDLE", "NAMES", "NEUTRAL", "Format", "Options"]
+__all__ = ["IDLE", "NEUTRAL", "Format", "Options"]
 
-# Option -> sampling parameter.
-NAMES = {
-    "num_predict": "max_tokens",
-    "repeat_penalty": "repetition_penalty",
-    **{
-        name: name
-        for name in (
-            "temperature",
-            "top_k",
-            "top_p",
-            "min_p",
-            "seed",
-            "stop",
-            "presence_penalty",
-            "frequency_penalty",
-        )
-    },
-}
 # Options of Ollama's machinery, which say nothing about the text. A conversation is never cut to num_ctx: one that is
 # longer than the context is refused.
 IDLE = {
@@ -63,7 +47,7 @@ class Options(fields.Field):
                     faults[name] = ["expected {expected}, got {got}".format(**fault)]
             elif name not in NEUTRAL:
                 faults[name] = [f"unknown option; there are {', '.join(sorted({*NAMES, *IDLE, *NEUTRAL}))}"]
-            elif each not in NEUTRAL[name]:
+            elif not any(alike(each, neutral) for neutral in NEUTRAL[name]):
                 faults[name] = ["is not served here; leave it out"]
         if faults:
             raise ValidationError(faults)

@@ -18,11 +18,11 @@ from ..marshmallow_fields import Truth
 from ..openai.request import read
 from ..openai.tools import ToolMembers, tools_of
 from .messages import Messages
-from .options import NAMES, Format, Options
+from .names import LATEST, NAMES
+from .options import Format, Options
 
-__all__ = ["IDLE", "LATEST", "NEUTRAL", "decode_chat", "decode_generate"]
+__all__ = ["GENERATE_NEUTRAL", "IDLE", "NEUTRAL", "decode_chat", "decode_generate"]
 
-LATEST = ":latest"  # the tag that names have where they have none
 # keep_alive: models stay. truncate, shift: nothing is cut; what is too long is refused.
 IDLE = {"keep_alive", "truncate", "shift"}
 NEUTRAL: dict[str, tuple[Any, ...]] = {"logprobs": (False,), "think": (False,), "top_logprobs": (0,)}

@@ -26,7 +26,17 @@ from .messages import Message
 from .response_format import ResponseFormat
 from .tools import Choice, ToolMembers, tools_of
 
-__all__ = ["MOST_LOGPROBS", "MOST_TOP_LOGPROBS", "SAME", "Options", "decode_chat", "decode_completion", "read"]
+__all__ = [
+    "MOST_LOGPROBS",
+    "MOST_MESSAGES",
+    "MOST_TOP_LOGPROBS",
+    "SAME",
+    "Options",
+    "alike",
+    "decode_chat",
+    "decode_completion",
+    "read",
+]
 
 MOST_CHOICES = 128
 MOST_MESSAGES = 10_000  # more than any context holds, and a fifth of a second to check

@@ -1,7 +1,7 @@
 """Ollama's protocol, described."""
 
 from ....capabilities import GENERATE_TEXT
-from ...ollama import messages, models, options, request, response
+from ...ollama import messages, models, names, options, request, response
 from ...v1.json_schema import SAMPLING
 from ..functions import nested_tools
 from ..parts import PREDICTS, TIMED, Operation, json, nullable
@@ -21,7 +21,7 @@ REFUSED = tuple(status for status in PREDICTS if status != 406)
 OPTIONS = {
     "type": ["object", "null"],
     "properties": {
-        **{name: SAMPLING[own] for name, own in options.NAMES.items()},
+        **{name: SAMPLING[own] for name, own in names.NAMES.items()},
         "num_predict": {"anyOf": [{"enum": [-1, -2]}, SAMPLING["max_tokens"]], "description": "-1: to the end"},
         **{name: {"description": "says nothing about the text"} for name in sorted(options.IDLE)},
         **{name: {"enum": [None, *values], "description": "not served"} for name, values in options.NEUTRAL.items()},
@@ -63,10 +63,10 @@ def generate(place):
 
 
 def described(place, summary, own, neutral, **example):
-    names = [entry["name"] for entry in place.having(GENERATE_TEXT)]
-    known = [*names, *(name + request.LATEST for name in names)]
+    served = [entry["name"] for entry in place.having(GENERATE_TEXT)]
+    known = [*served, *(name + names.LATEST for name in served)]
     properties = {
-        "model": {"type": "string", "enum": known} if names else TEXT,
+        "model": {"type": "string", "enum": known} if served else TEXT,
         "stream": FLAG | {"description": "false: one object; otherwise a line for each piece"},
         "format": {"anyOf": [{"enum": [None, "", "json"]}, {"type": "object", "description": "a JSON schema"}]},
         "options": OPTIONS,
@@ -83,7 +83,7 @@ def described(place, summary, own, neutral, **example):
         "additionalProperties": NOTHING,
         "required": ["model"],
     }
-    examples = [{"model": name, **example, "stream": False, "options": {"num_predict": 16}} for name in names[:1]]
+    examples = [{"model": name, **example, "stream": False, "options": {"num_predict": 16}} for name in served[:1]]
     return Operation(
         summary,
         json(ANSWER) | {response.MEDIA_TYPE: {"schema": {}}},
@@ -101,8 +101,8 @@ def tags(place):
 
 
 def show(place):
-    names = [entry["name"] for entry in place.having(GENERATE_TEXT)]
-    model = {"type": "string", "enum": names} if names else TEXT
+    served = [entry["name"] for entry in place.having(GENERATE_TEXT)]
+    model = {"type": "string", "enum": served} if served else TEXT
     body = {"type": "object", "properties": {"model": model}, "required": ["model"]}
     return Operation("One of them in full", json(DETAILS), body=json(body), errors=(404, 413, 415, 503))
 
