@@ -25,6 +25,7 @@ SPOKEN = {
     "chat": {GENERATE_TEXT},
     "completions": {GENERATE_TEXT},
     "embeddings": {EMBED_TEXT},
+    "generate": {GENERATE_TEXT},
     "responses": {GENERATE_TEXT},
     "tei": {EMBED_TEXT},
 }
