@@ -190,7 +190,6 @@ def test_a_wrong_option_is_named(whole, path, change, named):
         ("/api/generate", {"raw": True, "system": "x"}, {"system"}),
         ("/api/generate", {"prompt": "a" * 128}, {"prompt"}),
     ],
-    ids=str,
 )
 def test_what_is_wrong_is_named(whole, path, change, named):
     error = whole(path, (CHAT if path == "/api/chat" else ASK) | change, 400)
