@@ -39,7 +39,8 @@ test-unit: install test-tools ## Run the tests that need no server of their own,
 	$(BIN)/python -m pytest -n auto $(UNIT) --ignore tests/generation/test_onnx_runner.py
 
 test-text: install test-tools artifacts ## Compare text models with transformers, token for token: the demo model, and tiny ones of every architecture.
-	$(BIN)/python -m pytest -m heavy tests/models/test_smollm2.py tests/wire/test_openai_client.py tests/packing/test_architectures.py
+	$(BIN)/python -m pytest -m heavy tests/models/test_smollm2.py tests/wire/test_openai_client.py \
+		tests/packing/test_architectures.py tests/generation/test_onnx_runner.py tests/packing/test_text_facts.py
 
 # One environment a client: several pin what others cannot live with. `make test` itself installs only the small one.
 CLIENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/clients/*/requirements.txt tests/clients/*/package.json))))

@@ -18,4 +18,6 @@ def no_version(root: object, model: str, version: str, models: Iterable[str], ve
     """Why a version is not there. models, versions: those of the store, and of the model."""
     if present := list(versions):
         return f"{model} has no version {version}; it has {', '.join(present)}"
-    return f"the store {root} has no model {model}{did_you_mean(model, models)}"
+    if model in (known := list(models)):
+        return f"{model} has no version {version}, and no other; pack it again"
+    return f"the store {root} has no model {model}{did_you_mean(model, known)}"

@@ -230,10 +230,10 @@ def test_several_models_of_a_kind_need_a_default(store, tmp_path_factory):
         (lambda store: None, "holds no model"),
         (
             lambda store: (store / "iris").mkdir() or (store / "iris" / "current").write_text("1"),
-            "manifest.json is missing",
+            "iris has no version 1, and no other; pack it again",
         ),
     ],
-    ids=["no model", "no manifest"],
+    ids=["no model", "no version"],
 )
 def test_a_store_that_cannot_be_served_answers_503_and_says_so(tmp_path, spoil, told):
     spoil(tmp_path)

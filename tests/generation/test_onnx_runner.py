@@ -118,6 +118,7 @@ def test_an_architecture_without_a_graph_is_served_by_torch(tmp_path):
     assert model.generate("abc", GREEDY).completion_tokens == 40
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("fails", ["builder", "both"])
 def test_a_graph_that_fails_its_proof_is_replaced(tmp_path, monkeypatch, fails):
     """Graphs of other weights stand in for those that were compiled wrongly: the exporter is next, and torch last."""

@@ -80,6 +80,7 @@ def test_a_start_token_is_written_where_the_tokenizer_writes_one(tmp_path, name)
     check(checkpoint, version, ARCHITECTURES[name].compiler)
 
 
+@pytest.mark.heavy
 def test_an_architecture_that_the_builder_does_not_know_is_exported(tmp_path):
     checkpoint, version = pack(tmp_path, "GPT2LMHeadModel")
     served = check(checkpoint, version, EXPORTER)
@@ -91,6 +92,7 @@ def test_an_architecture_that_the_builder_does_not_know_is_exported(tmp_path):
     assert str(tmp_path) not in str(no.value)
 
 
+@pytest.mark.heavy
 def test_windows_slide_for_each_row_of_a_batch(tmp_path):
     """Prompts shorter and longer than the window of 16, and completions that leave it, in one batch."""
     assert {len(text) < WINDOW for text in texts()} == {True, False}

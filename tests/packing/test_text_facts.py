@@ -60,6 +60,7 @@ def test_a_context_length_is_told_or_bounded(tmp_path, name, length, source):
     assert not source or source in notes[0]
 
 
+@pytest.mark.heavy
 def test_a_context_length_can_be_given(tmp_path):
     folder = save_architecture(tmp_path / "tiny", "BloomForCausalLM")
     (folder / "tokenizer_config.json").write_text(

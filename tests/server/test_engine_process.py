@@ -134,9 +134,7 @@ def test_a_text_model_that_comes_later_asks_for_a_reload(table_store, worker_cla
 def stream_until_it_ends(server, began):
     """The events of one stream; sets `began` at the first of them."""
     events = []
-    with requests.post(
-        f"{server}/v1/completions", json={**LONG, "n": 1, "stream": True}, stream=True, timeout=60
-    ) as answer:
+    with requests.post(f"{server}/v1/completions", json={**LONG, "stream": True}, stream=True, timeout=60) as answer:
         if answer.status_code != 200:
             began.set()
             return [answer.json()]

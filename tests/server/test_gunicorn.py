@@ -63,7 +63,7 @@ def test_a_worker_that_ends_has_written_the_line_of_every_request(tabular_store,
     with live_server(tabular_store, env=env) as server:
         ids = [f"request-{number}" for number in range(20)]
         for one in ids:
-            requests.get(f"{server}/health/live", headers={"X-Request-ID": one}, timeout=10)
+            requests.get(f"{server}/v1/models", headers={"X-Request-ID": one}, timeout=10)
         assert stop(server) == 0
         assert [one for one in ids if f"id={one}\n" not in server.log] == []
 

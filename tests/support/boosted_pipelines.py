@@ -160,6 +160,12 @@ PIPELINES = {
         "of a logarithm": case(logged, weights),
     },
     "lightgbm": {
+        "words beside numbers": case(
+            lambda: make_pipeline(
+                make_column_transformer((CountVectorizer(max_features=30), "name"), remainder="passthrough"), lightgbm()
+            ),
+            tables.airports,
+        ),
         "behind a sparse matrix": case(lambda: mixed(lightgbm(), sparse_threshold=1.0), birds),
         "calibrated": case(lambda: CalibratedClassifierCV(lightgbm(), cv=2), small_tumour),
         "two numbers": case(lambda: MultiOutputRegressor(lightgbm("Regressor")), two_numbers),
@@ -201,12 +207,6 @@ UNCOMPILED = {
     "category_encoders": {"hashes": case(encoded("Hashing", n_components=4), few_columns)},
     "lightgbm": {
         "linear trees": case(lambda: lightgbm("Regressor", linear_tree=True), weights),
-        "words beside numbers": case(
-            lambda: make_pipeline(
-                make_column_transformer((CountVectorizer(max_features=30), "name"), remainder="passthrough"), lightgbm()
-            ),
-            tables.airports,
-        ),
     },
     "xgboost": {
         "dates": case(

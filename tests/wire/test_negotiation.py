@@ -9,6 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 from service.app import create_app
 from service.packing import pack
 from service.settings import Settings
+from tests.support.tiny_encoders import pack_embedder
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NAMES = {"name": "iris", "version": "1"}
@@ -20,6 +21,7 @@ def app(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
     X, y = load_iris(return_X_y=True)
     pack(DecisionTreeClassifier(max_depth=2).fit(X, y), X, y, name="iris", store=store)
+    pack_embedder(store)
     return create_app(Settings(store=store))
 
 
