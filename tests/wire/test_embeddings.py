@@ -78,6 +78,7 @@ def test_base64_is_the_bytes_of_float32(client):
             "invalid_value",
             ["dimensions", "truncate", "top"],
         ),
+        ({"input": "a", "encoding_format": {}}, 400, "bad_request", ["encoding_format"]),
         ({"input": "a", "dimensions": 9}, 400, "invalid_value", ["dimensions"]),
         ({"input": ["a", "y" * 31]}, 400, "context_length_exceeded", ["input[1]"]),
         ({"input": "a", "model": "mood"}, 400, "bad_request", []),

@@ -42,7 +42,8 @@ def decode(request: Request, _model: Any) -> Decoded:
         faults.append(("input", "expected a text, a list of texts, a list of token ids, or a list of such lists"))
     if not isinstance(value.get("model"), str):
         faults.append(("model", "expected the name of a model"))
-    form = value.get("encoding_format") or FORMATS[0]
+    form = value.get("encoding_format")
+    form = FORMATS[0] if form is None else form
     if form not in FORMATS:
         faults.append(("encoding_format", f"expected {' or '.join(FORMATS)}"))
     if faults:

@@ -43,17 +43,16 @@ def request_schema(entry: Entry) -> Schema:
 
 def text_schema(entry: Entry) -> Schema:
     parameters = {"type": "object", "properties": SAMPLING, "additionalProperties": False}
-    return schema_of_texts([entry["example"]["prompt"]], parameters)
+    return schema_of_texts([entry["example"]["prompt"]], parameters, {"type": "string", "minLength": 1})
 
 
 def embedding_schema(entry: Entry) -> Schema:
-    return schema_of_texts(entry["example"]["instances"], EMBEDDING)
+    return schema_of_texts(entry["example"]["instances"], EMBEDDING, {"type": "string"})  # an empty text has a vector
 
 
-def schema_of_texts(example: list[str], parameters: Schema) -> Schema:
-    prompt = {"type": "string", "minLength": 1}
-    wrapped = {"type": "object", "properties": {"text": prompt}, "required": ["text"], "additionalProperties": False}
-    prompts = {"type": "array", "minItems": 1, "items": {"anyOf": [prompt, wrapped]}}
+def schema_of_texts(example: list[str], parameters: Schema, text: Schema) -> Schema:
+    wrapped = {"type": "object", "properties": {"text": text}, "required": ["text"], "additionalProperties": False}
+    prompts = {"type": "array", "minItems": 1, "items": {"anyOf": [text, wrapped]}}
     return {
         "type": "object",
         "properties": {
