@@ -79,6 +79,6 @@ class StepCostModel:
         return int(seconds / self.token_seconds) - OVERHEAD
 
 
-def running_mean(mean: float, new: float) -> float:
-    """The mean with a new measurement; the first measurement is taken as it is."""
-    return new if not mean else mean + NEWEST_WEIGHT * (new - mean)
+def running_mean(mean: float, new: float, weight: float = NEWEST_WEIGHT) -> float:
+    """The mean with a new measurement of this weight; the first measurement is taken as it is."""
+    return new if not mean else mean + weight * (new - mean)

@@ -1,4 +1,4 @@
-"""The engine's calls of its runner: what they raise is logged, and whose prompts they work on is noted before.
+"""An engine's calls of its runner: what they raise is logged, and whose texts they work on is noted before.
 
 calls = RunnerCalls(runner, Suspects())
 calls.extend(row, row.unread(64))       # float32 logits [vocabulary], or None where the runner raised
@@ -9,8 +9,9 @@ calls.seconds()                         # of the call that runs now
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,16 +19,19 @@ from .batch import Row
 from .runner import Runner
 from .suspects import Suspects
 
-__all__ = ["RunnerCalls"]
+__all__ = ["RunnerCalls", "WatchedCalls"]
 
 log = logging.getLogger(__name__)
 
 
-class RunnerCalls:
+Found = TypeVar("Found")
+
+
+class WatchedCalls:
     """For the engine's thread; others may ask for `seconds`."""
 
-    def __init__(self, runner: Runner, suspects: Suspects) -> None:
-        self.runner, self.suspects = runner, suspects
+    def __init__(self, suspects: Suspects) -> None:
+        self.suspects = suspects
         self._began: float | None = None
 
     def seconds(self) -> float:
@@ -35,28 +39,37 @@ class RunnerCalls:
         began = self._began
         return 0.0 if began is None else perf_counter() - began
 
-    def extend(self, row: Row, ids: np.ndarray) -> np.ndarray | None:
-        """Read these ids of one row."""
-        self.suspects.working([row.sequence.digest])
-        return self._attempt(self.runner.extend, row.slot, ids, row.held)
-
-    def step(self, rows: Sequence[Row]) -> np.ndarray | None:
-        """Read the last token of every row."""
-        self.suspects.working([row.sequence.digest for row in rows])
-        return self._attempt(self.runner.step, [int(row.sequence.ids[-1]) for row in rows], [row.held for row in rows])
-
-    def slot_works(self, slot: int) -> bool:
-        """Whether the runner can still prefill one token, into a slot whose content is no longer needed: then the
-        sequence was at fault, not the runner."""
-        self.suspects.working([])
-        return self._attempt(self.runner.extend, slot, [0], 0) is not None
-
-    def _attempt(self, call: Callable[..., np.ndarray], *arguments: object) -> np.ndarray | None:
+    def attempt(self, digests: Collection[bytes], call: Callable[..., Found], *arguments: object) -> Found | None:
+        """What the call returns; None where it raises. digests: of the texts that it works on."""
+        self.suspects.working(digests)
         self._began = perf_counter()
         try:
             return call(*arguments)
         except Exception:
-            log.exception("the model raised while generating")
+            log.exception("the model raised on %d texts", len(digests))
             return None
         finally:
             self._began = None
+
+
+class RunnerCalls(WatchedCalls):
+    """Those of the batch engine."""
+
+    def __init__(self, runner: Runner, suspects: Suspects) -> None:
+        super().__init__(suspects)
+        self.runner = runner
+
+    def extend(self, row: Row, ids: np.ndarray) -> np.ndarray | None:
+        """Read these ids of one row."""
+        return self.attempt([row.sequence.digest], self.runner.extend, row.slot, ids, row.held)
+
+    def step(self, rows: Sequence[Row]) -> np.ndarray | None:
+        """Read the last token of every row."""
+        digests = [row.sequence.digest for row in rows]
+        last = [int(row.sequence.ids[-1]) for row in rows]
+        return self.attempt(digests, self.runner.step, last, [row.held for row in rows])
+
+    def slot_works(self, slot: int) -> bool:
+        """Whether the runner can still prefill one token, into a slot whose content is no longer needed: then the
+        sequence was at fault, not the runner."""
+        return self.attempt([], self.runner.extend, slot, [0], 0) is not None

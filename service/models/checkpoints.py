@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -17,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from ..errors import StartupError
 
-__all__ = ["assemble", "misfit", "read_config", "read_network", "surplus"]
+__all__ = ["assemble", "misfit", "read_config", "read_network", "read_pretrained"]
 
 COMPUTED = (".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias")
 
@@ -69,6 +70,28 @@ def assemble(config: PretrainedConfig, state: Mapping[str, torch.Tensor]) -> Pre
     if faults:
         raise StartupError(misfit(faults))
     return network.requires_grad_(False).eval()
+
+
+def read_pretrained(kind: Any, folder: Path, *, headless: bool = False) -> tuple[Any, list[str]]:
+    """(the network in a folder of the Hugging Face layout, in float32; a fault for each tensor that does not fit).
+
+    kind: the class of transformers that reads it. headless: a head beside the network, and BERT's pooler, which is one,
+    may be there or not. Raises what transformers raises.
+    """
+    network, report = kind.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # a fault, by name
+    )
+    unused = ("pooler.",) if headless else ()
+    faults = [f"lack {name}" for name in sorted(report["missing_keys"]) if not name.startswith(unused)]
+    faults += [f"hold {name} in another shape" for name, *_ in sorted(report["mismatched_keys"])]
+    if not headless:
+        faults += surplus(network, report["unexpected_keys"])
+    return network, faults
 
 
 def surplus(network: PreTrainedModel, unknown: Iterable[str]) -> list[str]:

@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import in_a_line
-from ..models.checkpoints import assemble, misfit, read_config, surplus
+from ..models.checkpoints import assemble, misfit, read_config, read_pretrained
 from ..models.sampling_defaults import FILE as GENERATION
 from ..models.sampling_defaults import sampling_defaults
 from ..store.manifest import Manifest
@@ -146,19 +146,8 @@ def read_checkpoint(folder: Path) -> tuple[Any, str]:
 
 def read_hugging_face(folder: Path) -> Any:
     """The network of a checkpoint in the Hugging Face layout. Raises ValueError."""
-    load: Any = AutoModelForCausalLM.from_pretrained  # with output_loading_info it returns a pair
     with reading(folder):
-        network, report = load(
-            folder,
-            dtype=torch.float32,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # refused below, by name
-        )
-    faults = [f"lack {name}" for name in sorted(report["missing_keys"])]
-    faults += [f"hold {name} in another shape" for name, *_ in sorted(report["mismatched_keys"])]
-    faults += surplus(network, report["unexpected_keys"])
+        network, faults = read_pretrained(AutoModelForCausalLM, folder)
     if faults:
         raise ValueError(f"{folder}: {misfit(faults)}")
     return network.requires_grad_(False).eval()

@@ -15,7 +15,7 @@ import torch
 import transformers
 from torch.nn.functional import normalize
 
-from ..models.checkpoints import misfit, surplus
+from ..models.checkpoints import misfit, read_pretrained
 from .text_facts import check_finite
 from .torch_export import export
 
@@ -83,22 +83,9 @@ def read_network(folder: Path, name: str) -> Any:
 
     Raises ValueError where its weights do not fit, and what transformers raises.
     """
-    load: Any = getattr(transformers, name).from_pretrained
-    network, report = load(
-        folder,
-        dtype=torch.float32,
-        local_files_only=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # refused below, by name
-    )
     # Pooling takes the tokens' own states: a pooler of BERT's beside them is not used. Neither is a head, which
     # sentence-transformers drops as well.
-    unused = ("pooler.",) if name == "AutoModel" else ()
-    faults = [f"lack {each}" for each in sorted(report["missing_keys"]) if not each.startswith(unused)]
-    faults += [f"hold {each} in another shape" for each, *_ in sorted(report["mismatched_keys"])]
-    if name != "AutoModel":
-        faults += surplus(network, report["unexpected_keys"])
+    network, faults = read_pretrained(getattr(transformers, name), folder, headless=name == "AutoModel")
     if faults:
         raise ValueError(misfit(faults))
     taken = inspect.signature(network.forward).parameters

@@ -19,6 +19,8 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import DeadlineExceeded, ModelNotReady, Overloaded, PayloadTooLarge, PredictionFailed
+from ..cost_model import running_mean
+from ..runner_calls import WatchedCalls
 from ..suspects import Suspects, prompt_digest
 from .work import Job, Row, WaitingRows
 
@@ -49,12 +51,12 @@ class EncoderEngine:
         self.runner, self.capacity = runner, capacity
         self.proven = False
         self.failure: str | None = None
-        self._suspects = suspects or Suspects()
+        self.calls = WatchedCalls(suspects or Suspects())
+        self.seconds = self.calls.seconds
         self._changed = threading.Condition()  # over what follows; never held while the runner works
         self._waiting = WaitingRows()
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._began: float | None = None
         self._cost = 0.0  # seconds a token
         self._sound: Row | None = None
 
@@ -81,8 +83,8 @@ class EncoderEngine:
             raise PayloadTooLarge(
                 f"the texts have {tokens} tokens together; a request may have {self.capacity}. Send them in several"
             )
-        for row in job.rows if self._suspects.deaths else ():
-            self._suspects.check(prompt_digest(row.ids))
+        for row in job.rows if self.calls.suspects.deaths else ():
+            self.calls.suspects.check(prompt_digest(row.ids))
         with self._changed:
             if self.failure or self._stopping:
                 raise ModelNotReady(self.failure or "the engine is stopping")
@@ -104,11 +106,6 @@ class EncoderEngine:
             self._waiting.drop(job)
             job.ended = True
 
-    def seconds(self) -> float:
-        """For how long the present batch has been running; 0.0 where there is none."""
-        began = self._began
-        return 0.0 if began is None else perf_counter() - began
-
     def stop(self) -> None:
         """End every job, and the thread; nothing can be submitted afterwards."""
         with self._changed:
@@ -123,7 +120,7 @@ class EncoderEngine:
         while True:
             with self._changed:
                 if not (self._waiting or self._stopping or self.failure):
-                    self._suspects.working([])
+                    self.calls.suspects.working([])
                     self._changed.wait(LINGER)
                 if self._stopping or self.failure:
                     jobs = self._all_waiting()
@@ -159,7 +156,9 @@ class EncoderEngine:
                 self._end(job, expired())
         batch = [(job, place) for job, place in batch if not job.ended]
         suspected = [
-            each for each in batch if self._suspects.deaths and prompt_digest(row_of(each).ids) in self._suspects
+            each
+            for each in batch
+            if self.calls.suspects.deaths and prompt_digest(row_of(each).ids) in self.calls.suspects
         ]
         for part in ([each for each in batch if each not in suspected], *([each] for each in suspected)):
             if part:
@@ -187,21 +186,20 @@ class EncoderEngine:
 
     def _attempt(self, rows: Sequence[Row]) -> list[np.ndarray] | None:
         digests = [prompt_digest(row.ids) for row in rows]
-        self._suspects.working(digests)
-        self._began = began = perf_counter()
-        try:
-            results = self.runner.run(rows)
-            if not all(np.isfinite(result).all() for result in results):
-                raise ValueError("numbers that are NaN or infinite")
-        except Exception:
-            log.exception("the model raised on %d texts", len(rows))
+        began = perf_counter()
+        results = self.calls.attempt(digests, self._numbers, rows)
+        if results is None:
             return None
-        finally:
-            self._began = None
         spent = (perf_counter() - began) / sum(len(row.ids) for row in rows)
-        self._cost += (spent - self._cost) * (NEWEST_WEIGHT if self._cost else 1)
-        if self._suspects.deaths:
-            self._suspects.cleared(digests)
+        self._cost = running_mean(self._cost, spent, NEWEST_WEIGHT)
+        if self.calls.suspects.deaths:
+            self.calls.suspects.cleared(digests)
+        return results
+
+    def _numbers(self, rows: Sequence[Row]) -> list[np.ndarray]:
+        results = self.runner.run(rows)
+        if not all(np.isfinite(result).all() for result in results):
+            raise ValueError("numbers that are NaN or infinite")
         return results
 
     def _end(self, job: Job, error: Exception | None = None) -> None:

@@ -25,7 +25,7 @@ MOST_PADDING = 0.125  # of a batch
 
 
 class Row(NamedTuple):
-    """One text. ids: int32 [tokens], at least one. types: uint8 [tokens] of a pair of texts; None: all 0."""
+    """One text. ids: int32 [tokens], at least one. types: uint8 [tokens], of few tokenizers; None: all 0."""
 
     ids: np.ndarray
     types: np.ndarray | None = None
