@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["StepCostModel"]
+__all__ = ["StepCostModel", "running_mean"]
 
 FIRST_CHUNK, LARGEST_CHUNK = 64, 512  # tokens; the first is prefilled before anything was measured
 OVERHEAD = 16  # tokens: a chunk takes the time of so many tokens besides its own, to read the weights
