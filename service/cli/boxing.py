@@ -20,8 +20,7 @@ import click
 
 from ..errors import StartupError
 from ..models.runtimes.bundled_code import FOLDER
-from ..models.runtimes.graph_files import external_files
-from ..models.runtimes.onnx_files import SUFFIX
+from ..models.runtimes.graph_files import SUFFIX, external_files
 from ..models.runtimes.pickle_rules import within
 from ..settings import PREFIX, Settings, library_environment
 from ..store.adoption import adopt

@@ -23,9 +23,9 @@ from tests.support.graphs import model, value, written
 BIG = 2**53 + 1  # no float64
 
 
-@pytest.fixture
-def table():
-    return pd.DataFrame(np.random.default_rng(1).normal(size=(40, 3)).round(2), columns=["a", "b", "mean radius"])
+@pytest.fixture(name="table")
+def rows():
+    return graphs.table()
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_without_rows_nothing_is_proven(tmp_path):
     kinds = {column["name"]: column["kind"] for column in version.manifest.spec["columns"]}
     assert kinds == {"id": "integer", "income": "number", "member": "boolean", "city": "category"}
     with pytest.raises(ValueError, match="--data"):
-        packed(tmp_path, model([TANH], [value("X", shape=(None, None))], [value("Y", shape=(None, None))]), None)
+        packed(tmp_path, graphs.of_nodes(helper.make_node("Tanh", ["X"], ["Y"]), shape=(None, None)), None)
 
 
 def test_weights_in_a_file_beside_it_are_packed_and_seen_in_the_sandbox(tmp_path, crowd):
@@ -185,103 +185,6 @@ def test_weights_in_a_file_beside_it_are_packed_and_seen_in_the_sandbox(tmp_path
     assert loaded.predict([row]).predictions == [14.5]
     with pytest.raises(ValueError, match="which is not beside it"):
         boxing.needed(file, nothing)
-
-
-def linked(made, place):
-    """The model, its first constant said to lie at this place."""
-    tensor = made.graph.initializer[0]
-    tensor.ClearField("raw_data")
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=place)
-    return made
-
-
-def of_nodes(*nodes, constants=None, domains=None, shape=(None, 3), kind=TensorProto.FLOAT):
-    return model(
-        list(nodes), [value("X", kind, shape)], [value("Y", shape=())], constants, graphs.OPSETS | (domains or {})
-    )
-
-
-def looped():
-    body = helper.make_graph([], "body", [], [])
-    return of_nodes(helper.make_node("Loop", ["", "", "X"], ["Y"], body=body))
-
-
-def sized_by_a_cell():
-    size = helper.make_node("Cast", ["X"], ["sizes"], to=TensorProto.INT64)
-    return of_nodes(size, helper.make_node("Expand", ["one", "sizes"], ["Y"]), constants={"one": np.float32([1])})
-
-
-def of_sequence():
-    made = graphs.named_outputs()
-    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [None]))
-    made.graph.output[0].CopyFrom(helper.make_value_info("positive", kind))
-    return made
-
-
-TANH = helper.make_node("Tanh", ["X"], ["Y"])
-SECRET = helper.make_node("Secret", ["X"], ["Y"], domain="acme")
-MATMUL = helper.make_node("MatMul", ["X", "w"], ["Y"])
-REFUSALS = {
-    "rows": (graphs.of_rows(5), "takes exactly 5 rows a call .*dynamic_axes"),
-    "loop": (looped(), "the operator 'Loop', which holds or repeats graphs"),
-    "custom": (
-        of_nodes(helper.make_node("Secret", ["X"], ["Y"], domain="acme"), domains={"acme": 1}),
-        "'Secret' of 'acme'",
-    ),
-    "random": (of_nodes(helper.make_node("RandomNormalLike", ["X"], ["Y"])), "answers the same row otherwise"),
-    "size": (sized_by_a_cell(), "Expand takes a size from the rows"),
-    "new": (of_nodes(TANH, domains={"": 99}), "opset 99 of ai.onnx, and .* is the newest"),
-    "newer trees": (of_nodes(TANH, domains={"ai.onnx.ml": 44}), "opset 44 of ai.onnx.ml"),
-    "old": (of_nodes(TANH, domains={"": 5}), "opset 5; .*convert_version"),
-    "outside": (linked(graphs.people(), "../secret"), "outside its own folder"),
-    "absolute": (linked(graphs.people(), "/etc/passwd"), "outside its own folder"),
-    "absent": (linked(graphs.people(), "gone.data"), "which is not beside it"),
-    "image": (of_nodes(TANH, shape=(None, 3, 8, 8)), "table has rows and columns.*typed Python class"),
-    "complex": (of_nodes(TANH, kind=TensorProto.COMPLEX64), "of a type that no cell of a table has"),
-    "sequence": (of_sequence(), "output 'positive' is of a type"),
-    "broken": (b"\x08\x09\x12", "breaks off|no graph"),
-    "text": (b"not a model at all", "no protocol buffer|breaks off|no graph"),
-    "empty": (b"", "no graph"),
-    "shapes": (
-        of_nodes(MATMUL, constants={"w": np.float32([[1], [2]])}),
-        "cannot run it",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSALS)
-def test_what_cannot_be_served_is_refused_in_one_sentence(tmp_path, table, case):
-    made, reason = REFUSALS[case]
-    file = tmp_path / "m.onnx"
-    file.write_bytes(made if isinstance(made, bytes) else made.SerializeToString())
-    with pytest.raises(ValueError, match=reason) as refused:
-        packed(tmp_path, file, table)
-    assert "\n" not in str(refused.value)
-    assert not (tmp_path / "store" / "m").exists()
-
-
-def test_a_link_out_of_the_folder_is_refused(tmp_path, table):
-    (tmp_path / "secret").write_bytes(bytes(24))
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "weights").symlink_to(tmp_path / "secret")
-    (folder / "m.onnx").write_bytes(linked(graphs.people(), "weights").SerializeToString())
-    with pytest.raises(ValueError, match="outside its own folder"):
-        packed(tmp_path, folder / "m.onnx", table)
-
-
-def test_a_sample_of_other_columns_is_refused(tmp_path, table):
-    with pytest.raises(ValueError, match="fitted on 3 columns, the sample has 2"):
-        packed(tmp_path, graphs.classifier(), table[["a", "b"]])
-
-
-def test_every_cut_of_a_file_is_refused(tmp_path):
-    content = graphs.zipped_classifier().SerializeToString()
-    for end in range(0, len(content), 7):
-        (tmp_path / "cut.onnx").write_bytes(content[:end])
-        with pytest.raises(ValueError, match="cannot be served"):
-            pack_file(tmp_path / "cut.onnx", store=tmp_path / "store")
 
 
 def test_the_doctor_knows_the_file(tmp_path):

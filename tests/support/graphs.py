@@ -2,10 +2,16 @@
 
 import numpy as np
 import onnx
+import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 LABELS = ["low", "middle", "high"]
+
+
+def table():
+    """40 rows of the columns that most of these models take."""
+    return pd.DataFrame(np.random.default_rng(1).normal(size=(40, 3)).round(2), columns=["a", "b", "mean radius"])
 
 
 def value(name, kind=TensorProto.FLOAT, shape=(None, 3)):
@@ -20,14 +26,18 @@ def model(nodes, inputs, outputs, constants=None, opsets=OPSETS):
     return helper.make_model(graph, opset_imports=imports, producer_name="maker", producer_version="2.1", ir_version=9)
 
 
+def of_nodes(*nodes, constants=None, domains=None, shape=(None, 3), kind=TensorProto.FLOAT):
+    return model(list(nodes), [value("X", kind, shape)], [value("Y", shape=())], constants, OPSETS | (domains or {}))
+
+
 def ml(operator, inputs, outputs, **attributes):
     return helper.make_node(operator, inputs, outputs, domain="ai.onnx.ml", **attributes)
 
 
-def linear_classifier(labels=LABELS, width=3, kind=TensorProto.FLOAT):
-    """The nodes and outputs of a classifier, [rows, width] to "label" and "scores"."""
+def linear_classifier(labels=LABELS):
+    """The nodes and outputs of a classifier, [rows, 3] to "label" and "scores"."""
     key = "classlabels_strings" if isinstance(labels[0], str) else "classlabels_ints"
-    weights = np.random.default_rng(0).normal(size=len(labels) * width).round(3).tolist()
+    weights = np.random.default_rng(0).normal(size=len(labels) * 3).round(3).tolist()
     node = ml(
         "LinearClassifier",
         ["X"],

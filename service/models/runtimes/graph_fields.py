@@ -23,6 +23,8 @@ __all__ = [
     "NODE",
     "OPERATOR",
     "SPARSE",
+    "SPARSE_TENSOR",
+    "SPARSE_TENSORS",
     "TENSOR",
     "TENSORS",
     "VALUE",
@@ -36,6 +38,7 @@ GRAPH, FUNCTIONS = 7, 25
 NODE, INITIALIZER, SPARSE = 1, 5, 15
 ATTRIBUTE, OPERATOR = 5, 4
 TENSOR, INNER, TENSORS, INNERS = 5, 6, 10, 11
+SPARSE_TENSOR, SPARSE_TENSORS = 22, 23
 EXTERNAL, KEY, VALUE = 13, 1, 2
 LOCATION = b"location"  # the key under which a tensor names the file that it lies in
 

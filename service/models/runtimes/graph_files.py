@@ -25,6 +25,9 @@ from .graph_fields import (
     LOCATION,
     NODE,
     OPERATOR,
+    SPARSE,
+    SPARSE_TENSOR,
+    SPARSE_TENSORS,
     TENSOR,
     TENSORS,
     VALUE,
@@ -33,7 +36,9 @@ from .graph_fields import (
     text,
 )
 
-__all__ = ["STANDARD", "check_file", "external_files"]
+__all__ = ["STANDARD", "SUFFIX", "check_file", "external_files"]
+
+SUFFIX = ".onnx"
 
 STANDARD = ("", "ai.onnx", "ai.onnx.ml")  # domains whose operators are described by ONNX itself
 BUILT_IN = {"com.microsoft": ("CDist", "Gelu", "FusedMatMul", "FusedGemm")}  # ONNX Runtime's own, which only compute
@@ -53,6 +58,8 @@ SIZED = {
     "Resize": (2, 3),
 }
 MEASURES = ("Shape", "Size")  # what they say of an array is no larger than the array
+# Its parts may lie in other files, and ONNX Runtime reads those from anywhere.
+NO_SPARSE = "the graph has sparse tensors: write them as plain ones"
 # Numbers of fields: of a node, of a graph, of an input or tensor.
 TAKEN, MADE, DOMAIN = 1, 2, 7
 INPUTS, NAME, TENSOR_NAME = 11, 1, 8
@@ -64,17 +71,23 @@ def check_file(content: bytes) -> None:
         raise ValueError("it holds no graph")
     if next(below(content, FUNCTIONS), None) is not None:
         raise ValueError("the graph has functions of its own: write it anew with onnx.inliner.inline_local_functions")
-    made_by: dict[str, memoryview] = {}
+    if next(below(content, GRAPH, SPARSE), None) is not None:
+        raise ValueError(NO_SPARSE)
+    readers: dict[str, list[str]] = {}  # tensor -> what is computed from it
     sized = []
     for node in below(content, GRAPH, NODE):
         name = check_operator(node)
-        made_by |= {text(made): node for made in below(node, MADE)}
         taken = list(map(text, below(node, TAKEN)))
+        if name not in MEASURES:
+            made = list(map(text, below(node, MADE)))
+            for each in taken:
+                readers.setdefault(each, []).extend(made)
         sized += [(name, taken[place]) for place in SIZED.get(name, ()) if place < len(taken)]
     given = {text(name) for name in below(content, GRAPH, INPUTS, NAME)}
     given -= {text(name) for name in below(content, GRAPH, INITIALIZER, TENSOR_NAME)}
+    from_rows = reached(given, readers)
     for name, size in sized:
-        if given & sources(size, made_by):
+        if size in from_rows:
             raise ValueError(f"the operator {name} takes a size from the rows of a request, which may be any number")
 
 
@@ -89,37 +102,42 @@ def check_operator(node: memoryview) -> str:
         )
     if name in REFUSED or name.startswith(("Sequence", "Optional")):
         raise ValueError(f"the graph has the operator {name!a:.80}, which {REFUSED.get(name, 'makes no table')}")
-    if any(number in (INNER, INNERS) for attribute in below(node, ATTRIBUTE) for number, _ in fields(attribute)):
+    held = {number for attribute in below(node, ATTRIBUTE) for number, _ in fields(attribute)}
+    if held & {SPARSE_TENSOR, SPARSE_TENSORS}:
+        raise ValueError(NO_SPARSE)
+    if held & {INNER, INNERS}:
         raise ValueError(f"the graph has the operator {name!a:.80}, which holds graphs of its own")
     return name
 
 
-def sources(name: str, made_by: dict[str, memoryview]) -> set[str]:
-    """The names from which a tensor is computed, itself among them; what is only measured is left out."""
+def reached(given: set[str], readers: dict[str, list[str]]) -> set[str]:
+    """The names of what is computed from these tensors, themselves among them."""
     found: set[str] = set()
-    waiting = [name]
+    waiting = list(given)
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        node = made_by.get(name)
-        if node is not None and text(next(below(node, OPERATOR))) not in MEASURES:
-            waiting += map(text, below(node, TAKEN))
+        if name not in found:
+            found.add(name)
+            waiting += readers.get(name, ())
     return found
 
 
-def external_files(content: bytes, folder: Path) -> set[Path]:
-    """The files beside a graph in which its weights lie. Raises ValueError for one outside the folder, or absent."""
-    home, found = folder.resolve(), set()
+def external_files(content: bytes, folder: Path | None) -> set[Path]:
+    """The files beside a graph in which its weights lie. folder: where it lies itself; None: in no file.
+
+    Raises ValueError for one outside the folder, or absent.
+    """
+    found = set()
     for tensor in tensors(content):
         for entry in below(tensor, EXTERNAL):
             told = dict(fields(entry))
             if told.get(KEY) != LOCATION:
                 continue
             place = text(told.get(VALUE, b""))
+            if folder is None:
+                raise ValueError(f"its weights lie in {place!a:.80}: onnx.load_external_data_for_model(model, folder)")
             path = folder / place
-            if PurePath(place).is_absolute() or "\0" in place or not path.resolve().is_relative_to(home):
+            if PurePath(place).is_absolute() or "\0" in place or not path.resolve().is_relative_to(folder.resolve()):
                 raise ValueError(f"its weights lie in {place!a:.80}, outside its own folder, where nothing is read")
             if not path.is_file():
                 raise ValueError(f"its weights lie in {place!a:.80}, which is not beside it")

@@ -89,6 +89,8 @@ def text_categories(model: Any, widths: dict[str, int]) -> dict[str, list[list[s
 
     widths: {input: how many columns it has}. A text goes through nodes that only move it to encoders, which know some.
     """
+    if not widths:
+        return {}  # or all weights would be copied for nothing
     known = constants(model)
     holding: dict[str, Places] = {name: [(name, place) for place in range(widths[name])] for name in widths}
     found: dict[tuple[str, int], set[str]] = {place: set() for places in holding.values() for place in places}

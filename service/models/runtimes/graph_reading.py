@@ -71,7 +71,7 @@ def read_graph(content: bytes, folder: Path | None = None) -> GraphFile:
     import onnx
 
     check_file(content)
-    external = external_files(content, folder or Path())
+    external = bool(external_files(content, folder))
     try:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # what protocol buffers raise for bytes that are none
@@ -91,7 +91,7 @@ def read_graph(content: bytes, folder: Path | None = None) -> GraphFile:
         )
     inputs = [input_of(value) for value in given]
     zipped = unzipped(model)
-    graph = GraphFile(model, inputs, {}, {}, at_once=1 if first == {1} else None, external=bool(external))
+    graph = GraphFile(model, inputs, {}, {}, at_once=1 if first == {1} else None, external=external)
     name_answers(graph, [output_of(value, zipped) for value in model.graph.output], zipped)
     if all(each.width is not None for each in inputs):
         texts = text_categories(model, {each.name: each.width or 0 for each in inputs if each.dtype == TEXT})
@@ -103,11 +103,7 @@ def check_opsets(model: Any) -> None:
     """Raise ValueError for a release of the operators that this ONNX Runtime does not run."""
     import onnx
 
-    schemas = onnx.defs.get_all_schemas_with_history()
-    newest = {
-        "ai.onnx": onnx.defs.onnx_opset_version(),
-        "ai.onnx.ml": max(schema.since_version for schema in schemas if schema.domain == "ai.onnx.ml"),
-    }
+    newest = {"ai.onnx": onnx.defs.onnx_opset_version(), "ai.onnx.ml": onnx.defs.onnx_ml_opset_version()}
     for each in model.opset_import:
         domain = each.domain or "ai.onnx"
         if domain == "ai.onnx" and each.version < OLDEST_OPSET:

@@ -25,6 +25,8 @@ from .graph_fields import (
     NODE,
     OPERATOR,
     SPARSE,
+    SPARSE_TENSOR,
+    SPARSE_TENSORS,
     TENSOR,
     TENSORS,
     VALUE,
@@ -46,6 +48,7 @@ OPERATORS = frozenset((
 # fmt: on
 REPEATING = {"Loop", "Scan", "SequenceMap"}
 DEPTH = 4  # of graphs inside each other
+NO_SPARSE = "the graph has functions of its own or sparse tensors, which none needs"
 
 
 def check_table(graph: bytes) -> None:
@@ -73,17 +76,25 @@ def check_inner(graph: memoryview, files: Collection[str], depth: int) -> None:
     if not depth:
         raise ValueError(f"the graph holds graphs more than {DEPTH} deep")
     for number, value in fields(graph):
+        if number == SPARSE:
+            raise ValueError(NO_SPARSE)
         if number == INITIALIZER:
             check_place(value, files)
         elif number == NODE:
-            for name in map(text, below(value, OPERATOR)):
-                if name in REPEATING:
-                    raise ValueError(f"the graph has the operator {name}, which no decoder needs")
-            for kind, held in (field for attribute in below(value, ATTRIBUTE) for field in fields(attribute)):
-                if kind in (TENSOR, TENSORS):
-                    check_place(held, files)
-                elif kind in (INNER, INNERS):
-                    check_inner(held, files, depth - 1)
+            check_node(value, files, depth)
+
+
+def check_node(node: memoryview, files: Collection[str], depth: int) -> None:
+    for name in map(text, below(node, OPERATOR)):
+        if name in REPEATING:
+            raise ValueError(f"the graph has the operator {name}, which no decoder needs")
+    for kind, held in (field for attribute in below(node, ATTRIBUTE) for field in fields(attribute)):
+        if kind in (SPARSE_TENSOR, SPARSE_TENSORS):
+            raise ValueError(NO_SPARSE)
+        if kind in (TENSOR, TENSORS):
+            check_place(held, files)
+        elif kind in (INNER, INNERS):
+            check_inner(held, files, depth - 1)
 
 
 def check_place(tensor: memoryview, files: Collection[str]) -> None:
@@ -97,5 +108,5 @@ def check_place(tensor: memoryview, files: Collection[str]) -> None:
 def nodes(model: bytes) -> list[memoryview]:
     """The nodes of a model's graph. Raises ValueError where it has functions of its own, or sparse tensors."""
     if next(below(model, FUNCTIONS), None) is not None or next(below(model, GRAPH, SPARSE), None) is not None:
-        raise ValueError("the graph has functions of its own or sparse tensors, which none needs")
+        raise ValueError(NO_SPARSE)
     return list(below(model, GRAPH, NODE))

@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ...errors import in_a_line
+from .graph_files import SUFFIX
 from .graph_reading import TEXT, WHOLE, GraphFile, Input, read_graph
 
 __all__ = ["SUFFIX", "OnnxModel", "as_estimator", "load", "with_answers"]
-
-SUFFIX = ".onnx"
 
 
 class OnnxModel:
@@ -83,15 +83,15 @@ def session_of(graph: GraphFile) -> Any:
     """Raises ValueError with what ONNX Runtime says of a graph that it cannot run."""
     import onnxruntime
 
-    onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong is raised
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker has threads of its own
     try:
         return onnxruntime.InferenceSession(
             with_answers(graph).SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime raises types of its own
-        raise ValueError(f"ONNX Runtime cannot run it: {' '.join(str(error).split())[:240]}") from None
+        raise ValueError(f"ONNX Runtime cannot run it: {in_a_line(error, 240)}") from None
 
 
 def with_answers(graph: GraphFile) -> Any:

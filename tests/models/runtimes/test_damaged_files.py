@@ -160,6 +160,16 @@ def graph(*nodes, initializers=(), functions=()):
     return helper.make_model(made, functions=functions).SerializeToString()
 
 
+def sparse_elsewhere():
+    places = helper.make_tensor("places", TensorProto.INT64, [1], [0])
+    return helper.make_sparse_tensor(elsewhere(), places, [4])
+
+
+def with_sparse(made):
+    made.sparse_initializer.append(sparse_elsewhere())
+    return made
+
+
 def elsewhere():
     tensor = onnx.TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="/etc/passwd")
@@ -175,6 +185,12 @@ GRAPHS = {
     "a loop in a branch": graph(BRANCH),
     "another file": graph(ADD, initializers=[elsewhere()]),
     "another file in an attribute": graph(helper.make_node("Identity", ["X"], ["predict"], value=elsewhere())),
+    "another file in a sparse attribute": graph(
+        helper.make_node("Constant", [], ["predict"], sparse_value=sparse_elsewhere())
+    ),
+    "another file in a sparse tensor of a branch": graph(
+        helper.make_node("If", ["X"], ["predict"], then_branch=with_sparse(helper.make_graph([ADD], "branch", [], [])))
+    ),
     "a function": graph(ADD, functions=[FUNCTION]),
     "a graph that breaks off": graph(ADD)[:-3],
 }
