@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
     "CAPABILITIES",
+    "CLASSIFY_TEXT",
     "EMBED_TEXT",
     "GENERATE_TEXT",
     "PREDICT_TABLE",
@@ -50,6 +51,9 @@ class Capability:
 PREDICT_TABLE = Capability("predict_table", "predictions", "predicts tables", "default_tabular")
 GENERATE_TEXT = Capability("generate_text", "generations", "generates text", "default_text", in_turn=False)
 EMBED_TEXT = Capability("embed_text", "embeddings", "embeds texts", "default_embedding")
+
+# What a model of one text is asked where a text comes without the name of a model, and no model here writes any.
+CLASSIFY_TEXT = "classify_text"
 
 CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT)
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from .capabilities import CAPABILITIES, Capability
+from .capabilities import CAPABILITIES, CLASSIFY_TEXT, GENERATE_TEXT, PREDICT_TABLE, Capability
 from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, ServiceError, StartupError
 from .generation.request import GenerationRequest
 from .models.defaults import candidates, classifiers, default_name, may_be_default
@@ -238,7 +239,8 @@ class Predictor:
         raise several(found, f"serve {capability.noun}")
 
     def classifier(self) -> Model | None:
-        """The model that tells what a text is, where it comes without the name of a model and that is asked.
+        """The model that is asked what a text is: a classifier, or where no model here generates text the default table
+        model, where that one reads a single text; or None.
 
         Raises RequestError naming the candidates.
         """
@@ -246,22 +248,37 @@ class Predictor:
         found = classifiers(self._models.values(), self.settings)
         if len(found) > 1:
             raise several(found, "classify texts")
-        return found[0] if found else None
+        if found:
+            return found[0]
+        served = self.capabilities()
+        if GENERATE_TEXT in served or PREDICT_TABLE not in served:
+            return None
+        model = self.default(PREDICT_TABLE)
+        return model if model.reads_one_text else None
+
+    def capabilities(self) -> set[Capability]:
+        """What the served models can do, all of them together."""
+        return {capability for model in self._models.values() for capability in model.capabilities}
 
     def catalogue(self) -> list[dict[str, Any]]:
         """What is served, for people and for discovery: one dict a model, sorted by name."""
         return [self.entry(model) for model in self._models.values()]
 
     def entry(self, model: Model) -> dict[str, Any]:
-        """One model's description, its versions, and whether it answers where a request names no model."""
+        """One model's description, its versions, and what it answers where a request names no model."""
         models = self._models.values()
-        default = classifiers(models, self.settings) == [model] or any(
-            candidates(models, capability, self.settings) == [model] for capability in model.capabilities
-        )
+        default_for = [
+            capability.name
+            for capability in model.capabilities
+            if candidates(models, capability, self.settings) == [model]
+        ]
+        with suppress(ServiceError):  # none is asked, or several might be
+            default_for += [CLASSIFY_TEXT] if self.classifier() is model else []
         return {
             **with_about(model.describe(), self.store.root / model.name),
             "ready": self.ready,
-            "default": default,
+            "default": bool(default_for),
+            "default_for": default_for,
             "versions": self.store.versions(model.name),
             **({"refused": self.refused[model.name]} if model.name in self.refused else {}),
         }

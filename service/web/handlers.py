@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from ..capabilities import GENERATE_TEXT, PREDICT_TABLE, Capability, summary
+from ..capabilities import GENERATE_TEXT, Capability, summary
 from ..errors import RequestError
 from ..wire import Decoded, Request
 from ..wire.json_body import JSON, check_media_type
@@ -71,7 +71,7 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
         request = read_request(environ, context, predictor.settings)
         capability = dialect.capability_of(request)
         decoded = dialect.ADAPTERS[capability].decode(request, None)
-    if capability is GENERATE_TEXT and (classifier := model_of_one_text(predictor)) is not None:
+    if capability is GENERATE_TEXT and (classifier := predictor.classifier()) is not None:
         model, decoded = classifier, dialect.text_as_row(request, query)
     else:
         model = predictor.default(capability)
@@ -142,28 +142,11 @@ def read_request(
     )
 
 
-def model_of_one_text(predictor: Any) -> Any:
-    """The model that is asked what a text is: a classifier, or where no model here generates text the default table
-    model, where that one reads a single text; or None."""
-    if (classifier := predictor.classifier()) is not None:
-        return classifier
-    served = served_capabilities(predictor)
-    if GENERATE_TEXT in served or PREDICT_TABLE not in served:
-        return None
-    model = predictor.default(PREDICT_TABLE)
-    return model if model.reads_one_text else None
-
-
 def default_model(dialect: Any, predictor: Any) -> Any:
     """The default model of the first of the dialect's capabilities that any served model has."""
-    served = served_capabilities(predictor)
+    served = predictor.capabilities()
     candidates = [capability for capability in dialect.ADAPTERS if capability in served]
     return predictor.default((candidates or [*dialect.ADAPTERS])[0])
-
-
-def served_capabilities(predictor: Any) -> set[Capability]:
-    """What the served models can do, all of them together."""
-    return {capability for model in predictor.serving().values() for capability in model.capabilities}
 
 
 def capability_for(dialect: Any, model: Any) -> Capability:

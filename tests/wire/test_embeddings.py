@@ -14,7 +14,7 @@ from service.packing import pack
 from service.predictor import Predictor
 from service.settings import Settings
 from service.wire.openai.embeddings import inputs_of
-from tests.support.tiny_encoders import DIMENSION, LABELS, numbers_of, pack_classifier, pack_embedder
+from tests.support.tiny_encoders import DIMENSION, EXAMPLE, LABELS, numbers_of, pack_classifier, pack_embedder
 from tests.support.ways import WholeClient
 
 
@@ -161,6 +161,22 @@ def test_a_setting_names_the_classifier_where_there_are_several(tmp_path):
     assert (first["default"], second["default"]) == (False, True)
     with pytest.raises(BadSetting):
         Predictor(Settings(store=tmp_path, default_text="third")).load()
+
+
+@pytest.mark.parametrize("name", ["aaa", "mood"])
+def test_the_document_tells_what_each_model_is_the_default_for(tmp_path, name):
+    """One is for tables, another for what is asked as a text: the first by name was taken for both."""
+    X, y = load_iris(return_X_y=True)
+    pack(DecisionTreeClassifier(max_depth=2).fit(X, y), X, y, name="iris", store=tmp_path)
+    pack_classifier(tmp_path, name)
+    client = WholeClient(create_app(Settings(store=tmp_path)))
+    assert client.get(f"/v1/models/{name}").json["default_for"] == ["classify_text"]
+    assert client.get("/v1/models/iris").json["default_for"] == ["predict_table"]
+    body = client.get("/openapi.json").json["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    asked = {example: body["examples"][example]["value"] for example in ("table", "text")}
+    assert asked["text"] == {"text": EXAMPLE}
+    for value in asked.values():
+        assert client.post("/predict", json=value).status_code == 200
 
 
 def test_the_models_are_described(client):

@@ -26,6 +26,10 @@ TOOL = {
 }
 CALLS = [{"function": {"name": "weather", "arguments": {"city": "Paris", "days": 7}}}]
 CALLING = {"model": "caller", "messages": [USER], "tools": [TOOL], "options": {"temperature": 0}}
+DEEP: dict = {}  # what an encoder of JSON refuses before a decoder does
+for _ in range(300):
+    DEEP = {"a": DEEP}
+DEEP_CALL = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": DEEP}}]}
 DURATIONS = ("total_duration", "prompt_eval_duration", "eval_duration")
 
 
@@ -189,6 +193,7 @@ def test_a_wrong_option_is_named(whole, path, change, named):
         ("/api/generate", {"suffix": "x", "template": "y", "context": [1]}, {"suffix", "template", "context"}),
         ("/api/generate", {"raw": True, "system": "x"}, {"system"}),
         ("/api/generate", {"prompt": "a" * 128}, {"prompt"}),
+        ("/api/chat", {"messages": [USER, DEEP_CALL]}, {"messages[1].tool_calls[0].function.arguments"}),
     ],
 )
 def test_what_is_wrong_is_named(whole, path, change, named):

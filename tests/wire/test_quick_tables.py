@@ -206,5 +206,12 @@ def test_what_is_below_a_holder_and_what_is_not():
     assert (value["y"], value["e"]) == ([1, 2], [])
 
 
+@pytest.mark.parametrize("cell", [5, [], "x", None])
+def test_columns_that_are_no_arrays_are_read_with_care(cell):
+    """They raised: a column of nothing and a number have no shape, and so none that differs."""
+    plan = ColumnPlan([Column(name, "number", "float64") for name in "abc"], "array")
+    assert plan.read_arrays({"a": [], "b": cell, "c": cell}) is None
+
+
 def test_an_envelope_of_very_many_keys_is_read_with_care():
     assert parse_arrays(json.dumps({f"c{place}": [1] for place in range(1001)}).encode(), {"x"}, 10) is None

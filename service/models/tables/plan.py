@@ -76,20 +76,19 @@ class ColumnPlan:
         # A column of float32 beside one of float64 is rounded by itself, which the short way does not.
         rounded = any(column.dtype in ROUNDED and column.dtype != self._dtype for column in self.columns)
         numbers = container in ("array", "numbers") and self._dtype in SHORT and not rounded
-        self._short = numbers and self._pick is not None and not self._every
-        self.reads_numbers = self._short
+        self.reads_numbers = numbers and self._pick is not None and not self._every
         self._not_nullable = np.array([not column.nullable for column in self.columns])
         self._integers = np.flatnonzero([column.kind == "integer" for column in self.columns])
-        limits = [whole_range(self.columns[place].dtype) for place in self._integers if self._short]
+        limits = [whole_range(self.columns[place].dtype) for place in self._integers if self.reads_numbers]
         self._lowest = np.array([lowest for lowest, _ in limits], dtype=np.float64)
         self._highest = np.array([highest for _, highest in limits], dtype=np.float64)
-        self._json = TypedJson(self.columns) if self._short and TypedJson.fits(self.columns) else None
+        self._json = TypedJson(self.columns) if self.reads_numbers and TypedJson.fits(self.columns) else None
 
     def read(self, instances):
         """Rows -> Table, or a Table as it is. Raises InvalidInstances naming every violation."""
         if type(instances) is Table:
             return instances
-        return (self._short and self._read_numbers(instances)) or self._read_carefully(instances)
+        return (self.reads_numbers and self._read_numbers(instances)) or self._read_carefully(instances)
 
     def read_json(self, body, key="instances"):
         """A body of {key: rows} -> (Table, {option: its value}); None where it is none, or to be read carefully."""
@@ -104,11 +103,12 @@ class ColumnPlan:
         width = len(self.names)
         if type(instances) is dict:
             columns = [instances.get(name) for name in self.names]
-            if len(instances) != width or len({getattr(column, "shape", None) for column in columns}) > 1:
+            shapes = {getattr(column, "shape", None) for column in columns}
+            if len(instances) != width or len(shapes) > 1 or None in shapes:
                 return None
             instances = np.array(columns).T.copy()
         fits = type(instances) is np.ndarray and instances.dtype == np.float64 and instances.shape[1:] == (width,)
-        return self._numbers(instances, (), may_miss=False) if self._short and fits and len(instances) else None
+        return self._numbers(instances, (), may_miss=False) if self.reads_numbers and fits and len(instances) else None
 
     def records(self, instances):
         """Rows in any accepted form -> a list of {column: cell} with this model's columns only."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from marshmallow import EXCLUDE, ValidationError, fields, validate
 
 from ..marshmallow_fields import ShortList
@@ -26,8 +25,7 @@ class ObjectOfArguments(Arguments):
     """Arguments as an object; some libraries write the text of one."""
 
     def _deserialize(self, value, attr, data, **options):
-        text = orjson.dumps(value).decode() if isinstance(value, dict) else value
-        return super()._deserialize(text, attr, data, **options)
+        return self.checked(value) if isinstance(value, dict) else super()._deserialize(value, attr, data, **options)
 
 
 class CalledFunction(WithoutNulls):

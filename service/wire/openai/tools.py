@@ -71,16 +71,20 @@ class Arguments(fields.Field):
     """The JSON text of an object -> the object; some clients write nothing where there are no arguments."""
 
     def _deserialize(self, value, attr, data, **_):
-        if isinstance(value, str):
-            try:
-                read = orjson.loads(value or "{}")
-            except orjson.JSONDecodeError as error:
-                sentence = (
-                    f"it is no JSON: {error}; a call that max_tokens has cut off has to be left out, or asked for again"
-                )
-                raise ValidationError(sentence) from None
-            if isinstance(read, dict) and not deeper(read, MOST_DEPTH):
-                return read
+        return self.checked(self.read(value) if isinstance(value, str) else None)
+
+    def read(self, text):
+        try:
+            return orjson.loads(text or "{}")
+        except orjson.JSONDecodeError as error:
+            sentence = (
+                f"it is no JSON: {error}; a call that max_tokens has cut off has to be left out, or asked for again"
+            )
+            raise ValidationError(sentence) from None
+
+    def checked(self, value):
+        if isinstance(value, dict) and not deeper(value, MOST_DEPTH):
+            return value
         raise ValidationError(f"expected the JSON text of an object, nested at most {MOST_DEPTH} deep")
 
 

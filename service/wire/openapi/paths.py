@@ -28,7 +28,11 @@ class Place(NamedTuple):
 
     def default(self, capability):
         """The entry that answers where no model is named; None where there is none."""
-        return next((entry for entry in self.having(capability) if entry["default"]), None)
+        return self.default_for(capability.name)
+
+    def default_for(self, what):
+        """The same, of a capability's name, or CLASSIFY_TEXT."""
+        return next((entry for entry in self.catalogue if what in entry["default_for"]), None)
 
 
 def expanded(template, parameter, catalogue):

@@ -1,6 +1,6 @@
 """The article's own contract, described: one path that takes a table or a text."""
 
-from ....capabilities import GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import CLASSIFY_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ...v1.json_schema import SAMPLING
 from ..parts import PREDICTS, TIMED, Operation, json, query, ref
 
@@ -15,14 +15,6 @@ TEXT = {"type": "string", "minLength": 1}
 ANY_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 
 
-def reads_one_text(place):
-    """Whether a text is one for the default table model: that reads nothing else, and no model continues texts."""
-    entry = place.default(PREDICT_TABLE)
-    if entry is None or place.default(GENERATE_TEXT) is not None:
-        return False
-    return [column["kind"] for column in entry["columns"] if not column.get("unread")] == ["text"]
-
-
 def predict(place):
     bodies, answers, examples = [], [], {}
     if (entry := place.default(PREDICT_TABLE)) is not None:
@@ -31,11 +23,11 @@ def predict(place):
         bodies += [table, data]
         answers.append(PREDICTIONS)
         examples["table"] = {"data": entry["example"]["instances"]}
-        if reads_one_text(place):
-            bodies.append(ANY_TEXT)
-            answers.append(LABEL)
-            examples["text"] = {"text": next(iter(entry["example"]["instances"][0].values()))}
-    if (entry := place.default(GENERATE_TEXT)) is not None:
+    if (entry := place.default_for(CLASSIFY_TEXT)) is not None:
+        bodies.append(ANY_TEXT)
+        answers.append(LABEL)
+        examples["text"] = {"text": next(iter(entry["example"]["instances"][0].values()))}
+    elif (entry := place.default(GENERATE_TEXT)) is not None:
         properties = {"text": TEXT, **SAMPLING}
         bodies.append({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": False})
         answers.append(COMPLETION)
@@ -53,7 +45,7 @@ def predict(place):
 def predict_query(place):
     return Operation(
         "Continue a text",
-        json(LABEL if reads_one_text(place) else COMPLETION),
+        json(LABEL if place.default_for(CLASSIFY_TEXT) else COMPLETION),
         description="The text is lower-cased and the temperature is 0.6, as in the article.",
         parameters=(query("text", TEXT, "The text to continue.", required=True),),
         errors=(422, 429, 503, 504),

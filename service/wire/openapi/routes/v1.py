@@ -60,6 +60,11 @@ def describe(place):
         "capabilities": {"type": "array", "items": {"type": "string"}},
         "ready": {"type": "boolean"},
         "default": {"type": "boolean"},
+        "default_for": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "what it answers where no model is named",
+        },
         "versions": {"type": "array", "items": {"type": "string"}},
         "example": {"type": "object", "description": "a request that is right, and its answer"},
         "columns": {"type": "array", "items": {"type": "object"}},
