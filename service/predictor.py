@@ -18,14 +18,14 @@ from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from .capabilities import CAPABILITIES, CLASSIFY_TEXT, GENERATE_TEXT, PREDICT_TABLE, Capability
+from .capabilities import CLASSIFY_TEXT, PREDICT_TABLE, Capability
 from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, ServiceError, StartupError
 from .generation.request import GenerationRequest
-from .models.defaults import candidates, classifiers, default_name, may_be_default
+from .models import defaults
 from .models.opening import open_current, open_version
 from .scheduling.admission import Admission
 from .scheduling.cancellation import Cancellations
-from .settings import PREFIX, Settings
+from .settings import Settings
 from .store.about import with_about
 from .store.versions import Store, StoredVersion
 
@@ -133,13 +133,7 @@ class Predictor:
 
     def check(self, loaded: Mapping[str, Model]) -> None:
         """Check that {name: model} can be served together. Raises BadSetting."""
-        for capability in CAPABILITIES:
-            name = default_name(capability, self.settings)
-            if name and name not in self._broken and not (name in loaded and may_be_default(loaded[name], capability)):
-                raise BadSetting(
-                    f"{PREFIX}{capability.default_setting.upper()} names {name!r}, and the store holds no model of "
-                    f"this name that {capability.verb}"
-                )
+        defaults.check_defaults(loaded, self._broken, self.settings)
         for model in loaded.values():
             if self.settings.threads < model.min_threads:
                 raise BadSetting(f"THREADS={self.settings.threads}: {model.name} needs at least {model.min_threads}")
@@ -228,15 +222,15 @@ class Predictor:
         Raises ModelNotReady, or RequestError naming the candidates.
         """
         self._check_ready()
-        found = candidates(self._models.values(), capability, self.settings)
-        name = default_name(capability, self.settings)
+        found = defaults.candidates(self._models.values(), capability, self.settings)
+        name = defaults.default_name(capability, self.settings)
         if name and not found:
             return self.find(name)  # which says why it cannot be
         if len(found) == 1:
             return found[0]
         if not found:
             raise RequestError(f"no model that {capability.verb} is served here")
-        raise several(found, f"serve {capability.noun}")
+        raise defaults.several(found, f"serve {capability.noun}")
 
     def classifier(self) -> Model | None:
         """The model that is asked what a text is: a classifier, or where no model here generates text the default table
@@ -245,20 +239,13 @@ class Predictor:
         Raises RequestError naming the candidates.
         """
         self._check_ready()
-        found = classifiers(self._models.values(), self.settings)
+        models = self._models.values()
+        found = defaults.classifiers(models, self.settings)
+        if not found and defaults.tables_take_texts(models):
+            found = [model for model in [self.default(PREDICT_TABLE)] if model.reads_one_text]
         if len(found) > 1:
-            raise several(found, "classify texts")
-        if found:
-            return found[0]
-        served = self.capabilities()
-        if GENERATE_TEXT in served or PREDICT_TABLE not in served:
-            return None
-        model = self.default(PREDICT_TABLE)
-        return model if model.reads_one_text else None
-
-    def capabilities(self) -> set[Capability]:
-        """What the served models can do, all of them together."""
-        return {capability for model in self._models.values() for capability in model.capabilities}
+            raise defaults.several(found, "classify texts")
+        return found[0] if found else None
 
     def catalogue(self) -> list[dict[str, Any]]:
         """What is served, for people and for discovery: one dict a model, sorted by name."""
@@ -266,19 +253,14 @@ class Predictor:
 
     def entry(self, model: Model) -> dict[str, Any]:
         """One model's description, its versions, and what it answers where a request names no model."""
-        models = self._models.values()
-        default_for = [
-            capability.name
-            for capability in model.capabilities
-            if candidates(models, capability, self.settings) == [model]
-        ]
-        with suppress(ServiceError):  # none is asked, or several might be
-            default_for += [CLASSIFY_TEXT] if self.classifier() is model else []
+        answers = defaults.default_for(model, self._models.values(), self.settings)
+        with suppress(ServiceError):  # several might be asked what a text is
+            answers += [CLASSIFY_TEXT] if self.classifier() is model else []
         return {
             **with_about(model.describe(), self.store.root / model.name),
             "ready": self.ready,
-            "default": bool(default_for),
-            "default_for": default_for,
+            "default": bool(answers),
+            "default_for": answers,
             "versions": self.store.versions(model.name),
             **({"refused": self.refused[model.name]} if model.name in self.refused else {}),
         }
@@ -310,8 +292,3 @@ class Predictor:
         generations = model.generations(call)  # refuses what is wrong with any of them, before anything runs
         slot = self.admission.enter(model, call.capability, context.deadline)
         return GenerationRequest(generations, slot, context, self.cancellations)
-
-
-def several(models: Iterable[Model], verb: str) -> RequestError:
-    names = ", ".join(model.name for model in models)
-    return RequestError(f"several models {verb} ({names}) and none is the default; name one in the URL")

@@ -6,16 +6,27 @@ classifiers(models, settings)                     # the same for a text that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..capabilities import GENERATE_TEXT, Capability
+from ..capabilities import CAPABILITIES, GENERATE_TEXT, PREDICT_TABLE, Capability
+from ..errors import BadSetting, RequestError
+from ..settings import PREFIX
 
 if TYPE_CHECKING:
     from ..settings import Settings
     from .base import Model
 
-__all__ = ["candidates", "classifiers", "default_name", "may_be_default"]
+__all__ = [
+    "candidates",
+    "capabilities_of",
+    "check_defaults",
+    "classifiers",
+    "default_for",
+    "default_name",
+    "several",
+    "tables_take_texts",
+]
 
 
 def default_name(capability: Capability, settings: Settings) -> str:
@@ -32,18 +43,51 @@ def candidates(models: Iterable[Model], capability: Capability, settings: Settin
     return [model for model in able if not model.made_for_texts] or able
 
 
-def classifiers(models: Iterable[Model], settings: Settings) -> list[Model]:
+def classifiers(models: Collection[Model], settings: Settings) -> list[Model]:
     """The models of which one may tell what a text is, where the article's /predict gets one: that of the setting for
     texts; without it, those that were made for texts, where no model here writes any.
     """
-    models = list(models)
     made = [model for model in models if model.made_for_texts]
     name = default_name(GENERATE_TEXT, settings)
     if name:
         return [model for model in made if model.name == name]
-    return [] if any(GENERATE_TEXT in model.capabilities for model in models) else made
+    return [] if GENERATE_TEXT in capabilities_of(models) else made
 
 
-def may_be_default(model: Model, capability: Capability) -> bool:
+def check_defaults(loaded: Mapping[str, Model], broken: Collection[str], settings: Settings) -> None:
+    """Check that the models which the settings name can answer. broken: names of models that the store holds and that
+    cannot be served; a setting may name one. Raises BadSetting.
+    """
+    for capability in CAPABILITIES:
+        name = default_name(capability, settings)
+        if name and name not in broken and not (name in loaded and _may_be_default(loaded[name], capability)):
+            raise BadSetting(
+                f"{PREFIX}{capability.default_setting.upper()} names {name!r}, and the store holds no model of "
+                f"this name that {capability.verb}"
+            )
+
+
+def _may_be_default(model: Model, capability: Capability) -> bool:
     """Whether the capability's setting may name it; that for texts may name a classifier, too."""
     return capability in model.capabilities or (capability is GENERATE_TEXT and model.made_for_texts)
+
+
+def tables_take_texts(models: Iterable[Model]) -> bool:
+    """Whether a text that is asked what it is may be a row: there are tables, and no model writes texts."""
+    served = capabilities_of(models)
+    return PREDICT_TABLE in served and GENERATE_TEXT not in served
+
+
+def default_for(model: Model, models: Collection[Model], settings: Settings) -> list[str]:
+    """The names of the capabilities for which this model alone may answer."""
+    return [each.name for each in model.capabilities if candidates(models, each, settings) == [model]]
+
+
+def capabilities_of(models: Iterable[Model]) -> set[Capability]:
+    """What these models can do, all of them together."""
+    return {capability for model in models for capability in model.capabilities}
+
+
+def several(models: Iterable[Model], verb: str) -> RequestError:
+    names = ", ".join(model.name for model in models)
+    return RequestError(f"several models {verb} ({names}) and none is the default; name one in the URL")

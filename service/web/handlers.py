@@ -17,6 +17,7 @@ from typing import Any
 
 from ..capabilities import GENERATE_TEXT, Capability, summary
 from ..errors import RequestError
+from ..models.defaults import capabilities_of
 from ..wire import Decoded, Request
 from ..wire.json_body import JSON, check_media_type
 from ..wire.negotiation import preferred
@@ -144,7 +145,7 @@ def read_request(
 
 def default_model(dialect: Any, predictor: Any) -> Any:
     """The default model of the first of the dialect's capabilities that any served model has."""
-    served = predictor.capabilities()
+    served = capabilities_of(predictor.serving().values())
     candidates = [capability for capability in dialect.ADAPTERS if capability in served]
     return predictor.default((candidates or [*dialect.ADAPTERS])[0])
 

@@ -169,7 +169,7 @@ def test_a_network_that_always_fails_makes_the_model_fail(packed, caplog):
             model.generate("abc", GREEDY)
         assert "shape" not in caught.value.message  # the cause is for the log only
     assert "serves no more" in model.failure
-    assert "raised while generating" in caplog.text
+    assert "the model raised on 1 texts" in caplog.text
     assert "shape" in caplog.text
 
 
