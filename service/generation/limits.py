@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["PARAMETERS", "Parameter", "violations"]
+__all__ = ["BOOLEAN", "PARAMETERS", "Parameter", "number", "violations"]
 
 MAX_STOPS = 16
 MAX_STOP_LENGTH = 256  # characters; a stream holds back up to so many for a stop string that may have begun
@@ -95,6 +95,7 @@ def is_rounded(value: Any) -> bool:
 TOKEN_ID = number(0, MAX_TOKEN_ID, whole=True)
 BIAS = number(-MAX_BIAS, MAX_BIAS)
 PENALTY = number(-2, 2)
+BOOLEAN = Parameter("true or false", {"type": ["boolean", "null"]}, lambda value: isinstance(value, bool))
 
 
 def is_stop(value: Any) -> bool:
@@ -220,7 +221,7 @@ PARAMETERS = {
         is_token_ids,
         lambda value: tuple(map(int, value)),
     ),
-    "ignore_eos": Parameter("true or false", {"type": ["boolean", "null"]}, lambda value: isinstance(value, bool)),
+    "ignore_eos": BOOLEAN,
     "constraint": Parameter(
         "an object with a type of json_schema (and schema, an object), json_object, regex (and pattern, a string) "
         f"or choice (and choices, a list of strings), at most {MAX_CONSTRAINT} characters of JSON",
@@ -231,13 +232,16 @@ PARAMETERS = {
 }
 
 
-def violations(values: dict[str, Any]) -> list[dict[str, str]]:
-    """What is wrong with {name: JSON value}; null stands for the default: [{"parameter", "expected", "got"}]."""
+def violations(values: dict[str, Any], known: Mapping[str, Parameter] = PARAMETERS) -> list[dict[str, str]]:
+    """What is wrong with {name: JSON value}; null stands for the default: [{"parameter", "expected", "got"}].
+
+    known: the parameters that there are.
+    """
     found = []
     for name, value in values.items():
-        parameter = PARAMETERS.get(name)
+        parameter = known.get(name)
         if parameter is None:
-            found.append(violation(name, f"one of {', '.join(PARAMETERS)}", "an unknown parameter"))
+            found.append(violation(name, f"one of {', '.join(known)}", "an unknown parameter"))
         elif value is not None and not parameter.accepts(value):
             found.append(violation(name, parameter.expected, parameter.got(value)))
     return found

@@ -1,5 +1,6 @@
-"""The options of an embedding call, by the names that TEI and OpenAI have given them.
+"""What calls for embeddings say, by the names that TEI and OpenAI have given it: their texts and their options.
 
+    inputs_of("a text", "input", 100, faults)          # ["a text"]
     options({"truncate": True, "dimensions": 64})      # {"truncate": True, "dimensions": 64}, for an EmbedCall
 
 Every other name is refused, and so is a value of the wrong type: all of them at once.
@@ -7,28 +8,27 @@ Every other name is refused, and so is a value of the wrong type: all of them at
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..errors import InvalidParameters
+from ..generation.limits import BOOLEAN, Parameter, number, violations
+from .envelope import fault
+from .table_formats.parts import check_rows
 
-__all__ = ["SCHEMA", "options"]
+__all__ = ["SCHEMA", "inputs_of", "options"]
 
-# Name -> (name in the call, what is accepted, in words, the same as JSON Schema).
-OPTIONS: dict[str, tuple[str, Callable[[Any], bool], str, dict[str, Any]]] = {
-    "truncate": ("truncate", lambda value: type(value) is bool, "true or false", {"type": "boolean"}),
-    "dimensions": (
-        "dimensions",
-        lambda value: type(value) is int and value >= 1,
-        "a whole number, 1 or more",
-        {"type": "integer", "minimum": 1},
+OPTIONS = {
+    "truncate": BOOLEAN,
+    "dimensions": number(1, whole=True),
+    "normalize": BOOLEAN,
+    "prompt_name": Parameter(
+        "the name of a prompt", {"type": ["string", "null"]}, lambda value: isinstance(value, str)
     ),
-    "normalize": ("normalize", lambda value: type(value) is bool, "true or false", {"type": "boolean"}),
-    "prompt_name": ("prompt", lambda value: isinstance(value, str), "the name of a prompt", {"type": "string"}),
 }
+IN_CALL = {"prompt_name": "prompt"}  # the options that an EmbedCall names otherwise
 SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {name: schema | {"type": [schema["type"], "null"]} for name, (*_, schema) in OPTIONS.items()},
+    "properties": {name: option.schema for name, option in OPTIONS.items()},
     "additionalProperties": False,
 }
 
@@ -36,15 +36,26 @@ SCHEMA: dict[str, Any] = {
 def options(values: dict[str, Any]) -> dict[str, Any]:
     """{name: plain value}, null as if it were not there -> arguments of an EmbedCall. Raises InvalidParameters."""
     given = {name: value for name, value in values.items() if value is not None}
-    faults = [
-        {
-            "parameter": name,
-            "expected": OPTIONS[name][2] if name in OPTIONS else f"one of {', '.join(OPTIONS)}",
-            "got": repr(value)[:80],
-        }
-        for name, value in given.items()
-        if name not in OPTIONS or not OPTIONS[name][1](value)
-    ]
+    faults = violations(given, OPTIONS)
     if faults:
         raise InvalidParameters.naming(faults)
-    return {OPTIONS[name][0]: value for name, value in given.items()}
+    return {IN_CALL.get(name, name): OPTIONS[name].read(value) for name, value in given.items()}
+
+
+def inputs_of(value: Any, name: str, max_rows: int, faults: list[dict[str, Any]]) -> list[Any]:
+    """A text, token ids, or a list of either -> a list of texts and lists of token ids; a fault for anything else.
+
+    name: of the value in the body. Raises PayloadTooLarge.
+    """
+    if isinstance(value, str) or is_ids(value):
+        return [value]
+    if isinstance(value, list) and value:
+        check_rows(len(value), max_rows)
+        if all(isinstance(each, str) or is_ids(each) for each in value):
+            return value
+    faults.append(fault(name, "expected a text, a list of texts, a list of token ids, or a list of such lists"))
+    return []
+
+
+def is_ids(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(each) is int and each >= 0 for each in value)

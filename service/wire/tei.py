@@ -13,10 +13,10 @@ from typing import Any
 from ..capabilities import EMBED_TEXT, EmbedCall
 from ..errors import RequestError
 from .adapter import Adapter, Decoded, Encoded, Request
-from .embedding_options import options
+from .embedding_options import inputs_of, options
+from .envelope import fault, refuse
 from .json_body import dump
 from .json_limits import check_keys
-from .openai.embeddings import inputs_of
 from .outcomes import Outcome
 
 __all__ = ["ADAPTERS", "DIRECTIONS", "NAME", "PREFIX", "error_body"]
@@ -34,18 +34,13 @@ def decode(request: Request, _model: Any) -> Decoded:
     if not isinstance(value, dict):
         raise RequestError('expected an object: {"inputs": "a text"}')
     check_keys(value)
-    texts = inputs_of(value.get("inputs"), request.max_rows)
-    faults = []
-    if texts is None:
-        faults.append(("inputs", "expected a text, a list of texts, a list of token ids, or a list of such lists"))
+    faults: list[dict[str, Any]] = []
+    texts = inputs_of(value.get("inputs"), "inputs", request.max_rows, faults)
     if value.get("truncation_direction") not in (*DIRECTIONS, None):
-        faults.append(("truncation_direction", "is Right here; leave it out"))
-    if faults:
-        sentences = "; ".join(f"{parameter}: {message}" for parameter, message in faults)
-        details = [{"parameter": parameter, "message": message} for parameter, message in faults]
-        raise RequestError(sentences, details=details)
+        faults.append(fault("truncation_direction", "is Right here; leave it out"))
+    refuse(faults)
     chosen = options({name: each for name, each in value.items() if name not in ("inputs", "truncation_direction")})
-    return Decoded(EmbedCall(texts or [], **{"normalize": True, **chosen}), names={"input": "inputs"})
+    return Decoded(EmbedCall(texts, **{"normalize": True, **chosen}), names={"input": "inputs"})
 
 
 def encode(_model: Any, _request: Request, _decoded: Decoded, answer: Any) -> Encoded:
@@ -54,9 +49,9 @@ def encode(_model: Any, _request: Request, _decoded: Decoded, answer: Any) -> En
 
 def error_body(body: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     """TEI's `error` is a string, beside its type; code, details and request_id stand beside them."""
-    fault = dict(body["error"])
+    error = dict(body["error"])
     kind = TYPES.get(outcome.status, "Validation" if outcome.status < 500 else "Backend")
-    return {"error": fault.pop("message"), "error_type": kind, **fault}
+    return {"error": error.pop("message"), "error_type": kind, **error}
 
 
 ADAPTERS = {EMBED_TEXT: Adapter(decode, encode)}

@@ -13,7 +13,7 @@ from service.errors import BadSetting
 from service.packing import pack
 from service.predictor import Predictor
 from service.settings import Settings
-from service.wire.openai.embeddings import inputs_of
+from service.wire.embedding_options import inputs_of, options
 from tests.support.tiny_encoders import DIMENSION, EXAMPLE, LABELS, numbers_of, pack_classifier, pack_embedder
 from tests.support.ways import WholeClient
 
@@ -51,7 +51,21 @@ def test_openai_takes_one_text_token_ids_and_lists_of_them(client):
     expected = embeddings(client, input="abc").json["data"][0]["embedding"]
     for given in (ids, [ids], [ids, "abc"]):
         assert np.allclose(embeddings(client, input=given).json["data"][0]["embedding"], expected, atol=1e-6)
-    assert inputs_of([1, 2.5], 9) is inputs_of([], 9) is inputs_of([[]], 9) is inputs_of([True], 9) is None
+
+
+@pytest.mark.parametrize("given", [[1, 2.5], [], [[]], [True], [-1], ["a", 1], {}, None])
+def test_what_is_neither_a_text_nor_token_ids_is_a_fault_of_its_name(given):
+    faults = []
+    assert inputs_of(given, "inputs", 9, faults) == []
+    assert [each["parameter"] for each in faults] == ["inputs"]
+
+
+def test_a_whole_number_may_be_written_as_a_float():
+    """The schema says `integer`, and to JSON Schema 64.0 is one; it was refused."""
+    assert options({"dimensions": 64.0, "prompt_name": "query", "truncate": None}) == {
+        "dimensions": 64,
+        "prompt": "query",
+    }
 
 
 def test_base64_is_the_bytes_of_float32(client):

@@ -15,6 +15,7 @@ from typing import Any
 from ...capabilities import GENERATE_TEXT
 from ...errors import RequestError
 from ..adapter import Request
+from ..envelope import fault
 from .names import LATEST, NAMES
 
 __all__ = ["VERSION", "asked_for", "show", "tags"]
@@ -57,7 +58,7 @@ def asked_for(request: Request) -> str:
     value = request.json
     name = (value.get("model") or value.get("name")) if isinstance(value, dict) else None
     if not isinstance(name, str):
-        raise RequestError('expected {"model": "<name>"}', details=[{"parameter": "model", "message": "a name"}])
+        raise RequestError('expected {"model": "<name>"}', details=[fault("model", "a name")])
     return name.removesuffix(LATEST)
 
 

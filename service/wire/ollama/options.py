@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from ...generation.limits import violations
-from ..openai.request import alike
+from ..openai.request import unserved
 from .names import NAMES
 
 __all__ = ["IDLE", "NEUTRAL", "Format", "Options"]
@@ -37,18 +37,17 @@ class Options(fields.Field):
     def _deserialize(self, value, attr, data, **_):
         if not isinstance(value, dict):
             raise ValidationError("expected an object")
-        parameters, faults = {}, {}
-        for name, each in value.items():
-            if each is None or name in IDLE or (name == "num_predict" and each in (-1, -2)):
+        given = {name: each for name, each in value.items() if each is not None}
+        parameters, faults = {}, {each["parameter"]: [each["message"]] for each in unserved(given, NEUTRAL)}
+        for name, each in given.items():
+            if name == "num_predict" and each in (-1, -2):
                 continue  # without num_predict it writes to the end
             if name in NAMES:
                 parameters[NAMES[name]] = each
                 for fault in violations({NAMES[name]: each}):
                     faults[name] = ["expected {expected}, got {got}".format(**fault)]
-            elif name not in NEUTRAL:
+            elif name not in {*NEUTRAL, *IDLE}:
                 faults[name] = [f"unknown option; there are {', '.join(sorted({*NAMES, *IDLE, *NEUTRAL}))}"]
-            elif not any(alike(each, neutral) for neutral in NEUTRAL[name]):
-                faults[name] = ["is not served here; leave it out"]
         if faults:
             raise ValidationError(faults)
         return parameters

@@ -15,13 +15,13 @@ from typing import Any
 from ...capabilities import EMBED_TEXT, EmbedCall
 from ...errors import RequestError
 from ..adapter import Adapter, Decoded, Encoded, Request
-from ..embedding_options import options
+from ..embedding_options import inputs_of, options
+from ..envelope import fault, refuse
 from ..json_body import dump
 from ..json_limits import check_keys
-from ..table_formats.parts import check_rows
 from .errors import error_body
 
-__all__ = ["ADAPTERS", "FORMATS", "IDLE", "NAME", "PREFIX", "error_body", "inputs_of"]
+__all__ = ["ADAPTERS", "FORMATS", "IDLE", "NAME", "PREFIX", "error_body"]
 
 NAME = "openai"
 PREFIX = ""
@@ -36,41 +36,17 @@ def decode(request: Request, _model: Any) -> Decoded:
     if not isinstance(value, dict):
         raise RequestError("expected an object")
     check_keys(value)
-    faults = []
-    texts = inputs_of(value.get("input"), request.max_rows)
-    if texts is None:
-        faults.append(("input", "expected a text, a list of texts, a list of token ids, or a list of such lists"))
+    faults: list[dict[str, Any]] = []
+    texts = inputs_of(value.get("input"), "input", request.max_rows, faults)
     if not isinstance(value.get("model"), str):
-        faults.append(("model", "expected the name of a model"))
+        faults.append(fault("model", "expected the name of a model"))
     form = value.get("encoding_format")
     form = FORMATS[0] if form is None else form
     if form not in FORMATS:
-        faults.append(("encoding_format", f"expected {' or '.join(FORMATS)}"))
-    if faults:
-        sentences = "; ".join(f"{parameter}: {message}" for parameter, message in faults)
-        details = [{"parameter": parameter, "message": message} for parameter, message in faults]
-        raise RequestError(sentences, details=details)
+        faults.append(fault("encoding_format", f"expected {' or '.join(FORMATS)}"))
+    refuse(faults)
     chosen = options({name: each for name, each in value.items() if name not in OWN})
-    return Decoded(EmbedCall(texts or [], **chosen), note=form, model=value["model"])
-
-
-def inputs_of(value: Any, max_rows: int) -> list[Any] | None:
-    """A text, token ids, or a list of either -> a list of texts and lists of token ids; None for anything else.
-
-    Raises PayloadTooLarge.
-    """
-    if isinstance(value, str):
-        return [value]
-    if not isinstance(value, list) or not value:
-        return None
-    if is_ids(value):
-        return [value]
-    check_rows(len(value), max_rows)
-    return value if all(isinstance(each, str) or is_ids(each) for each in value) else None
-
-
-def is_ids(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(type(each) is int and each >= 0 for each in value)
+    return Decoded(EmbedCall(texts, **chosen), note=form, model=value["model"])
 
 
 def encode(model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:

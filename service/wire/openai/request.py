@@ -20,6 +20,7 @@ from ...capabilities import TextCall
 from ...errors import RequestError
 from ...generation.limits import PARAMETERS, violations
 from ..adapter import Decoded, Request
+from ..envelope import fault, refuse
 from ..json_limits import check_keys
 from ..marshmallow_fields import ShortList, Truth, Whole, flat
 from .messages import Message
@@ -32,10 +33,10 @@ __all__ = [
     "MOST_TOP_LOGPROBS",
     "SAME",
     "Options",
-    "alike",
     "decode_chat",
     "decode_completion",
     "read",
+    "unserved",
 ]
 
 MOST_CHOICES = 128
@@ -169,7 +170,7 @@ def decoded(
     count = envelope.get("n") or 1
     if count * len(prompts) > MOST_CHOICES:
         sentence = f"n: {count} of each of {len(prompts)} prompts; a request has at most {MOST_CHOICES} choices"
-        raise RequestError(sentence, details=[{"parameter": "n", "message": sentence}])
+        raise RequestError(sentence, details=[fault("n", sentence)])
     stream_options = envelope.get("stream_options") or {}
     return Decoded(
         TextCall(prompts, parameters, count, logprobs, tools=tools_of(envelope), to_the_end=True),
@@ -201,7 +202,7 @@ def read(
     parameters = {name: each for name, each in value.items() if name in PARAMETERS}
     faults = [*unserved(value, neutral), *twice(value, same)]
     if elsewhere:
-        faults += [{"parameter": name, "message": f"is a member of {elsewhere}"} for name in parameters]
+        faults += [fault(name, f"is a member of {elsewhere}") for name in parameters]
     known = {*idle, *neutral, *PARAMETERS}
     envelope = {}
     try:
@@ -210,11 +211,10 @@ def read(
         )
     except ValidationError as error:
         messages = flat(error.normalized_messages())
-        faults += [{"parameter": in_brackets(where), "message": message.rstrip(".")} for where, message in messages]
+        faults += [fault(in_brackets(where), message.rstrip(".")) for where, message in messages]
     if faults:
         faults += [] if elsewhere else sampling_faults(value, same)
-        sentences = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults[:5])
-        raise RequestError(sentences, details=faults, total=len(faults))
+    refuse(faults)
     return envelope, parameters
 
 
@@ -231,14 +231,14 @@ def unserved(value: dict[str, Any], neutral: Mapping[str, tuple[Any, ...]]) -> I
     """A fault for each field that asks for what is not served."""
     for name, members in neutral.items():
         if name in value and not any(alike(value[name], member) for member in (*members, *idle_beside(name, value))):
-            yield {"parameter": name, "message": "is not served here; leave it out"}
+            yield fault(name, "is not served here; leave it out")
 
 
 def twice(value: dict[str, Any], same: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """A fault for each field that is given under two names, and not alike."""
     for name, other in same.items():
         if name in value and other in value and not alike(value[name], value[other]):
-            yield {"parameter": name, "message": f"{other} is the same; give one of them"}
+            yield fault(name, f"{other} is the same; give one of them")
 
 
 def idle_beside(name: str, value: dict[str, Any]) -> tuple[Any, ...]:
