@@ -28,5 +28,9 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 def __getattr__(name: str) -> Any:
     """Import what packs when it is first used (PEP 562)."""
     if name in ("pack", "pack_file"):
-        return getattr(import_module(".packing", __package__), name)
+        try:
+            return getattr(import_module(".packing", __package__), name)
+        except ModuleNotFoundError as error:
+            install = import_module(".store.missing_libraries", __package__).install
+            raise ImportError(install(error, "pack"), name=error.name) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,8 +18,8 @@ def doctor(file: Path) -> None:
 
     Nothing of it is run.
     """
-    from ..packing.doctor import examine
+    with errors_as_sentences("pack"):
+        from ..packing.doctor import examine
 
-    with errors_as_sentences():
         for heading, sentence in examine(file):
             click.echo(f"{heading:16} {sentence}")

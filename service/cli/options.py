@@ -13,6 +13,7 @@ import click
 from ..errors import ServiceError, StartupError
 from ..settings import Settings
 from ..store.about import faults_of, read_columns
+from ..store.missing_libraries import install
 from ..store.versions import Store
 
 __all__ = [
@@ -79,12 +80,17 @@ def about_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def errors_as_sentences() -> Iterator[None]:
-    """Print an expected error as one sentence on stderr, and end with exit code 1."""
+def errors_as_sentences(extra: str = "") -> Iterator[None]:
+    """Print an expected error as one sentence on stderr, and end with exit code 1.
+
+    extra: the one of the package that the command needs, for the sentence about a library that is not installed.
+    """
     try:
         yield
-    except (StartupError, ServiceError, ValueError, OSError, ImportError) as error:
+    except (StartupError, ServiceError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
+    except ImportError as error:
+        raise click.ClickException(install(error, extra)) from None
 
 
 def settings() -> Settings:

@@ -97,7 +97,7 @@ def pack_any(
         "promote": promote,
         "why": why,
     }
-    with errors_as_sentences():
+    with errors_as_sentences("checkpoints" if file.is_dir() and not is_mlflow(file) else "pack"):
         common["metrics"] = read_metrics(metrics)
         if file.is_dir() and not is_mlflow(file):
             if kind_of(file) != "text_generation":

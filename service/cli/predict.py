@@ -40,8 +40,9 @@ def predict(
     store: Path | None,
 ) -> None:
     """Score the file IN (.csv, .parquet, or - for CSV on stdin) with the model NAME, as the service would."""
-    from .. import models
-    from ..batch.scoring import score
+    with errors_as_sentences("pack"):
+        from .. import models
+        from ..batch.scoring import score
 
     configured = settings()
     out = out or default_out(source)

@@ -35,9 +35,9 @@ def signers() -> None:
 @click.argument("file", type=Path)
 def make_key(file: Path) -> None:
     """Make a key pair: the private key into FILE, which nobody else may read; the public one is printed."""
-    from ..store.key_pairs import make_private_key
-
     with errors_as_sentences():
+        from ..store.key_pairs import make_private_key
+
         public = make_private_key(file)
     click.echo(f"the private key is in {file} (DAYLIGHT_PRIVATE_KEY); its public key, for `signers add`:", err=True)
     click.echo(public)
@@ -50,9 +50,9 @@ def make_key(file: Path) -> None:
 @file_option
 def add_key(name: str, public: str, may: Sequence[str], file: str) -> None:
     """Accept what is signed with the private key of PUBLIC."""
-    from ..store.key_pairs import add_signer
-
     with errors_as_sentences():
+        from ..store.key_pairs import add_signer
+
         add_signer(file, name, public, may)
     click.echo(f"{name} may {' and '.join(may)}")
 
@@ -61,9 +61,9 @@ def add_key(name: str, public: str, may: Sequence[str], file: str) -> None:
 @file_option
 def list_keys(file: str) -> None:
     """List the signers: names, what they may do, since when."""
-    from ..store.key_pairs import read_signers
-
     with errors_as_sentences():
+        from ..store.key_pairs import read_signers
+
         for signer in read_signers(file):
             click.echo(f"{signer.name:24} {','.join(signer.may):16} {signer.public} {signer.created}")
 
@@ -73,8 +73,8 @@ def list_keys(file: str) -> None:
 @file_option
 def remove_key(name: str, file: str) -> None:
     """Accept nothing any more that NAME has signed: neither versions, nor histories that end with NAME's."""
-    from ..store.key_pairs import remove_signer
-
     with errors_as_sentences():
+        from ..store.key_pairs import remove_signer
+
         remove_signer(file, name)
     click.echo(f"{name} is removed")

@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StartupError, UnknownKind
+from ..store.missing_libraries import check_libraries, install
 from ..store.signature import Keys
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def check_stored(version: StoredVersion, settings: Settings) -> None:
 
     Keys.of(settings).check(version.manifest)
     check_kind(version)
+    check_libraries(version)
     version.verify()
     manifest = version.manifest
     if manifest.kind == "tabular" and manifest.spec.get("runtime", {}).get("name", "sklearn") == "sklearn":
@@ -70,6 +72,7 @@ def load(version: StoredVersion, settings: Settings) -> Model:
     """Load one version as its kind says, its signature checked first. Raises StartupError."""
     Keys.of(settings).check(version.manifest)
     check_kind(version)
+    check_libraries(version)
     return resolve_name(KINDS[version.manifest.kind]).load(version, settings)
 
 
@@ -90,7 +93,10 @@ def load_engine(version: StoredVersion, settings: Settings, suspects: Callable[[
     check_kind(version)
     if version.manifest.kind not in ENGINES:
         raise StartupError(f"{version} is of kind {version.manifest.kind}, which runs in no engine")
-    return resolve_name(ENGINES[version.manifest.kind][0])(version, settings, suspects)
+    try:
+        return resolve_name(ENGINES[version.manifest.kind][0])(version, settings, suspects)
+    except ModuleNotFoundError as error:  # its graph does not run here, and torch is not installed
+        raise StartupError(f"{version} cannot be loaded: {install(error)}") from error
 
 
 def slowness(version: StoredVersion) -> str | None:

@@ -10,6 +10,8 @@ it is first needed.
 
 from importlib import import_module
 
+from ...errors import NotAcceptable, UnsupportedMediaType
+
 __all__ = ["ANSWERS", "ARROW", "CSV", "ESCAPED_CSV", "FORMS", "NPY", "PARQUET", "decode", "encode", "read"]
 
 CSV = "text/csv"
@@ -32,9 +34,9 @@ def decode(media_type, body, columns, max_rows, max_bytes):
 
     columns: what the model was fitted on, in order; `name`, `kind`, `categories`, `nullable`, `expected` are read.
     max_bytes: what the table may take once it is unpacked. Columns the model does not have are named with no
-    cells. Raises RequestError, InvalidInstances or PayloadTooLarge.
+    cells. Raises RequestError, InvalidInstances, PayloadTooLarge or UnsupportedMediaType.
     """
-    return import_module(FORMS[media_type], __package__).decode(body, columns, max_rows, max_bytes)
+    return form(FORMS[media_type], media_type, UnsupportedMediaType).decode(body, columns, max_rows, max_bytes)
 
 
 def read(request, model):
@@ -48,5 +50,19 @@ def read(request, model):
 
 
 def encode(media_type, outputs):
-    """{output: one plain value a row} -> bytes in one of ANSWERS; None where the form cannot hold them."""
-    return import_module(ANSWERS[media_type], __package__).encode(outputs)
+    """{output: one plain value a row} -> bytes in one of ANSWERS; None where the form cannot hold them.
+
+    Raises NotAcceptable.
+    """
+    return form(ANSWERS[media_type], media_type, NotAcceptable).encode(outputs)
+
+
+def form(module, media_type, refusal):
+    """The module of a form. Raises `refusal` where its library is not installed: a bare install has no pyarrow."""
+    try:
+        return import_module(module, __package__)
+    except ModuleNotFoundError as error:
+        raise refusal(
+            f"this server has no {error.name} for {media_type}; there are application/json, {CSV} and {NPY} "
+            "(on the server: pip install 'daylight[arrow]')"
+        ) from None

@@ -92,12 +92,19 @@ def texts_of(request: Request) -> tuple[list[str], dict[str, Any]]:
 
 def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
     """A TabularAnswer in the first of the accepted formats that can hold it. Raises NotAcceptable."""
+    refused = None
     for media_type in request.accepted:
         if media_type == JSON:
             return Encoded(dump(table_body(model, decoded.call, answer)))
-        content = table_formats.encode(media_type, answer.outputs)
+        try:
+            content = table_formats.encode(media_type, answer.outputs)
+        except NotAcceptable as error:  # its library is not installed; the next form may do
+            refused = error
+            continue
         if content is not None:
             return Encoded(content, CONTENT_TYPES.get(media_type, media_type))
+    if refused is not None:
+        raise refused
     others = ", ".join(media_type for media_type in ANSWERS if media_type not in request.accepted)
     raise NotAcceptable(f"{', '.join(request.accepted)} cannot hold these outputs; there are also {others}")
 
