@@ -1,4 +1,4 @@
-"""The scripts and styles of the pages: their digest, what a script imports, and everything compressed.
+"""What the pages are sent with: the digest of scripts and styles, what a script imports, gzip, and ETags.
 
 assets_digest(STATIC)           # "49c122b74d97": changes when any of the files does
 imported("page.js")             # ("dom.js",): what a browser would otherwise find only when it has read page.js
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from flask import Response, request
 
-__all__ = ["STATIC", "assets_digest", "compressed", "imported"]
+__all__ = ["STATIC", "assets_digest", "compressed", "imported", "short_digest", "unless_known"]
 
 STATIC = Path(__file__).parent / "static"
 IMPORT = re.compile(r'^import .* from "\./(.+)";$', re.MULTILINE)
@@ -48,7 +48,7 @@ def compressed(response: Response) -> Response:
     if not (response.mimetype or "").startswith(TEXTS):
         return response
     response.vary.add("Accept-Encoding")
-    if response.status_code != 200 or "gzip" not in request.accept_encodings or response.content_encoding:
+    if response.status_code != 200 or not takes_gzip() or response.content_encoding:
         return response
     response.direct_passthrough = False
     content = response.get_data()
@@ -60,6 +60,23 @@ def compressed(response: Response) -> Response:
     if etag is not None:
         response.set_etag(etag, weak=True)  # the same text in other bytes
     return response
+
+
+def takes_gzip() -> bool:
+    """Whether the browser takes gzip; `gzip;q=0` says that it does not."""
+    return request.accept_encodings.quality("gzip") > 0
+
+
+def unless_known(response: Response, digest: str) -> Response:
+    """The response, which a browser keeps but asks for again each time; or 304 where it holds this very one."""
+    response.set_etag(digest)
+    response.headers["Cache-Control"] = "no-cache"
+    response.make_conditional(request)
+    return response
+
+
+def short_digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,6 @@ GET /openapi.json    OpenAPI 3.1 of the models that are loaded now
 GET /docs            the same for people, with nothing from elsewhere
 """
 
-import hashlib
 import json
 import re
 from functools import lru_cache
@@ -13,7 +12,7 @@ from flask import Blueprint, Response, render_template, request
 
 from ..web.routes import ROUTES
 from ..wire.json_body import JSON, dump
-from .assets import STATIC, assets_digest
+from .assets import STATIC, assets_digest, short_digest, unless_known
 from .context import predictor
 from .pages import guard
 from .views import view
@@ -43,13 +42,6 @@ def page():
     return unless_known(Response(rendered, mimetype="text/html"), short_digest(rendered))
 
 
-def unless_known(response, digest):
-    """The response, or 304 where the caller holds it already."""
-    response.set_etag(digest)
-    response.headers["Cache-Control"] = "no-cache"
-    return response.make_conditional(request)
-
-
 def document():
     """(bytes of JSON, digest) for the models that are loaded now."""
     serving = predictor()
@@ -71,7 +63,3 @@ def built(catalogue, secured, root):
 def references(schema):
     """The names of the schemas that a schema refers to, each once."""
     return list(dict.fromkeys(REFERENCE.findall(json.dumps(schema))))
-
-
-def short_digest(body):
-    return hashlib.sha256(body).hexdigest()[:32]

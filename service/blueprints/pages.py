@@ -16,7 +16,7 @@ from ..errors import ModelNotFound, ModelNotReady
 from ..observability.by_model import counts_by_model
 from ..web.routes import PREDICTING
 from ..wire.json_body import JSON
-from .assets import STATIC, assets_digest, compressed, imported
+from .assets import STATIC, assets_digest, compressed, imported, short_digest, unless_known
 from .context import answer, predictor, services
 from .views import view
 
@@ -59,18 +59,22 @@ def model(name):
             "waiting": waiting,
             "models": serving.catalogue() if serving.failure is None else [],
         }
-        return page("front.html", refused={}, awaited={}, **told), error.status
+        return rendered("front.html", refused={}, awaited={}, **told), error.status, {"Cache-Control": "no-cache"}
     capability = entry["capabilities"][0]
     module = f"{capability}.js" if (STATIC / f"{capability}.js").exists() else "any_capability.js"
-    return page("page.html", model=entry, module=module)
+    sheets = ["lists.css", "model.css", f"{capability}.css"]
+    return page("page.html", model=entry, module=module, sheets=[name for name in sheets if (STATIC / name).exists()])
 
 
 def page(template, **values):
-    """A page that a browser keeps, but asks for again each time."""
+    """A page that a browser keeps, and asks for again each time: it is not sent twice."""
+    content = rendered(template, **values)
+    return unless_known(make_response(content), short_digest(content.encode()))
+
+
+def rendered(template, **values):
     secured = bool(predictor().settings.keys_file)
-    response = make_response(render_template(template, assets=assets_digest(STATIC), secured=secured, **values))
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+    return render_template(template, assets=assets_digest(STATIC), secured=secured, **values)
 
 
 @view(blueprint)

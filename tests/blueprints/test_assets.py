@@ -36,9 +36,27 @@ def test_pages_are_compressed_for_those_who_take_it(client, path):
     assert len(content) < 150_000
 
 
-def test_a_page_that_is_known_is_not_sent_again_compressed_or_not(client):
-    known = client.get("/docs", headers=GZIP).headers["ETag"]
-    assert client.get("/docs", headers=GZIP | {"If-None-Match": known}).status_code == 304
+@pytest.mark.parametrize("path", ["/", "/models/iris", "/docs"])
+@pytest.mark.parametrize("headers", [GZIP, {"Accept": "text/html"}])
+def test_a_page_that_is_known_is_not_sent_again_compressed_or_not(client, path, headers):
+    """The pages of models promised to be asked for again, and had nothing to be known by."""
+    known = client.get(path, headers=headers).headers["ETag"]
+    again = client.get(path, headers=headers | {"If-None-Match": known})
+    assert (again.status_code, again.data) == (304, b"")
+    assert "Accept-Encoding" in again.headers["Vary"]
+
+
+def test_the_page_of_a_model_that_is_not_here_is_always_told_whole(client):
+    missing = client.get("/models/absent", headers=GZIP)
+    assert (missing.status_code, missing.headers.get("ETag")) == (404, None)
+
+
+@pytest.mark.parametrize("accepted", ["gzip;q=0", "gzip;q=0, *", "identity", "*;q=0, identity"])
+def test_whoever_refuses_gzip_gets_none(client, accepted):
+    """`gzip;q=0` was read as if it asked for it."""
+    answer = client.get("/", headers={"Accept": "text/html", "Accept-Encoding": accepted})
+    assert "Content-Encoding" not in answer.headers
+    assert answer.data.startswith(b"<!doctype html>")
 
 
 @pytest.mark.parametrize("path", ["/", "/models/iris"])
@@ -70,3 +88,13 @@ def test_probes_and_assets_fill_no_log(client, caplog):
     with caplog.at_level(logging.DEBUG):
         client.get("/health/live").close()
     assert "GET /health/live 200" in caplog.text
+
+
+def test_every_style_is_for_something_that_is_there():
+    """Styles of what had gone stayed for good."""
+    sources = [*STATIC.glob("*.js"), *(STATIC.parent / "templates").rglob("*.html")]
+    words = set(re.findall(r"[A-Za-z][\w-]*", " ".join(path.read_text(encoding="utf-8") for path in sources)))
+    for sheet in STATIC.glob("*.css"):
+        rules = re.sub(r"/\*.*?\*/|\{[^{}]*\}", " ", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
+        named = {name.rstrip("0123456789") for name in re.findall(r"\.([a-z][\w-]*)", rules)}
+        assert named <= words, sheet.name

@@ -55,7 +55,7 @@ def test_assets_are_kept_for_a_year_under_their_digest_alone(client):
     path = page.split('href="')[1].split('"')[0]
     for asked, status, kept in (
         (path, 200, True),
-        ("/assets/other/page.css", 200, False),
+        ("/assets/other/base.css", 200, False),
         ("/assets/x/../app.py", 404, None),
     ):
         with client.get(asked) as answer:  # a file, which stays open until the answer is closed
@@ -133,3 +133,25 @@ def test_without_a_model_the_page_says_so(tmp_path):
     answer = create_app(Settings(store=tmp_path)).test_client().get("/", headers={"Accept": "text/html"})
     assert answer.status_code == 200
     assert "No model is ready yet." in answer.text
+
+
+def test_every_call_of_a_chat_has_the_place_for_the_key(client):
+    """The chat's snippets could not be pasted where the server has keys: they sent none."""
+    told = {
+        "name": "talker",
+        "version": "1",
+        "capabilities": ["generate_text"],
+        "chat": True,
+        "ready": True,
+        "context_length": 8,
+        "parameter_count": 1,
+        "dtype": "float32",
+        "created": "2026-11-01T00:00:00+00:00",
+        "provenance": {},
+        "example": {"prompt": "Once"},
+    }
+    with client.application.test_request_context("/models/talker"):
+        page = client.application.jinja_env.get_template("page.html")
+        for secured, calls in ((True, 8), (False, 0)):
+            drawn = page.render(model=told, module="generate_text.js", assets="0", secured=secured)
+            assert drawn.count("YOUR_KEY") == calls

@@ -53,7 +53,7 @@ def asset(place):
         description="The digest of all of them stands in the path, so that they may be kept for ever.",
         errors=(404,),
         headers=CACHED,
-        path={"digest": {"type": "string", "examples": ["0"]}, "name": {"type": "string", "examples": ["page.css"]}},
+        path={"digest": {"type": "string", "examples": ["0"]}, "name": {"type": "string", "examples": ["base.css"]}},
         open=True,
     )
 
