@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.support.serving import live_server
 from tests.support.browsing import browser, needs_chromium, open_page
-from tests.support.tiny_text import pack_tiny
 
 __all__ = ["browser", "open_page"]  # fixtures: pytest finds them by name
 
@@ -14,17 +12,9 @@ pytestmark = needs_chromium
 MARKUP = "<img src=x onerror=alert(1)> **bold** [no](javascript:alert(1)) [yes](https://example.org)\n\n- one\n- `two`"
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    store = tmp_path_factory.mktemp("store")
-    pack_tiny(store)
-    with live_server(store) as url:
-        yield url
-
-
 @pytest.fixture
-def pane(open_page, url):
-    pane = open_page(f"{url}/models/tiny").locator("[data-pane=chat]")
+def pane(open_page, page_url):
+    pane = open_page(f"{page_url}/models/tiny").locator("[data-pane=chat]")
     pane.get_by_label("Tokens at most").fill("5")
     return pane
 
@@ -103,3 +93,46 @@ def test_the_call_shown_holds_the_history_without_the_answer_to_it(pane):
     assert '"content": "It\'s \\"one\\""' in shown
     assert "assistant" not in shown
     assert "max_tokens=5" in shown
+
+
+def test_a_wrong_parameter_sends_nothing_whichever_way_it_is_asked(pane):
+    """Edited messages and "Continue" put a turn into the chat that nothing answered."""
+    broken_off(pane.page, "Half a sen")
+    say(pane, "one")
+    pane.get_by_text("More", exact=True).click()
+    pane.get_by_label("JSON Schema of the answer").fill("{")
+    pane.get_by_text("More", exact=True).click()
+    first = pane.locator(".turn").first
+    first.get_by_role("button", name="Edit").click()
+    pane.get_by_label("Your message, edited").fill("two")
+    first.get_by_role("button", name="Send").click()
+    schema = pane.get_by_label("JSON Schema of the answer")  # folded away until now
+    assert schema.is_visible()
+    assert schema.evaluate("field => field === document.activeElement && field.ariaInvalid === 'true'")
+    first.get_by_role("button", name="Leave it").click()
+    for way in ("Continue", "Regenerate"):
+        pane.locator(".turn.assistant").get_by_role("button", name=way).click()
+        assert pane.locator(".turn").count() == 2
+    pane.get_by_label("Your message", exact=True).fill("three")
+    pane.get_by_role("button", name="Send", exact=True).click()
+    assert pane.locator(".turn").count() == 2
+    assert pane.get_by_label("Your message", exact=True).input_value() == "three"
+
+
+def test_a_chat_that_the_browser_cannot_keep_goes_on_and_says_so(pane):
+    """Where the storage was full, the first turn ended the script."""
+    pane.page.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('full'); }; }")
+    say(pane, "one")
+    assert pane.get_by_text("too long to survive a reload").is_visible()
+    say(pane, "two")
+    assert pane.locator(".turn").count() == 4
+
+
+def test_an_answer_is_copied_as_it_was_written_where_there_is_no_clipboard(pane):
+    pane.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    pane.page.evaluate("() => addEventListener('copy', () => (window.copied = document.activeElement.value))")
+    broken_off(pane.page, "**bold**", done=True)
+    say(pane, "Go")
+    pane.locator(".turn.assistant").get_by_role("button", name="Copy").click()
+    pane.get_by_text("Copied", exact=True).wait_for()
+    assert pane.page.evaluate("window.copied") == "**bold**"

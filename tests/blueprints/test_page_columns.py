@@ -6,49 +6,23 @@ import subprocess
 import sys
 
 import pytest
-import requests
 
-from benchmarks.support.serving import ROOT, eventually, live_server
-from tests.support.browsing import browser, needs_chromium, open_page
-from tests.support.page_models import HOSTILE, page_store
+from benchmarks.support.serving import ROOT
+from tests.support.browsing import browser, field, needs_chromium, open_page, send
+from tests.support.page_models import HOSTILE
 
 __all__ = ["browser", "open_page"]  # fixtures: pytest finds them by name
 
 pytestmark = needs_chromium
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with live_server(page_store(tmp_path_factory.mktemp("store"))) as url:
-        for name in (
-            "tiny",
-            "visits",
-            "wide",
-        ):  # a model that is slow to load does not keep the server from being ready
-            eventually(
-                lambda name=name: requests.get(f"{url}/models/{name}", timeout=30).ok, 60, f"{name} being loaded"
-            )
-        yield url
-
-
 @pytest.fixture
-def visits(open_page, url):
-    return open_page(f"{url}/models/visits").locator("section#visits")
+def visits(open_page, page_url):
+    return open_page(f"{page_url}/models/visits").locator("section#visits")
 
 
-def send(section):
-    """Press Predict: (the body that was sent, the answer)."""
-    with section.page.expect_response("**:predict") as told:
-        section.get_by_role("button", name="Predict").click()
-    return told.value.request.post_data_json, told.value.json()
-
-
-def field(section, column):
-    return section.locator(f'[data-column="{column}"]').locator("input, select, textarea").first
-
-
-def test_the_fields_send_the_example_row_itself(visits, url):
-    model = visits.page.request.get(f"{url}/v1/models/visits").json()
+def test_the_fields_send_the_example_row_itself(visits, page_url):
+    model = visits.page.request.get(f"{page_url}/v1/models/visits").json()
     (row,) = model["example"]["instances"]
     body, answer = send(visits)
     (sent,) = body["instances"]
@@ -112,8 +86,8 @@ def test_a_row_of_json_and_the_fields_are_one(visits):
     visits.locator('[data-column="plan"]').get_by_text("expected one of").wait_for()
 
 
-def test_a_wide_table_can_be_filtered_by_column(open_page, url):
-    section = open_page(f"{url}/models/wide").locator("section#wide")
+def test_a_wide_table_can_be_filtered_by_column(open_page, page_url):
+    section = open_page(f"{page_url}/models/wide").locator("section#wide")
     section.get_by_placeholder("Filter 30 columns").fill("Worst")
     assert section.locator("[data-column]:visible").count() == 10
     section.get_by_placeholder("Filter 30 columns").fill("absent")
@@ -130,8 +104,8 @@ def test_the_gauge_shows_what_lies_beyond_the_sample(visits):
     assert gauge.locator("circle").get_attribute("cx") == "100%"
 
 
-def test_the_tabs_follow_the_arrow_keys(open_page, url):
-    page = open_page(f"{url}/models/visits")
+def test_the_tabs_follow_the_arrow_keys(open_page, page_url):
+    page = open_page(f"{page_url}/models/visits")
     page.get_by_role("tab", name="curl").focus()
     page.keyboard.press("ArrowRight")
     assert page.get_by_role("tab", name="Python").evaluate("tab => tab === document.activeElement")
@@ -165,68 +139,12 @@ def test_long_numbers_are_rounded_for_reading_and_sent_with_all_their_digits(vis
     assert send(visits)[0]["instances"][0]["income"] == 1234.567890123
 
 
-def test_what_if_draws_a_column_against_the_probabilities_in_one_request(visits):
-    field(visits, "age").fill("40")
-    with visits.page.expect_response("**:predict") as told:
-        visits.get_by_label("Column that changes").select_option("age")
-    rows = told.value.request.post_data_json["instances"]
-    assert 40 in [row["age"] for row in rows]
-    assert {row["plan"] for row in rows} == {rows[0]["plan"]}
-    slider = visits.get_by_role("slider", name="age")
-    assert "age 40:" in slider.get_attribute("aria-valuetext")
-    assert visits.locator(".curve polyline").count() == 3  # one for each label
-    slider.press("Home")
-    assert field(visits, "age").input_value() == "18"
-    with visits.page.expect_response("**:predict"):
-        visits.get_by_label("Column that changes").select_option("city")
-    visits.get_by_role("slider", name="city").wait_for()
-
-
-# Shapley values by their definition, over all orders, of a function with an interaction.
-BY_DEFINITION = """async (asset) => {
-  const { coalitions, shapley } = await import(asset);
-  const answer = (row) => 3 * row.a + row.a * row.b * row.c - (row.d ?? 0);
-  const of = (row, zero, random) => {
-    const asked = coalitions(row, zero, random);
-    return { ...shapley(asked, asked.rows.map(answer)), rows: asked.rows.length };
-  };
-  const many = (value) => Object.fromEntries([..."abcdefghijkl"].map((name) => [name, value(name)]));
-  return [of({ a: 2, b: 3, c: 5, same: 1 }, { a: 0, b: 0, c: 0, same: 1 }), of(many(() => 2), many(() => 1))];
-}"""
-
-
-def test_shapley_values_are_exact_for_few_columns_and_add_up_for_many(visits):
-    asset = visits.page.locator("link[href$='/shapley.js']").get_attribute("href")
-    few, many = visits.page.evaluate(BY_DEFINITION, asset)
-    assert few["rows"] == 8
-    assert [(each["column"], round(each["value"], 9)) for each in few["values"]] == [("a", 16), ("b", 10), ("c", 10)]
-    assert (few["base"], few["answer"]) == (0, 36)
-    found = {each["column"]: each for each in many["values"]}
-    assert abs(sum(each["value"] for each in many["values"]) - (many["answer"] - many["base"])) < 1e-9
-    assert found["d"]["value"] == -1
-    assert found["e"] == {"column": "e", "value": 0, "error": 0}
-    # a x b x c from 1 to 2: 7 among three alike, 7/3 each, within four standard errors
-    assert abs(found["b"]["value"] - 7 / 3) < 4 * found["b"]["error"]
-
-
-def test_an_answer_is_explained_column_by_column(visits):
-    field(visits, "age").fill("80")
-    with visits.page.expect_response("**:predict") as told:
-        visits.get_by_role("button", name="Explain").click()
-    rows = told.value.request.post_data_json["instances"]
-    assert len(rows) in (2, 4, 8)  # all coalitions of the numbers that are not those of the typical row
-    visits.locator(".reasons li").first.get_by_text("age 80").wait_for()
-    assert "for no" in visits.locator("[data-reasons]").inner_text()
-    field(visits, "age").fill("20")
-    assert visits.locator(".reasons").count() == 0  # it was of another row
-
-
-def test_from_the_start_page_to_a_model_and_back(open_page, url):
-    page = open_page(f"{url}/")
+def test_from_the_start_page_to_a_model_and_back(open_page, page_url):
+    page = open_page(f"{page_url}/")
     page.get_by_role("link", name="wide").click()
     page.get_by_role("heading", name="wide").wait_for()
     page.get_by_role("link", name="All models").click()
-    page.get_by_role("heading", name="Three models are live here.").wait_for()
+    page.get_by_role("heading", name="4 models are live here.").wait_for()
 
 
 def run(title, code):
@@ -242,11 +160,11 @@ def run(title, code):
 
 @pytest.mark.parametrize("title", ["curl", "Python", "Client"])
 @pytest.mark.parametrize("scripts", [True, False])
-def test_the_calls_shown_run_as_they_stand(open_page, url, title, scripts):
+def test_the_calls_shown_run_as_they_stand(open_page, page_url, title, scripts):
     """With scripts they hold what was typed; without, the example: both can be pasted."""
     if title == "curl" and not shutil.which("curl"):
         pytest.skip("needs curl: apt-get install curl")
-    page = open_page(f"{url}/models/visits", scripts=scripts)
+    page = open_page(f"{page_url}/models/visits", scripts=scripts)
     section = page.locator("section#visits")
     if scripts:
         field(section, "plan").select_option(label=HOSTILE)
@@ -260,10 +178,10 @@ def test_the_calls_shown_run_as_they_stand(open_page, url, title, scripts):
 
 
 @pytest.mark.parametrize("title", ["curl", "Client"])
-def test_the_calls_of_a_text_model_run_as_they_stand(open_page, url, title):
+def test_the_calls_of_a_text_model_run_as_they_stand(open_page, page_url, title):
     if title == "curl" and not shutil.which("curl"):
         pytest.skip("needs curl: apt-get install curl")
-    page = open_page(f"{url}/models/tiny")
+    page = open_page(f"{page_url}/models/tiny")
     page.get_by_role("button", name="Completion").click()
     section = page.locator("[data-pane=completion]")
     section.get_by_label("Text to continue").fill('It\'s "late"\nand {{ dark }} \\o/')

@@ -3,16 +3,8 @@
 import csv
 import io
 
-import numpy as np
-import pandas as pd
 import pytest
-from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
-from benchmarks.support.serving import live_server
-from service.packing import pack
 from tests.support.browsing import browser, needs_chromium, open_page
 
 __all__ = ["browser", "open_page"]  # fixtures: pytest finds them by name
@@ -21,20 +13,9 @@ pytestmark = needs_chromium
 ROWS = 2100  # more than are sent in one request
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    store = tmp_path_factory.mktemp("store")
-    table = pd.DataFrame({"age": np.arange(60) + 18.5, "plan": np.tile(["S", "M, or L"], 30)})
-    encoded = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
-    labels = np.where(table.age > 40, "=stays", "leaves")
-    pack(make_pipeline(encoded, LogisticRegression()).fit(table, labels), table, labels, name="plans", store=store)
-    with live_server(store) as url:
-        yield url
-
-
 @pytest.fixture
-def section(open_page, url):
-    section = open_page(f"{url}/models/plans").locator("section#plans")
+def section(open_page, page_url):
+    section = open_page(f"{page_url}/models/plans").locator("section#plans")
     section.get_by_role("button", name="File").click()
     return section
 
@@ -83,3 +64,20 @@ def test_a_file_without_a_column_says_which(section):
     assert "lacks a column that the model reads: age. It has alter, plan." in told.inner_text()
     chosen(section, "age,plan\n")
     section.get_by_text("There are no rows").wait_for()
+
+
+def test_all_parts_of_a_file_are_asked_for_the_same(section):
+    """The outputs were read again for each part: a file had columns that began in its middle."""
+    asked = []
+
+    def note(route):
+        if not asked:
+            section.get_by_label("probabilities").uncheck()
+        asked.append(route.request.url)
+        route.continue_()
+
+    section.page.route("**:predict?*", note)
+    chosen(section, "age,plan\n" + "30,S\n" * 1001)
+    section.get_by_text("1001 rows scored").wait_for()
+    assert len(asked) == 2
+    assert len(set(asked)) == 1

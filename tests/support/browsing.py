@@ -1,13 +1,15 @@
 """A real headless chromium for tests of the page: import the fixtures `browser` and `open_page`, and `needs_chromium`.
 
 page = open_page(url, width=360, scheme="dark")     # whatever its console complains of fails the test
+field(section, "age").fill("40")                    # section: of a model of tables
+body, answer = send(section)
 """
 
 import shutil
 
 import pytest
 
-__all__ = ["browser", "needs_chromium", "open_page"]
+__all__ = ["browser", "field", "needs_chromium", "open_page", "send"]
 
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
@@ -59,3 +61,15 @@ def open_page(browser):
     for page in pages:
         page.close()
     assert not complaints, complaints
+
+
+def field(section, column):
+    """What a column's value is typed into, or chosen with."""
+    return section.locator(f'[data-column="{column}"]').locator("input, select, textarea").first
+
+
+def send(section):
+    """Press Predict: (the body that was sent, the answer)."""
+    with section.page.expect_response("**:predict") as told:
+        section.get_by_role("button", name="Predict").click()
+    return told.value.request.post_data_json, told.value.json()

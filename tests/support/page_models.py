@@ -1,14 +1,15 @@
-"""The models the page is tested with: every kind of column, many columns, and a tiny text generator.
+"""The models the page is tested with: every kind of column, many columns, labels as formulas, a tiny text generator.
 
-store = page_store(tmp_path)          # holds `visits`, `wide` and `tiny`
+store = page_store(tmp_path)          # holds `visits`, `wide`, `plans` and `tiny`
 """
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 from sklearn.svm import SVC
@@ -58,12 +59,21 @@ def visits_model():
     return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=10, random_state=0))
 
 
+def plans():
+    """A number and a category with a comma in it; one label begins as a formula does."""
+    table = pd.DataFrame({"age": np.arange(60) + 18.5, "plan": np.tile(["S", "M, or L"], 30)})
+    return table, np.where(table.age > 40, "=stays", "leaves")
+
+
 def page_store(folder):
-    """Pack the three models into a store in `folder`; returns the folder."""
+    """Pack the four models into a store in `folder`; returns the folder."""
     table, labels = visits()
     pack(visits_model().fit(table, labels), table, labels, name="visits", store=folder, metrics={"accuracy": 0.91})
     loaded = load_breast_cancer(as_frame=True)
     labels = loaded.target.map(dict(enumerate(map(str, loaded.target_names))))
     pack(SVC().fit(loaded.data, labels), loaded.data, labels, name="wide", store=folder)
+    table, labels = plans()
+    encoded = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
+    pack(make_pipeline(encoded, LogisticRegression()).fit(table, labels), table, labels, name="plans", store=folder)
     pack_tiny(folder, name="tiny")
     return folder

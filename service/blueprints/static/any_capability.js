@@ -5,7 +5,7 @@ import { markFault, one } from "./dom.js";
 import { snippets } from "./snippets.js";
 
 export function start(section) {
-  const field = one(section, ".field.raw");
+  const field = one(section, ".field");
   const text = one(field, "textarea");
   const update = snippets(one(section, "[data-snippets]"));
 

@@ -2,8 +2,10 @@
 
 import { events } from "./api.js";
 import { Conversation } from "./conversation.js";
+import { copyText } from "./copy.js";
 import { all, clearFaults, el, focusFault, markFault, one, shown } from "./dom.js";
-import { markdown } from "./markdown.js";
+import { terms } from "./lists.js";
+import { growing, markdown } from "./markdown.js";
 import { sampling } from "./sampling.js";
 import { snippets } from "./snippets.js";
 
@@ -21,9 +23,16 @@ export function chat(pane, { model, chat: url, context }) {
   const where = (name) => one(form, `[data-parameter="${CSS.escape(name)}"]`);
   let talk = remembered(place, system);
   let running = null;
+  let written = {}; // where the answer is being written, and by what
 
   function remember() {
-    sessionStorage.setItem(place, JSON.stringify({ system: system.value, root: talk.root }));
+    const unkept = one(pane, "[data-unkept]");
+    try {
+      sessionStorage.setItem(place, JSON.stringify({ system: system.value, root: talk.root }));
+      unkept.hidden = true;
+    } catch {
+      unkept.hidden = false; // a browser keeps some megabytes, or nothing at all
+    }
   }
 
   /** The parameters of a call, or null where one of them is marked. */
@@ -51,10 +60,30 @@ export function chat(pane, { model, chat: url, context }) {
     remember();
   }
 
-  /** Have the model answer below the last turn, or anew in the place of `old`. */
-  async function answer(old = null) {
+  /** Send a message, below the last turn or below `parent`; false where nothing is sent, for a parameter is wrong. */
+  function say(text, parent) {
+    const found = sound();
+    if (!found) return false;
+    talk.add("user", text, parent);
+    answer(found);
+    return true;
+  }
+
+  function regenerate(turn) {
+    const found = sound();
+    if (found) answer(found, turn);
+  }
+
+  /** The parameters, checked anew; null where one of them is wrong, which then has the focus. */
+  function sound() {
+    clearFaults(form);
     const found = parameters();
-    if (!found) return focusFault(form);
+    if (!found) focusFault(form);
+    return found;
+  }
+
+  /** Have the model answer below the last turn, or anew in the place of `old`. */
+  async function answer(found, old = null) {
     const messages = talk.messages(system.value.trim(), old);
     const turn = talk.add("assistant", "", old ? talk.above(old) : undefined);
     const body = { model, messages, ...found, stream: true, stream_options: { include_usage: true } };
@@ -89,10 +118,7 @@ export function chat(pane, { model, chat: url, context }) {
     turn.fault = problem.message;
     for (const detail of problem.details ?? []) {
       const field = detail.parameter && where(detail.parameter.startsWith("response_format") ? "schema" : detail.parameter);
-      if (!field) continue;
-      const folded = field.closest("details");
-      if (folded) folded.open = true;
-      markFault(field, `expected ${detail.expected}, got ${detail.got}`);
+      if (field) markFault(field, `expected ${detail.expected}, got ${detail.got}`);
     }
   }
 
@@ -111,7 +137,8 @@ export function chat(pane, { model, chat: url, context }) {
     const text = log.lastElementChild && one(log.lastElementChild, ".text");
     if (!text || turn !== talk.path.at(-1)) return;
     const below = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-    text.replaceChildren(...markdown(turn.content));
+    if (text !== written.place) written = { place: text, write: growing(text) };
+    written.write(turn.content);
     if (below) log.scrollTop = log.scrollHeight;
   }
 
@@ -122,7 +149,7 @@ export function chat(pane, { model, chat: url, context }) {
     one(pane, "[data-new]").hidden = !path.length;
     log.scrollTop = log.scrollHeight;
     const last = path.findLast(({ usage }) => usage);
-    numbers.replaceChildren(...(last ? told(last, context) : []));
+    numbers.replaceChildren(...(last ? [terms(told(last, context))] : []));
   }
 
   function drawnTurn(turn, isLast) {
@@ -150,9 +177,9 @@ export function chat(pane, { model, chat: url, context }) {
       ...(count > 1
         ? [button("‹", () => move(turn, -1), "Branch before"), el("span", {}, `${at + 1} of ${count}`), button("›", () => move(turn, 1), "Next branch")]
         : []),
-      turn.role === "user" ? button("Edit", () => edit(turn)) : button("Regenerate", () => answer(turn)),
-      isLast && short ? button("Continue", goOn) : null,
-      button("Copy", (event) => copy(turn.content, event.currentTarget)),
+      turn.role === "user" ? button("Edit", () => edit(turn)) : button("Regenerate", () => regenerate(turn)),
+      isLast && short ? button("Continue", () => say(GO_ON)) : null,
+      button("Copy", (event) => copyText(turn.content, event.currentTarget)),
     );
   }
 
@@ -168,31 +195,18 @@ export function chat(pane, { model, chat: url, context }) {
     field.value = turn.content;
     const item = all(log, "li")[talk.path.indexOf(turn)];
     const parent = talk.above(turn);
-    const resend = () => {
-      if (!field.value.trim()) return;
-      talk.add("user", field.value.trim(), parent);
-      answer();
-    };
+    const resend = () => field.value.trim() && say(field.value.trim(), parent);
     const buttons = el("p", { class: "actions" }, button("Send", resend), button("Leave it", draw));
     item.replaceChildren(el("h3", { class: "who" }, "You"), field, buttons);
     field.focus();
   }
 
-  function goOn() {
-    talk.add("user", GO_ON);
-    answer();
-  }
-
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (running) return;
-    clearFaults(form);
     const text = message.value.trim();
     if (!text) return message.focus();
-    if (!parameters()) return focusFault(form);
-    talk.add("user", text);
-    message.value = "";
-    answer();
+    if (say(text)) message.value = "";
   });
   message.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -240,25 +254,15 @@ function forCode(model, messages, parameters) {
 function told({ usage, seconds }, context) {
   const written = usage.completion_tokens / Math.max(seconds.whole - seconds.first, 0.001);
   const share = Math.round((100 * usage.total_tokens) / Number(context));
-  const terms = [
+  return [
     ["Tokens written", `${usage.completion_tokens}, ${shown(Number(written.toFixed(1)))} a second`],
     ["First token", `${shown(Number(seconds.first.toFixed(2)))} s`],
     ["Context used", `${shown(usage.total_tokens)} of ${shown(Number(context))} tokens (${share} %)`],
   ];
-  return terms.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]);
 }
 
 function button(label, press, name = "") {
   const made = el("button", { type: "button", class: "plain small", ...(name ? { "aria-label": name } : {}) }, label);
   made.addEventListener("click", press);
   return made;
-}
-
-async function copy(text, pressed) {
-  try {
-    await navigator.clipboard.writeText(text);
-    pressed.textContent = "Copied";
-  } catch {
-    pressed.textContent = "Not allowed here";
-  }
 }

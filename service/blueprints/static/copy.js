@@ -1,20 +1,29 @@
-// Code to the clipboard, with the button telling how it went.
+// Text to the clipboard, with the button telling how it went.
 
-const COPIED_FOR = 1600; // milliseconds
+import { el } from "./dom.js";
 
-export async function copyText(code, button) {
+const TOLD_FOR = 1600; // milliseconds
+
+export async function copyText(text, button) {
   const label = (button.dataset.label ??= button.textContent);
-  button.textContent = (await copied(code)) ? "Copied" : "Press Ctrl+C";
-  setTimeout(() => (button.textContent = label), COPIED_FOR);
+  button.textContent = (await copied(text)) ? "Copied" : "Not allowed here";
+  setTimeout(() => (button.textContent = label), TOLD_FOR);
 }
 
 /** The clipboard is only there on https and on this very machine; elsewhere the text is selected and copied the old way. */
-async function copied(code) {
+async function copied(text) {
   try {
-    await navigator.clipboard.writeText(code.textContent);
+    await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    getSelection().selectAllChildren(code);
-    return document.execCommand("copy");
+    const focused = document.activeElement;
+    const field = el("textarea", { class: "quiet", "aria-hidden": "true" });
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    focused?.focus();
+    return done;
   }
 }

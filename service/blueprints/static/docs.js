@@ -23,7 +23,7 @@ function liven(form) {
     event.preventDefault();
     send(form);
   });
-  copy.addEventListener("click", () => copyText(curl, copy));
+  copy.addEventListener("click", () => copyText(curl.textContent, copy));
   const choices = one(form, "[data-examples]");
   if (choices) {
     choices.hidden = false;

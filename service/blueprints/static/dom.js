@@ -19,14 +19,16 @@ export function drawn(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Say what is wrong with a field, at the field; an empty message takes it back. */
+/** Say what is wrong with a field, at the field, which is unfolded for it; an empty message takes it back. */
 export function markFault(field, message) {
   const control = one(field, "input, select, textarea");
   const fault = one(field, ".fault");
   fault.textContent = message;
   fault.hidden = !message;
-  if (message) control.setAttribute("aria-invalid", "true");
-  else control.removeAttribute("aria-invalid");
+  if (!message) return control.removeAttribute("aria-invalid");
+  control.setAttribute("aria-invalid", "true");
+  const folded = field.closest("details");
+  if (folded) folded.open = true; // what is folded can have no focus
 }
 
 export function clearFaults(form) {

@@ -4,6 +4,7 @@ import { events } from "./api.js";
 import { asking } from "./ask.js";
 import { chat } from "./chat.js";
 import { all, el, markFault, one, shown } from "./dom.js";
+import { terms } from "./lists.js";
 import { sampling } from "./sampling.js";
 import { keep, kept } from "./share.js";
 import { snippets } from "./snippets.js";
@@ -65,12 +66,7 @@ function completion(pane, { stream, model }) {
     call,
     send: (body, place, signal) => written({ stream, model }, body, place, signal),
     show: (answer, body, milliseconds) => shownAnswer(answer, body.instances[0], milliseconds, goOn),
-    where(detail) {
-      const field = where(detail);
-      const folded = field?.closest("details");
-      if (folded) folded.open = true;
-      return field;
-    },
+    where,
   });
 }
 
@@ -114,10 +110,8 @@ function shownAnswer({ model, version, text, usage, reason, fault }, prompt, mil
   return [
     story(prompt, el("mark", {}, text)),
     fault ? el("p", { class: "broken", role: "alert" }, fault) : null,
-    el("dl", { class: "values" }, ...[...known, ...ended].flat().map(term)),
+    terms([...known, ...ended]),
     fault || reason !== "stop" ? el("p", { class: "actions" }, more) : null,
     version ? el("p", { class: "by" }, `${model}, version ${version}`) : null,
   ].filter((part) => part !== null);
 }
-
-const term = (value, place) => el(place % 2 ? "dd" : "dt", {}, value);

@@ -9,16 +9,35 @@ const QUOTE = /^>\s?(.*)$/;
 const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
 
 /** The elements of a text; one that is still being written may end anywhere. */
-export function markdown(text) {
-  const lines = text.split("\n");
-  const made = [];
-  let at = 0;
-  while (at < lines.length) {
-    const [element, next] = block(lines, at);
-    if (element) made.push(element);
-    at = next;
-  }
-  return made;
+export const markdown = (text) => blocks(text.split("\n")).flatMap(([element]) => element ?? []);
+
+/**
+ * Show a text in `place` as it grows: returns write(text), to be called with all of it so far. Blocks that more text
+ * cannot change stay; only the last ones are made anew, or a long answer would cost its length again at each token.
+ */
+export function growing(place) {
+  let settled = 0; // characters of the blocks that stay
+  let kept = 0; // their elements
+  place.replaceChildren();
+  return (text) => {
+    const lines = text.slice(settled).split("\n");
+    while (place.childNodes.length > kept) place.lastChild.remove();
+    let from = 0;
+    for (const [element, next] of blocks(lines)) {
+      if (element) place.append(element);
+      if (next >= lines.length - 1) continue; // the line that ends it is not complete
+      settled += lines.slice(from, next).join("\n").length + 1;
+      from = next;
+      if (element) kept += 1;
+    }
+  };
+}
+
+/** [element or null, the line after it] of each block. */
+function blocks(lines) {
+  const found = [];
+  for (let at = 0; at < lines.length; at = found.at(-1)[1]) found.push(block(lines, at));
+  return found;
 }
 
 /** [the block that begins in this line, or null for an empty one; the line after it]. */

@@ -1,6 +1,7 @@
 // A table model's outputs for one row, as elements: the prediction large, probabilities as bars, the rest as numbers.
 
 import { el, shown } from "./dom.js";
+import { bars, terms } from "./lists.js";
 
 const LISTED = 12; // entries of one output shown; the rest is in the JSON
 
@@ -30,14 +31,8 @@ export function section(name, value) {
 
 /** The cosine of two vectors, as a number and a bar; one below 0 has none. */
 export function similarity(cosine) {
-  const fill = el("span", { class: "fill best" });
-  fill.style.setProperty("--share", Math.max(0, cosine));
-  return el(
-    "div",
-    {},
-    el("p", { class: "label" }, el("mark", {}, cosine.toFixed(3))),
-    el("ul", { class: "bars" }, el("li", {}, el("span", { class: "of" }, "cosine"), el("span", { class: "track", "aria-hidden": "true" }, fill))),
-  );
+  const bar = { name: "cosine", share: Math.max(0, cosine), look: "best" };
+  return el("div", {}, el("p", { class: "label" }, el("mark", {}, cosine.toFixed(3))), bars([bar]));
 }
 
 function body(name, value) {
@@ -48,32 +43,22 @@ function body(name, value) {
 
 /** Probabilities: one set of bars, or one a target. */
 function chances(value) {
-  if (Object.values(value).every((one) => typeof one === "number")) return [bars(Object.entries(value))];
-  return Object.entries(value).flatMap(([target, ofTarget]) => [el("h4", {}, target), bars(Object.entries(ofTarget))]);
+  if (Object.values(value).every((one) => typeof one === "number")) return [ranked(Object.entries(value))];
+  return Object.entries(value).flatMap(([target, ofTarget]) => [el("h4", {}, target), ranked(Object.entries(ofTarget))]);
 }
 
-function bars(entries) {
-  const sorted = entries.toSorted(([, a], [, b]) => b - a);
-  const rows = sorted.slice(0, LISTED).map(([label, probability], place) => {
-    const fill = el("span", { class: place ? "fill" : "fill best" });
-    fill.style.setProperty("--share", probability);
-    return el(
-      "li",
-      {},
-      el("span", { class: "of" }, label),
-      el("span", { class: "track", "aria-hidden": "true" }, fill),
-      el("span", { class: "share" }, percent(probability)),
-    );
-  });
-  return el("ul", { class: "bars" }, ...rows, more(sorted.length));
+function ranked(entries) {
+  const sorted = entries.toSorted(([, a], [, b]) => b - a).slice(0, LISTED);
+  const rows = sorted.map(([name, share], place) => ({ name, share, told: percent(share), look: place ? "" : "best" }));
+  return bars(rows, { below: more(entries.length) });
 }
 
 function listed(entries) {
-  const rows = entries.slice(0, LISTED).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, shown(value))]);
-  return el("div", {}, el("dl", { class: "values" }, ...rows), more(entries.length, "p"));
+  const pairs = entries.slice(0, LISTED).map(([name, value]) => [name, shown(value)]);
+  return el("div", {}, terms(pairs), ...more(entries.length).map((text) => el("p", { class: "more" }, text)));
 }
 
-const more = (count, tag = "li") => (count > LISTED ? el(tag, { class: "more" }, `and ${count - LISTED} more`) : null);
+const more = (count) => (count > LISTED ? [`and ${count - LISTED} more`] : []);
 
 /** Never 100 % or 0 % where it is not quite that. */
 export function percent(share) {

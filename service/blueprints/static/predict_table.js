@@ -52,6 +52,7 @@ export function start(section) {
   }
 
   function changed(event) {
+    outdated();
     const field = event?.target.closest(".field");
     if (field) markFault(field, "");
     if (field?.dataset.column) refresh(field);
@@ -78,29 +79,29 @@ export function start(section) {
     writeRow(fields, example);
     text.value = pretty(example);
     changed();
+    again();
   });
   rounding(fields);
   const shared = kept("row");
   if (shared && typeof shared === "object") writeRow(fields, { ...example, ...shared });
-  form.addEventListener("input", changed);
-  changed();
-  const outdated = why(section, currentRow);
-  form.addEventListener("input", outdated);
+  const fieldOf = (column) => byName.get(column);
+  const outdated = why(section, { rowNow: currentRow, fieldOf });
   const again = whatIf(section, {
     rowNow: currentRow,
-    fieldOf: (column) => byName.get(column),
+    fieldOf,
     write(column, value) {
       writeField(byName.get(column), value);
       if (!json.hidden) text.value = pretty({ ...currentRow(), [column]: value });
       changed();
     },
   });
+  form.addEventListener("input", changed);
+  form.addEventListener("change", again); // the curve is of the row as it stands
+  changed();
 
   asking(section, {
     call,
     show(answer, body) {
-      outdated();
-      again();
       return shownAnswer(answer, body.outputs ?? [section.dataset.primary], beyond(fields, body.instances[0]));
     },
     where(detail) {

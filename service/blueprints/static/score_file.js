@@ -3,6 +3,7 @@
 import { postCsv } from "./api.js";
 import { readCsv, unlikeFormula, withPoint, writeCsv } from "./csv.js";
 import { all, el, one, shown } from "./dom.js";
+import { table as tableOf } from "./lists.js";
 
 const PART = 1000; // rows in a request
 const LISTED = 50; // rows that are shown; the file has all of them
@@ -25,11 +26,12 @@ export function scoreFile(section, { outputs, show }) {
     const scores = table.rows.map(() => null);
     const faults = table.rows.map(() => []);
     const began = performance.now();
+    const url = `${section.dataset.url}?outputs=${encodeURIComponent(outputs().join(","))}`; // one choice for all parts
     try {
       for (let from = 0; from < table.rows.length; from += PART) {
         if (mine.signal.aborted) break;
         progress(from, table.rows.length, began);
-        await part(table, from, scores, faults, mine.signal);
+        await part(url, table, from, scores, faults, mine.signal);
       }
       finished(name, table, scores, faults, mine.signal.aborted);
     } catch (problem) {
@@ -40,12 +42,12 @@ export function scoreFile(section, { outputs, show }) {
   }
 
   /** Score up to PART rows from `from` on; rows that are refused are noted, and the others sent again without them. */
-  async function part(table, from, scores, faults, signal) {
+  async function part(url, table, from, scores, faults, signal) {
     let places = table.rows.slice(from, from + PART).map((_, place) => from + place);
     while (places.length) {
       const sent = writeCsv([table.sent, ...places.map((place) => table.rows[place])]);
       try {
-        const answer = await postCsv(`${section.dataset.url}?outputs=${encodeURIComponent(outputs().join(","))}`, sent, signal);
+        const answer = await postCsv(url, sent, signal);
         places.forEach((place, at) => (scores[place] = cells(answer, at)));
         return;
       } catch (problem) {
@@ -93,19 +95,17 @@ export function scoreFile(section, { outputs, show }) {
   function listed(table, scores, faults, titles) {
     const order = [...table.rows.keys()].filter((place) => scores[place] || faults[place].length);
     order.sort((a, b) => (faults[b].length > 0) - (faults[a].length > 0) || a - b);
-    const head = ["row", ...titles, ...table.header].map((title) => el("th", { scope: "col" }, title));
     const rows = order.slice(0, LISTED).map((place) => {
       const wrong = new Map(faults[place].map((fault) => [fault.column, fault]));
       const own = table.header.map((column, at) => {
         const fault = wrong.get(column);
         const value = table.original[place][at] ?? "";
-        return fault ? el("td", { class: "wrong" }, value || "(nothing)", el("span", {}, ` expected ${fault.expected}`)) : el("td", {}, value);
+        return fault ? el("td", { class: "wrong" }, value || "(nothing)", el("span", {}, ` expected ${fault.expected}`)) : value;
       });
-      const answers = titles.map((title) => el("td", {}, scores[place] ? rounded(scores[place][title]) : "refused"));
-      return el("tr", {}, el("td", {}, String(place + 2)), ...answers, ...own); // as a spreadsheet counts: 1 is the header
+      const answers = titles.map((title) => (scores[place] ? rounded(scores[place][title]) : "refused"));
+      return [String(place + 2), ...answers, ...own]; // as a spreadsheet counts: 1 is the header
     });
-    const region = { class: "scrolled", tabindex: "0", role: "region", "aria-label": "Scored rows" };
-    return el("div", region, el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
+    return tableOf(["row", ...titles, ...table.header], rows, "Scored rows");
   }
 
   async function take(file) {

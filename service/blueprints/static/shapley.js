@@ -3,7 +3,7 @@
 // Lloyd Shapley, "A value for n-person games", 1953. All coalitions where there are few columns; else permutations, each
 // with its reverse (Mitchell et al., "Sampling permutations for Shapley value estimation", 2022). They always add up.
 
-export const MOST_EXACT = 10; // columns: 1024 coalitions
+const MOST_EXACT = 10; // columns: 1024 coalitions
 const MOST_ROWS = 2000; // in the one request
 
 /**

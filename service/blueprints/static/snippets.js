@@ -55,7 +55,7 @@ function tabs(panel) {
     next.focus();
   });
   const copy = el("button", { type: "button", class: "copy" }, "Copy");
-  copy.addEventListener("click", () => copyText(one(panel, ".snippet:not([hidden]) code"), copy));
+  copy.addEventListener("click", () => copyText(one(panel, ".snippet:not([hidden]) code").textContent, copy));
   panel.querySelector("h2").after(el("div", { class: "tools" }, list, copy));
   choose(buttons[0]);
 }

@@ -2,13 +2,14 @@
 
 import { post } from "./api.js";
 import { el, one, shown } from "./dom.js";
+import { bars } from "./lists.js";
 import { flat, percent } from "./outputs.js";
 import { coalitions, shapley } from "./shapley.js";
 
 const LISTED = 12;
 
 /** `rowNow()` gives the row or null. Returns outdated(), to be called when the row has changed. */
-export function why(section, rowNow) {
+export function why(section, { rowNow, fieldOf }) {
   const panel = one(section, "[data-why]");
   if (!panel) return () => {};
   const place = one(panel, "[data-reasons]");
@@ -16,24 +17,48 @@ export function why(section, rowNow) {
   const typical = JSON.parse(panel.dataset.why);
   const output = section.dataset.measured;
   const empty = [...place.childNodes];
+  let asking = 0; // which question an answer must be of to be shown
   panel.hidden = false;
 
   button.addEventListener("click", async () => {
     const row = rowNow();
     if (!row) return;
+    const mine = (asking += 1);
     place.setAttribute("aria-busy", "true");
-    try {
-      const asked = coalitions(row, typical);
-      const answer = await post(section.dataset.url, { instances: asked.rows, outputs: [output] });
-      place.replaceChildren(...explained(asked, answer.body.outputs[output].map((one) => flat(one)), row, output));
-    } catch (problem) {
-      place.replaceChildren(el("p", { class: "broken" }, problem.message));
-    } finally {
-      place.setAttribute("aria-busy", "false");
-    }
+    const found = await reasons(section.dataset.url, row, spelled(typical, row, fieldOf), output).catch((problem) => [
+      el("p", { class: "broken" }, problem.message),
+    ]);
+    if (mine === asking) fill(found);
   });
-  return () => place.replaceChildren(...empty);
+
+  function fill(elements) {
+    place.replaceChildren(...elements);
+    place.setAttribute("aria-busy", "false");
+  }
+
+  return () => {
+    asking += 1;
+    fill(empty);
+  };
 }
+
+async function reasons(url, row, baseline, output) {
+  const asked = coalitions(row, baseline);
+  const answer = await post(url, { instances: asked.rows, outputs: [output] });
+  return explained(asked, answer.body.outputs[output].map((one) => flat(one)), row, output);
+}
+
+/** The baseline with its moments spelled as in the row, where they are the same: a picker leaves seconds of 0 out. */
+function spelled(baseline, row, fieldOf) {
+  const same = Object.entries(baseline).filter(([column, value]) => {
+    const moments = fieldOf(column)?.dataset.kind === "datetime" && value !== null && row[column] !== null;
+    return moments && moment(value) === moment(row[column]);
+  });
+  return { ...baseline, ...Object.fromEntries(same.map(([column]) => [column, row[column]])) };
+}
+
+/** Of a day alone its beginning; a browser would take that for UTC's. */
+const moment = (text) => Date.parse(text.length === "2026-01-01".length ? `${text}T00:00` : text);
 
 function explained(asked, answers, row, output) {
   if (!asked.columns.length) return [el("p", {}, "This row is the typical one.")];
@@ -51,23 +76,16 @@ function explained(asked, answers, row, output) {
   const of = target || output !== "predict" ? ` for ${target || output.replace("_", " ")}` : "";
   return [
     el("p", { class: "told" }, `A typical row gets ${told(base)}${of}, this one ${told(answer)}. What each column adds:`),
-    el("ul", { class: "bars reasons" }, ...sorted.slice(0, LISTED).map((one) => bar(one, row, most, shares))),
+    bars(sorted.slice(0, LISTED).map((one) => bar(one, row, most, shares)), { look: "bars reasons" }),
     sorted.length > LISTED ? el("p", { class: "more" }, `and ${sorted.length - LISTED} more columns: ${signed(rest, shares)} together`) : null,
     el("p", { class: "more" }, note(asked)),
   ].filter((part) => part !== null);
 }
 
 function bar({ column, value, error }, row, most, share) {
-  const fill = el("span", { class: value < 0 ? "fill less" : "fill best" });
-  fill.style.setProperty("--share", Math.abs(value) / most);
   const within = error ? ` ± ${signed(Number((2 * error).toPrecision(2)), share).slice(1)}` : "";
-  return el(
-    "li",
-    {},
-    el("span", { class: "of" }, `${column} ${shown(row[column])}`),
-    el("span", { class: "track", "aria-hidden": "true" }, fill),
-    el("span", { class: "share" }, signed(value, share) + within),
-  );
+  const look = value < 0 ? "less" : "best";
+  return { name: `${column} ${shown(row[column])}`, share: Math.abs(value) / most, told: signed(value, share) + within, look };
 }
 
 function signed(value, share) {
