@@ -53,6 +53,6 @@ def test_the_deployments_client(found):
     assert found["endpoint"] == ESTIMATOR.predict(ROWS).tolist()
     assert [type(text) for text in found["texts"]] == [str, str]
     kind, told = found["absent"]
-    assert (kind, "ENDPOINT_NOT_FOUND" in told) == ("HTTPError", True)
+    assert (kind, "RESOURCE_DOES_NOT_EXIST" in told) == ("HTTPError", True)
     assert "there is no model 'absent'; there are iris, tiny" in told
     assert "sepal length (cm)" in found["wrong"][1]
