@@ -95,8 +95,12 @@ class OnnxRuntime:
 
 
 def allowed(X: np.ndarray, largest: float) -> bool:
-    """Whether every number is within the range; fmax passes over missing ones."""
-    return not np.fmax.reduce(np.abs(X), axis=None) > largest
+    """Whether every number is within the range; missing ones are passed over."""
+    flat = X.ravel()
+    # For a single row, a place costs half of what a reduction does. Where a number is missing, its place is found.
+    if -largest <= flat[flat.argmin()] and flat[flat.argmax()] <= largest:
+        return True
+    return not np.fmax.reduce(np.abs(flat)) > largest
 
 
 def output_names(method: str, count: int | None) -> list[str]:

@@ -94,9 +94,7 @@ class ColumnPlan:
         """A body of {key: rows} -> (Table, {option: its value}); None where it is none, or to be read carefully."""
         if self._json is None or (found := self._json.read(body, key)) is None:
             return None
-        array = found.array
-        holes = self._json.nullable and np.isnan(array).any()
-        return Table(self._fitted(array, holes), len(array)), found.options
+        return Table(self._fitted(found.array, found.holes), len(found.array)), found.options
 
     def read_arrays(self, instances):
         """float64 [rows, columns], or {column: float64 [rows]}, no NaN in it -> Table; None as of read_json."""

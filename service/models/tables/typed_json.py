@@ -12,9 +12,9 @@ the same array: tests/models/tables/test_typed_json.py compares them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Sequence
 from itertools import chain
-from struct import Struct
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -42,9 +42,12 @@ UNFIT = re.compile(r'[":\\\x00-\x1f]')
 
 
 class TypedBody(NamedTuple):
-    """array: float64 [rows, columns], NaN for null. options: {"outputs": [...], "top_k": 2}, those that are there."""
+    """array: float64 [rows, columns], NaN for null. holes: whether there is any. options: {"outputs": [...],
+    "top_k": 2}, those that are there.
+    """
 
     array: np.ndarray
+    holes: bool
     options: dict[str, Any]
 
 
@@ -56,7 +59,6 @@ class TypedJson:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.width = len(columns)
-        self.nullable = any(column.nullable for column in columns)
         cells = [cell(column) for column in columns]
         fields = [f"c{place}" for place in range(self.width)]  # a column's name need be no identifier
         strict: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False, "eq": False}
@@ -69,7 +71,7 @@ class TypedJson:
         named, listed = list[row], list[tuple[tuple(cells)]]  # type: ignore[valid-type, misc]
         self.named: Any = {key: body_decoder(key, named, strict) for key in OPTIONS}
         self.listed: Any = {key: body_decoder(key, listed, strict) for key in OPTIONS}
-        self.pack = Struct(f"{self.width}d").pack
+        self.pack = struct.Struct(f"{self.width}d").pack
 
     @staticmethod
     def fits(columns: Sequence[Column]) -> bool:
@@ -95,14 +97,15 @@ class TypedJson:
         options = {name: given for name in OPTIONS[key] if (given := getattr(found, name)) is not UNSET}
         if not rows or colons(body) != 1 + len(options) + (len(rows) * self.width if named else 0):
             return None
-        return TypedBody(self.array(map(astuple, rows) if named else rows), options)
+        cells, holes = self.cells(list(map(astuple, rows)) if named else rows)
+        return TypedBody(cells.reshape(-1, self.width), holes, options)
 
-    def array(self, rows: Iterable[tuple[Any, ...]]) -> np.ndarray:
-        if self.nullable:  # None is no number to pack
-            cells = np.array(list(chain.from_iterable(rows)), dtype=np.float64)
-        else:  # a bytearray, for models that change their input
-            cells = np.frombuffer(bytearray(b"".join([self.pack(*row) for row in rows])), np.float64)
-        return cells.reshape(-1, self.width)
+    def cells(self, rows: list[tuple[Any, ...]]) -> tuple[np.ndarray, bool]:
+        """float64 [rows * columns], and whether there is a NaN among them."""
+        try:  # a bytearray, for models that change their input
+            return np.frombuffer(bytearray(b"".join([self.pack(*row) for row in rows])), np.float64), False
+        except struct.error:  # None is no number to pack, and packing takes half the time
+            return np.array(list(chain.from_iterable(rows)), dtype=np.float64), True
 
 
 def body_decoder(key: str, rows: Any, strict: dict[str, Any]) -> Decoder:
