@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
+from ..capabilities import count_tokens
 from ..errors import ServiceError
 from ..wire.openai import sse
 from .context import RequestContext
@@ -49,8 +50,7 @@ class EventStream:
         self.request.close()
         if self._open:
             self._open = False
-            usage = self.form.usage(self.request.generations)
-            self.context.tokens = usage["prompt_tokens"], usage["completion_tokens"]
+            self.context.tokens = count_tokens(self.request.generations, self.form.call.n)
 
     def _frames(self) -> Iterator[bytes]:
         generations = self.request.generations

@@ -36,9 +36,9 @@ class Form:
 
     def __init__(self, chat: bool, model: Any, _request: Request, decoded: Decoded) -> None:
         """model: its `name`, and `reader`, where there are tools."""
-        self.chat, self.model, call = chat, model, decoded.call
-        self._reader = None if call.tools is None else model.reader(call.tools)
-        self._call: list[str] = []  # the name of the function that is being called, and pieces of its arguments
+        self.chat, self.model, self.call = chat, model, decoded.call
+        self._reader = None if self.call.tools is None else model.reader(self.call.tools)
+        self._calling: list[str] = []  # the name of the function that is being called, and pieces of its arguments
         self._began = perf_counter()
         self._first: float | None = None  # the moment of the first piece
 
@@ -70,10 +70,6 @@ class Form:
         """The last line, where the status has been sent. body: the error's."""
         return [body + b"\n"]
 
-    def usage(self, completions: Sequence[Any]) -> dict[str, int]:
-        prompt, completion = count_tokens(completions, 1)
-        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
     def _take(self, piece: str, *, ended: bool) -> tuple[str, list[dict[str, Any]]]:
         """The next piece -> (text, calls that are whole by now). A call that was cut off is not told."""
         if self._reader is None:
@@ -84,12 +80,12 @@ class Form:
             if part.kind == "text":
                 texts.append(part.text)
             elif part.kind == "arguments":
-                self._call.append(part.text)
+                self._calling.append(part.text)
             else:
-                if self._call:
-                    name, *arguments = self._call
+                if self._calling:
+                    name, *arguments = self._calling
                     calls.append({"function": {"name": name, "arguments": orjson.loads("".join(arguments) or "{}")}})
-                self._call = [part.text] if part.text else []
+                self._calling = [part.text] if part.text else []
         return "".join(texts), calls
 
     def _line(self, text: str, calls: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Form:
         """The one completion -> the answer."""
         (completion,) = completions
         self._take(completion.text, completion.logprobs, completion.finish_reason)
-        return self._response(self._told_usage(completions))
+        return self._response(self._usage(completions))
 
     def opening(self, _place: int) -> list[bytes]:
         return self._frames(
@@ -78,17 +78,13 @@ class Form:
     def closing(self, generations: Sequence[Any]) -> list[bytes]:
         """The last event: the whole response."""
         event = "response.completed" if self._status == "completed" else "response.incomplete"
-        return self._frames([(event, {"response": self._response(self._told_usage(generations))})])
+        return self._frames([(event, {"response": self._response(self._usage(generations))})])
 
     def failed(self, body: bytes) -> list[bytes]:
         """The last event, where the status has been sent. body: the error's."""
         self._status = "failed"
         error = {"code": "server_error", "message": orjson.loads(body)["error"]["message"]}
         return self._frames([("response.failed", {"response": {**self._response(), "error": error}})])
-
-    def usage(self, completions: Sequence[Any]) -> dict[str, int]:
-        prompt, completion = count_tokens(completions, 1)
-        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     def _take(self, piece: str, logprobs: Sequence[Any], finish_reason: str | None) -> list[tuple[str, dict[str, Any]]]:
         """The next piece of the text -> (event, its members)."""
@@ -109,7 +105,7 @@ class Form:
         state = {"status": self._status, "incomplete_details": incomplete, "output": self._output.items, "usage": usage}
         return self._head | state
 
-    def _told_usage(self, completions: Sequence[Any]) -> dict[str, Any]:
+    def _usage(self, completions: Sequence[Any]) -> dict[str, Any]:
         prompt, completion = count_tokens(completions, 1)
         return {
             "input_tokens": prompt,
