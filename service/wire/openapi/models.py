@@ -37,8 +37,7 @@ def table(entry: Entry) -> dict[str, Schema]:
 def text(entry: Entry) -> dict[str, Schema]:
     counts = ("prompt_tokens", "completion_tokens", "total_tokens")
     return {
-        f"{entry['name']}.instances": request_schema(entry)["properties"]["instances"],
-        f"{entry['name']}.parameters": request_schema(entry)["properties"]["parameters"],
+        **asked(entry),
         f"{entry['name']}.completion": {
             "type": "object",
             "properties": {
@@ -54,10 +53,15 @@ def text(entry: Entry) -> dict[str, Schema]:
 def embedding(entry: Entry) -> dict[str, Schema]:
     width = entry["dimension"]
     return {
-        f"{entry['name']}.instances": request_schema(entry)["properties"]["instances"],
-        f"{entry['name']}.parameters": request_schema(entry)["properties"]["parameters"],
+        **asked(entry),
         f"{entry['name']}.embedding": {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": width},
     }
+
+
+def asked(entry: Entry) -> dict[str, Schema]:
+    """The texts, and what may be said beside them."""
+    properties = request_schema(entry)["properties"]
+    return {f"{entry['name']}.{part}": properties[part] for part in ("instances", "parameters")}
 
 
 def generic(entry: Entry) -> dict[str, Schema]:

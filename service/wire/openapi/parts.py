@@ -7,6 +7,7 @@ from ..json_body import JSON
 
 __all__ = [
     "HEADERS",
+    "IN_ONE_FORM",
     "PARAMETERS",
     "PREDICTS",
     "REFUSED",
@@ -74,6 +75,7 @@ REFUSED = {
 }
 # What a prediction may be refused with; failures.py says what each means.
 PREDICTS = (404, 406, 413, 415, 422, 429, 503, 504)
+IN_ONE_FORM = tuple(status for status in PREDICTS if status != 406)  # where the answer is JSON, whatever Accept says
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from ....capabilities import GENERATE_TEXT
 from ...ollama import messages, models, names, options, request, response
 from ...v1.json_schema import SAMPLING
 from ..functions import nested_tools
-from ..parts import PREDICTS, TIMED, Operation, json, nullable
+from ..parts import IN_ONE_FORM, TIMED, Operation, json, nullable
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
 
@@ -17,7 +17,6 @@ TAG = {
 TEXT = {"type": "string"}
 FLAG = {"type": ["boolean", "null"]}
 NOTHING = {"type": "null"}  # of any other name: not given
-REFUSED = tuple(status for status in PREDICTS if status != 406)
 OPTIONS = {
     "type": ["object", "null"],
     "properties": {
@@ -89,7 +88,7 @@ def described(place, summary, own, neutral, **example):
         json(ANSWER) | {response.MEDIA_TYPE: {"schema": {}}},
         description="What is not served is refused by name, unless it asks for nothing.",
         body=json(schema, *examples),
-        errors=REFUSED,
+        errors=IN_ONE_FORM,
         headers=TIMED,
     )
 

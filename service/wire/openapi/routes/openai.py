@@ -8,10 +8,10 @@ from ...openai import request as openai
 from ...openai import sse
 from ...v1.json_schema import SAMPLING
 from ..functions import CALLS, nested_tools
-from ..parts import PREDICTS, TIMED, Operation, json, nullable
+from ..parts import IN_ONE_FORM, TIMED, Operation, json, nullable
 from ..responses import responses
 
-__all__ = ["IDS", "MODEL", "OPERATIONS", "TAG", "TEXT"]
+__all__ = ["INPUTS", "MODEL", "NOTHING", "NUMBERS", "OPERATIONS", "TAG"]
 
 MODEL = None
 TAG = {
@@ -19,10 +19,11 @@ TAG = {
     "description": "Completions, chat completions and responses, whole or streamed as server-sent events; embeddings.",
     "externalDocs": {"url": "https://platform.openai.com/docs/api-reference"},
 }
-REFUSED = tuple(status for status in PREDICTS if status != 406)
 TEXT = {"type": "string"}
 IDS = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}}
 MANY = {"type": "array", "minItems": 1, "maxItems": openai.MOST_CHOICES}
+INPUTS = {"anyOf": [TEXT, IDS, {"type": "array", "minItems": 1, "items": {"anyOf": [TEXT, IDS]}}]}  # to embed
+NUMBERS = {"type": "array", "items": {"type": "number"}}
 FLAG = {"type": ["boolean", "null"]}
 NOTHING = {"type": "null"}  # of any other name: not given
 COMMON = {
@@ -91,12 +92,11 @@ def chat_completions(place):
 
 def embeddings(place):
     names = [entry["name"] for entry in place.having(EMBED_TEXT)]
-    several = {"type": "array", "minItems": 1}
     schema = {
         "type": "object",
         "properties": {
             "model": {"type": "string", "enum": names} if names else {"type": "string"},
-            "input": {"anyOf": [TEXT, IDS, several | {"items": {"anyOf": [TEXT, IDS]}}]},
+            "input": INPUTS,
             "encoding_format": {"enum": [*vectors.FORMATS, None]},
             **EMBEDDING["properties"],
             **{name: {"description": "says nothing about the vectors"} for name in vectors.IDLE},
@@ -104,7 +104,7 @@ def embeddings(place):
         "required": ["model", "input"],
         "additionalProperties": NOTHING,
     }
-    vector = {"anyOf": [{"type": "array", "items": {"type": "number"}}, TEXT]}
+    vector = {"anyOf": [NUMBERS, TEXT]}
     properties = {"object": {"const": "embedding"}, "index": {"type": "integer"}, "embedding": vector}
     each = {"type": "object", "properties": properties, "required": list(properties)}
     answer = {
@@ -122,7 +122,7 @@ def embeddings(place):
         json(answer),
         description="A vector for each text, or list of token ids: numbers, or their bytes (float32) in base64.",
         body=json(schema, *({"model": name, "input": ["a text"]} for name in names[:1])),
-        errors=REFUSED,
+        errors=IN_ONE_FORM,
         headers=TIMED,
     )
 
@@ -145,7 +145,7 @@ def described(place, summary, own, needed, example):
         answer,
         description="Fields of OpenAI's that are not served are refused by name, unless they ask for nothing.",
         body=json(schema, *examples),
-        errors=REFUSED,
+        errors=IN_ONE_FORM,
         headers=TIMED,
     )
 

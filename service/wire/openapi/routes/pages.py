@@ -29,7 +29,7 @@ def model(place):
         HTML,
         description="A form made from its columns, and the calls that do the same.",
         others={str(status): {"description": why, "content": HTML} for status, why in NOT_SERVED.items()},
-        headers={"Cache-Control": CACHED["Cache-Control"]},
+        headers=CACHED,
     )
 
 

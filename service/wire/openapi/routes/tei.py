@@ -3,8 +3,8 @@
 from ....capabilities import EMBED_TEXT
 from ... import tei
 from ...embedding_options import SCHEMA
-from ..parts import PREDICTS, TIMED, Operation, json
-from .openai import IDS, TEXT
+from ..parts import IN_ONE_FORM, TIMED, Operation, json
+from .openai import INPUTS, NOTHING, NUMBERS
 
 __all__ = ["OPERATIONS", "TAG"]
 
@@ -16,23 +16,21 @@ TAG = {
 
 
 def embed(place):
-    several = {"type": "array", "minItems": 1, "items": {"anyOf": [TEXT, IDS]}}
     schema = {
         "type": "object",
         "properties": {
-            "inputs": {"anyOf": [TEXT, IDS, several]},
+            "inputs": INPUTS,
             "truncation_direction": {"enum": [*tei.DIRECTIONS, None]},
             **SCHEMA["properties"],
         },
         "required": ["inputs"],
-        "additionalProperties": {"type": "null"},
+        "additionalProperties": NOTHING,
     }
-    vectors = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
     return Operation(
         "Embed texts with the default model",
-        json(vectors),
+        json({"type": "array", "items": NUMBERS}),
         body=json(schema, *([{"inputs": ["a text"]}] if place.default(EMBED_TEXT) else [])),
-        errors=tuple(status for status in PREDICTS if status != 406),
+        errors=IN_ONE_FORM,
         headers=TIMED,
     )
 
