@@ -17,13 +17,13 @@ predict_views(blueprint)
 @view(blueprint)
 def tags() -> Response:
     served = [model for model in predictor().serving().values() if GENERATE_TEXT in model.capabilities]
-    return answer(models.tags((predictor().entry(model), model.manifest.files) for model in served))
+    return answer(models.tags((model.describe(), model.manifest.files) for model in served))
 
 
 @view(blueprint)
 def show() -> Response:
     name = models.asked_for(read_request(request.environ, context(), predictor().settings))
-    return answer(models.show(predictor().entry(model_of(name))))
+    return answer(models.show(model_of(name).describe()))
 
 
 @view(blueprint)

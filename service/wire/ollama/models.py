@@ -3,7 +3,7 @@
     tags([(entry, files), ...])     # {"models": [{"name": "smollm2:latest", "size": 538090408, ...}]}
     show(entry)                     # {"capabilities": ["completion", "tools"], "model_info": {...}, ...}
 
-entry: of Predictor.catalogue(). files: {name: {"sha256", "bytes"}}, of the manifest.
+entry: what a model tells of itself (Model.describe). files: {name: {"sha256", "bytes"}}, of the manifest.
 """
 
 from __future__ import annotations
