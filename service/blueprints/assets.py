@@ -1,6 +1,6 @@
 """What the pages are sent with: the digest of scripts and styles, what a script imports, gzip, and ETags.
 
-assets_digest(STATIC)           # "49c122b74d97": changes when any of the files does
+assets_digest()                 # "49c122b74d97": changes when any of the files does
 imported("page.js")             # ("dom.js",): what a browser would otherwise find only when it has read page.js
 """
 
@@ -23,10 +23,10 @@ TEXTS = ("text/", "application/json", "image/svg")
 
 
 @cache
-def assets_digest(folder: Path) -> str:
-    """One short digest of all files of a folder."""
+def assets_digest() -> str:
+    """One short digest of all files of static/."""
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
+    for path in sorted(STATIC.iterdir()):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 

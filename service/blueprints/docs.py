@@ -12,7 +12,7 @@ from flask import Blueprint, Response, render_template, request
 
 from ..web.routes import ROUTES
 from ..wire.json_body import JSON, dump
-from .assets import STATIC, assets_digest, short_digest, unless_known
+from .assets import assets_digest, short_digest, unless_known
 from .context import predictor
 from .pages import guard
 from .views import view
@@ -37,7 +37,7 @@ def page():
 
     body, _ = document()
     described = json.loads(body)
-    assets = assets_digest(STATIC)
+    assets = assets_digest()
     rendered = render_template("docs.html", groups=groups(described), described=described, assets=assets).encode()
     return unless_known(Response(rendered, mimetype="text/html"), short_digest(rendered))
 

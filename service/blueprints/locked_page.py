@@ -10,7 +10,7 @@ from flask import Flask, Response, render_template, request
 from ..errors import Unauthorized
 from ..web.routes import label_of
 from ..wire.json_body import JSON
-from .assets import STATIC, assets_digest
+from .assets import assets_digest
 from .context import context
 from .pages import HEADERS, HTML
 
@@ -32,6 +32,6 @@ def check_locked() -> Response | None:
     if request.accept_mimetypes.best_match((JSON, HTML)) != HTML:
         raise refusal
     current.refused = refusal.code
-    page = render_template("locked.html", assets=assets_digest(STATIC))
+    page = render_template("locked.html", assets=assets_digest())
     headers = {"WWW-Authenticate": refusal.challenge or "", "Vary": "Accept", "Cache-Control": "no-store", **HEADERS}
     return Response(page, refusal.status, headers, mimetype=HTML)

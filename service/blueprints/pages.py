@@ -74,7 +74,7 @@ def page(template, **values):
 
 def rendered(template, **values):
     secured = bool(predictor().settings.keys_file)
-    return render_template(template, assets=assets_digest(STATIC), secured=secured, **values)
+    return render_template(template, assets=assets_digest(), secured=secured, **values)
 
 
 @view(blueprint)
@@ -87,7 +87,7 @@ def activity():
 def asset(digest, name):
     """One file of static/. The digest stands in the path, so modules that import each other keep it."""
     sent = send_from_directory(STATIC, name)
-    if digest == assets_digest(STATIC):
+    if digest == assets_digest():
         sent.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
     return sent
 
