@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import StartupError
-from ..observability.by_model import counts_by_model
+from ..observability.by_model import NONE, counts_by_model
 from ..server.lifecycle.rollout_state import Entry
 from ..server.lifecycle.running_servers import RunningServer, running_servers
 from ..settings import Settings
@@ -27,15 +27,20 @@ def listed(store: Store, configured: Settings) -> list[Listing]:
     """The models of the store, sorted by name. Raises StartupError where it cannot be read."""
     names = store.models()
     servers = {name: running_servers(store.root, name, configured.run_folder) for name in names}
-    began, before = time.monotonic(), {server.pid: counts(server) for each in servers.values() for server in each}
+    by_process = {server.pid: server for serving in servers.values() for server in serving}
+    began, before = time.monotonic(), {pid: counts(server) for pid, server in by_process.items()}
     found = [{**of_store(store, name, configured), **read_about(store.root / name)} for name in names]
     if before:
         time.sleep(max(0.0, AT_LEAST - (time.monotonic() - began)))
-    seconds = time.monotonic() - began
+    seconds, after = time.monotonic() - began, {pid: counts(server) for pid, server in by_process.items()}
     for one in found:
         one.pop("columns", None)
         one["servers"] = [
-            {"process": server.pid, **state(server, one), **asked(server, one["name"], before[server.pid], seconds)}
+            {
+                "process": server.pid,
+                **state(server, one),
+                **asked(before[server.pid].get(one["name"], NONE), after[server.pid].get(one["name"], NONE), seconds),
+            }
             for server in servers[one["name"]]
         ]
     return found
@@ -83,11 +88,8 @@ def counts(server: RunningServer) -> dict[str, dict[str, int]]:
     return {}
 
 
-def asked(server: RunningServer, name: str, before: dict[str, dict[str, int]], seconds: float) -> dict[str, Any]:
-    none = {"requests": 0, "refused": 0, "failed": 0}
-    now = counts(server).get(name, none)
-    rate = (now["requests"] - before.get(name, none)["requests"]) / seconds
-    return {"asked": now, "rate": round(rate, 2)}
+def asked(before: dict[str, int], now: dict[str, int], seconds: float) -> dict[str, Any]:
+    return {"asked": now, "rate": round((now["requests"] - before["requests"]) / seconds, 2)}
 
 
 def lines(found: Sequence[Listing]) -> Iterator[str]:

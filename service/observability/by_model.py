@@ -15,8 +15,9 @@ from prometheus_client.mmap_dict import MmapedDict
 
 from .metrics import locked
 
-__all__ = ["counts_by_model"]
+__all__ = ["NONE", "counts_by_model"]
 
+NONE = {"requests": 0, "refused": 0, "failed": 0}  # of a model that nobody has asked
 OUTCOMES = {"4": "refused", "5": "failed"}  # by the first digit of a status
 
 
@@ -33,7 +34,7 @@ def counts_by_model(folder: str, routes: Container[str]) -> dict[str, dict[str, 
                 metric, _, labels, _ = json.loads(key)
                 if metric != "daylight_requests" or not labels["model"] or labels["route"] not in routes:
                     continue
-                count = counts.setdefault(labels["model"], {"requests": 0, "refused": 0, "failed": 0})
+                count = counts.setdefault(labels["model"], dict(NONE))
                 count["requests"] += int(value)
                 outcome = OUTCOMES.get(labels["status"][0])
                 if outcome:

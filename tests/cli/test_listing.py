@@ -8,8 +8,12 @@ import requests
 from click.testing import CliRunner
 
 from benchmarks.support.serving import eventually, live_server
-from service.cli import main
+from service.cli import listing, main
 from service.cli.listing import size
+from service.observability.by_model import NONE
+from service.server.lifecycle.running_servers import RunningServer
+from service.server.lifecycle.worker_registry import WorkerRegistry
+from service.settings import Settings
 from service.store.manifest import MANIFEST
 from service.store.versions import Store
 
@@ -42,8 +46,8 @@ def test_a_refused_promotion_is_seen_wherever_somebody_looks(store):
 
         (told,) = eventually(refused, what="the refusal")["servers"]
         assert (told["version"], told["serving"]) == ("2", "1")
-        listed = run("models", "--store", store)
-        assert "refuses version 2, and answers with version 1: iris version 2: " in listed
+        shown = run("models", "--store", store)
+        assert "refuses version 2, and answers with version 1: iris version 2: " in shown
         assert requests.get(f"{server}/health/ready", timeout=30).json()["refused"]["iris"]["version"] == "2"
         assert 'daylight_refused_models{model="iris"} 1.0' in requests.get(f"{server}/metrics", timeout=30).text
         for path in ("/", "/models/iris"):
@@ -53,6 +57,20 @@ def test_a_refused_promotion_is_seen_wherever_somebody_looks(store):
         promoted = CliRunner().invoke(main, ["promote", "iris", "2", "--store", str(store)])
         assert promoted.exit_code == 1
         assert "has sha256" in promoted.output
+
+
+def test_a_server_of_several_models_is_counted_once(tabular_store, tmp_path, monkeypatch):
+    """Its files of counts were read again for each of its models."""
+    for name in ("iris", "violet"):
+        shutil.copytree(tabular_store / "iris", tmp_path / name)
+    server = RunningServer(4711, WorkerRegistry(tmp_path / "run" / "workers-4711"))
+    read = []
+    monkeypatch.setattr(listing, "running_servers", lambda *_: [server])
+    monkeypatch.setattr(listing, "counts", lambda one: read.append(one.pid) or {"iris": dict(NONE, requests=len(read))})
+    iris, violet = listing.listed(Store(tmp_path), Settings(store=tmp_path))
+    assert read == [4711, 4711]  # at the beginning and at the end
+    assert (iris["servers"][0]["asked"]["requests"], violet["servers"][0]["asked"]) == (2, NONE)
+    assert iris["servers"][0]["rate"] > 0
 
 
 def test_names_that_are_near_are_suggested(store, tmp_path):
