@@ -11,6 +11,7 @@ on it. So it is not signed, and a server shows it as text.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,7 +26,7 @@ __all__ = ["ABOUT", "change_about", "faults_of", "read_about", "read_columns", "
 ABOUT = "about.json"
 LONGEST = {"description": 2000, "owner": 200, "tag": 40, "unit": 40}  # characters
 MOST_TAGS = 20
-KNOWN = {"description", "owner", "tags", "columns"}
+KNOWN = ("description", "owner", "tags", "columns")
 OF_COLUMN = ("unit", "description")
 
 
@@ -42,7 +43,7 @@ def read_about(home: Path) -> dict[str, Any]:
 def with_about(entry: dict[str, Any], home: Path) -> dict[str, Any]:
     """The description of a model with what is said of it: three keys more, and unit and description of its columns."""
     about = read_about(home)
-    said: dict[str, Any] = {name: about[name] for name in KNOWN - {"columns"} if name in about}
+    said: dict[str, Any] = {name: about[name] for name in KNOWN if name in about and name != "columns"}
     of_columns = about.get("columns")
     if of_columns and "columns" in entry:
         said["columns"] = [column | of_columns.get(column["name"], {}) for column in entry["columns"]]
@@ -72,7 +73,7 @@ def faults_of(about: Any) -> Iterable[str]:
     if not isinstance(about, dict):
         yield "expected an object"
         return
-    yield from (f"{name}: nothing of this name is known of a model" for name in about.keys() - KNOWN)
+    yield from (f"{name}: nothing of this name is known of a model" for name in about if name not in KNOWN)
     for name in ("description", "owner"):
         yield from text_faults(name, about.get(name, ""), LONGEST[name])
     tags = about.get("tags", [])
@@ -131,8 +132,13 @@ def columns_of_json(path: Path, text: str) -> dict[str, Any]:
 
 
 def columns_of_csv(path: Path, text: str) -> dict[str, dict[str, str]]:
-    rows = list(csv.DictReader(text.splitlines()))
-    header = list(rows[0]) if rows else text.splitlines()[:1]
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows, header = list(reader), list(reader.fieldnames or ())
+    except csv.Error as error:
+        raise ValueError(f"{path} is no CSV: {error}") from None
     if not rows or "name" not in header or set(header) - {"name", *OF_COLUMN}:
         raise ValueError(f"{path}: expected a CSV with the header name,unit,description, got {header}")
+    if wide := [row["name"] for row in rows if None in row]:
+        raise ValueError(f"{path}: the row of {wide[0]!r} has more cells than the header")
     return {row["name"]: {name: row[name] for name in OF_COLUMN if row.get(name)} for row in rows}

@@ -45,7 +45,8 @@ def check_name(name: str, what: str = "model name") -> str:
     """Return `name`, or raise ValueError: names become folders, URLs and metric labels."""
     if not NAME.fullmatch(name) or name in (CURRENT, HISTORY, ABOUT):
         raise ValueError(
-            f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, not '{CURRENT}' or '{HISTORY}'"
+            f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, "
+            f"not '{CURRENT}', '{HISTORY}' or '{ABOUT}'"
         )
     return name
 

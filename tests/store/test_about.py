@@ -9,7 +9,7 @@ from service.app import create_app
 from service.cli import main
 from service.errors import ArtifactMissing
 from service.settings import Settings
-from service.store.about import ABOUT, change_about, read_about, read_columns
+from service.store.about import ABOUT, change_about, read_about, read_columns, with_about
 
 COLUMNS = "name,unit,description\nsepal length (cm),cm,of the outer leaf\nsepal widht (cm),cm,\n"
 
@@ -38,6 +38,12 @@ def test_everything_that_is_wrong_is_named_and_nothing_is_changed(home):
         change_about(home.parent, "other", {})
 
 
+def test_what_is_said_keeps_its_order(home):
+    """It was that of a set, which is another one in each process."""
+    change_about(home.parent, "churn", {"tags": ["a"], "owner": "crm", "description": "Who leaves"})
+    assert list(with_about({"name": "churn"}, home)) == ["name", "description", "owner", "tags"]
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"description": 3}', "[" * 100_000])
 def test_a_file_that_is_damaged_says_nothing(home, content):
     (home / ABOUT).write_text(content)
@@ -48,6 +54,11 @@ def test_a_file_that_is_damaged_says_nothing(home, content):
     ("name", "content", "said"),
     [
         ("c.csv", "name,unit\nage,years\nplan,\n", {"age": {"unit": "years"}, "plan": {}}),
+        (
+            "c.csv",  # it was read line by line, and the second line of the cell was a column of its own
+            'name,description\nplan,"S, M\nor L"\r\nage,\n',
+            {"plan": {"description": "S, M\nor L"}, "age": {}},
+        ),
         (
             "c.json",
             '{"age": {"unit": "years"}, "plan": "S, M or L"}',
@@ -65,7 +76,8 @@ def test_columns_are_read_from_csv_and_json(tmp_path, name, content, said):
     [
         ("c.csv", "column,unit\nage,years\n", "name,unit,description"),
         ("c.csv", "", "name,unit,description"),
-        ("c.csv", "name,unit\nage,years,more\n", "name,unit,description"),
+        ("c.csv", "name,unit\nplan,\nage,years,more\n", "the row of 'age' has more cells"),
+        ("c.csv", f"name,unit\nage,{'x' * 2**18}\n", "is no CSV"),
         ("c.json", "{", "is no JSON"),
         ("c.json", "[]", "expected an object"),
         ("c.json", '{"age": 3}', "column 'age'"),
