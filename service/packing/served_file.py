@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from ..models.runtimes.graph_reading import TEXT, Input
-from ..models.runtimes.onnx_files import OnnxModel, with_answers
+from ..models.runtimes.onnx_files import OnnxModel
 from ..models.tables.column import Column
 from .contract import Contract
 from .schema import unseen
@@ -35,7 +35,7 @@ def served_file(contract: Contract) -> tuple[bytes, dict[str, Any]]:
     """
     model: OnnxModel = contract.estimator
     columns = contract.columns
-    own = compose.add_prefix(with_answers(model.graph), PREFIX)
+    own = compose.add_prefix(model.graph.model, PREFIX)
     front = Front(columns)
     begin = 0
     for each in model.graph.inputs:

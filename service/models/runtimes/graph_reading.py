@@ -42,10 +42,10 @@ class Input(NamedTuple):
 
 @dataclass
 class GraphFile:
-    """`model`: the onnx.ModelProto, its weights inside. `answers`: {output: the name of its tensor}. `dtypes`: {output:
-    the dtype of its values}. `labels`: those that predict gives, in the order of the probabilities. `categories`: for
-    each column the texts that it tells apart, empty where they may be any. `at_once`: 1 where the graph takes one row a
-    call, else None. `external`: whether weights lay in other files.
+    """`model`: the onnx.ModelProto, its weights inside, its outputs the answers. `answers`: {output: the name of its
+    tensor}. `dtypes`: {output: the dtype of its values}. `labels`: those that predict gives, in the order of the
+    probabilities. `categories`: for each column the texts that it tells apart, empty where they may be any. `at_once`:
+    1 where the graph takes one row a call, else None. `external`: whether weights lay in other files.
     """
 
     model: Any
@@ -96,7 +96,22 @@ def read_graph(content: bytes, folder: Path | None = None) -> GraphFile:
     if all(each.width is not None for each in inputs):
         texts = text_categories(model, {each.name: each.width or 0 for each in inputs if each.dtype == TEXT})
         graph.categories = [known for each in inputs for known in texts.get(each.name, [[]] * (each.width or 0))]
+    give_answers(graph)
     return graph
+
+
+def give_answers(graph: GraphFile) -> None:
+    """The tensors of the answers become the outputs of the model, which loses its ZipMaps."""
+    import onnx
+
+    body = graph.model.graph
+    told = {value.name: value for value in body.output}
+    nodes = [node for node in body.node if node.op_type == "ZipMap"]
+    outputs = [told.get(name, onnx.ValueInfoProto(name=name)) for name in graph.answers.values()]
+    for node in nodes:
+        body.node.remove(node)
+    del body.output[:]
+    body.output.extend(outputs)
 
 
 def check_opsets(model: Any) -> None:

@@ -21,7 +21,7 @@ from ...errors import in_a_line
 from .graph_files import SUFFIX
 from .graph_reading import TEXT, WHOLE, GraphFile, Input, read_graph
 
-__all__ = ["SUFFIX", "OnnxModel", "as_estimator", "load", "with_answers"]
+__all__ = ["SUFFIX", "OnnxModel", "as_estimator", "load"]
 
 
 class OnnxModel:
@@ -88,28 +88,10 @@ def session_of(graph: GraphFile) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker has threads of its own
     try:
         return onnxruntime.InferenceSession(
-            with_answers(graph).SerializeToString(), options, providers=["CPUExecutionProvider"]
+            graph.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime raises types of its own
         raise ValueError(f"ONNX Runtime cannot run it: {in_a_line(error, 240)}") from None
-
-
-def with_answers(graph: GraphFile) -> Any:
-    """The model with the tensors of its answers as outputs, without any ZipMap."""
-    import onnx
-
-    model = onnx.ModelProto()
-    model.CopyFrom(graph.model)
-    nodes = [node for node in model.graph.node if node.op_type != "ZipMap"]
-    told = {value.name: value for value in model.graph.output}
-    for part, content in (
-        (model.graph.node, nodes),
-        (model.graph.output, [told.get(name, onnx.ValueInfoProto(name=name)) for name in graph.answers.values()]),
-    ):
-        kept = list(content)
-        del part[:]
-        part.extend(kept)
-    return model
 
 
 def column_values(X: Any, begin: int, end: int, to: Input) -> np.ndarray:
