@@ -32,7 +32,6 @@ CONFIG = "config.json"
 MODULES = "modules.json"  # of sentence-transformers
 # What other formats leave in a folder, and what then lies in it. The first that is found counts.
 FILES = {
-    MODULES: "a sentence-transformers model, which turns texts into vectors",
     "adapter_config.json": (
         "an adapter without its base model; merge them first: "
         "PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained(merged)"
@@ -42,6 +41,7 @@ FILES = {
     "tf_model.h5": "weights of TensorFlow; save them from torch: model.save_pretrained(folder)",
     "flax_model.msgpack": "weights of Flax; save them from torch: model.save_pretrained(folder)",
 }
+JSON_NAMES: dict[type, str] = {dict: "object", list: "list"}
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
 TABLE, END = "MODEL_FOR_", "_MAPPING_NAMES"
 GENERATION = "CAUSAL_LM"
@@ -81,27 +81,25 @@ def kind_of(folder: Path) -> str:
     return "text_generation"
 
 
-def check_is_checkpoint(folder: Path, *others: str) -> None:
-    """Raise ValueError, one line that says what the folder holds, unless it may be a checkpoint with weights of torch.
-
-    others: further files that make it something else.
-    """
-    if what := what_it_is_instead(folder, *others):
+def check_is_checkpoint(folder: Path) -> None:
+    """Raise ValueError, one line that says what the folder holds, unless it may be a checkpoint of torch."""
+    if what := what_it_is_instead(folder):
         raise ValueError(f"{folder} holds {what}")
 
 
-def what_it_is_instead(folder: Path, *others: str) -> str | None:
+def what_it_is_instead(folder: Path) -> str | None:
     """What its files say that a folder holds, other than a checkpoint with weights of torch; or None."""
     for pattern, what in FILES.items():
-        counts = pattern != MODULES or pattern in others
-        if counts and any(folder.glob(pattern)) and not (pattern == "tf_model.h5" and has_weights(folder)):
+        if any(folder.glob(pattern)) and not (pattern == "tf_model.h5" and has_weights(folder)):
             return what
     return None
 
 
 def check_generates_text(folder: Path) -> None:
     """Raise ValueError, one line that says what the checkpoint is, unless it is a causal language model."""
-    check_is_checkpoint(folder, MODULES)
+    if (folder / MODULES).exists():
+        raise ValueError(f"{folder} holds a sentence-transformers model, which turns texts into vectors")
+    check_is_checkpoint(folder)
     config = read_json(folder)
     for architecture in architectures(config):
         task = task_of(architecture)
@@ -131,17 +129,17 @@ def has_weights(folder: Path) -> bool:
     return any(True for pattern in WEIGHTS for _ in folder.glob(pattern))
 
 
-def read_json(folder: Path) -> dict[str, Any]:
-    """The config of a checkpoint, as it is written. Raises ValueError."""
+def read_json(folder: Path, name: str = CONFIG, kind: type = dict) -> Any:
+    """A file of a checkpoint, as it is written. kind: dict or list, which it holds. Raises ValueError."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"{folder} holds no {CONFIG}: not a checkpoint in the Hugging Face layout") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} cannot be read as a checkpoint: {CONFIG}: {error}") from None
-    if not isinstance(config, dict):
-        raise ValueError(f"{folder} cannot be read as a checkpoint: {CONFIG} is no object")
-    return config
+        raise ValueError(f"{folder} holds no {name}: not a checkpoint in the Hugging Face layout") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{folder} cannot be read as a checkpoint: {name}: {error}") from None
+    if not isinstance(found, kind):
+        raise ValueError(f"{folder} cannot be read as a checkpoint: {name} is no {JSON_NAMES[kind]}")
+    return found
 
 
 def architectures(config: dict[str, Any]) -> list[str]:

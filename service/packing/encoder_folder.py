@@ -7,13 +7,12 @@ What changes the numbers and is not served is refused by name.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .checkpoint_task import CONFIG, MODULES
+from .checkpoint_task import CONFIG, MODULES, read_json
 from .text_facts import LARGEST
 
 __all__ = ["Embedder", "longest_text", "problem_of", "read_embedder"]
@@ -55,7 +54,8 @@ def read_embedder(folder: Path) -> Embedder:
     if not (folder / MODULES).exists():
         return Embedder(folder)
     try:
-        modules = [(each["type"].rpartition(".")[2], inside(folder, each["path"])) for each in read(folder / MODULES)]
+        listed = read_json(folder, MODULES, list)
+        modules = [(each["type"].rpartition(".")[2], inside(folder, each["path"])) for each in listed]
     except (LookupError, TypeError, AttributeError):
         raise ValueError(f"{folder / MODULES} is no list of modules, each with its type and path") from None
     stages = [kind for kind, _ in modules]
@@ -65,11 +65,14 @@ def read_embedder(folder: Path) -> Embedder:
             "where the vectors have the length 1, in this order"
         )
     network = modules[0][1]
-    settings: dict[str, Any] = next((read(network / name) for name in TRANSFORMER if (network / name).exists()), {})
-    shared = read(folder / SHARED) if (folder / SHARED).exists() else {}
-    prompts = {name: text for name, text in (shared.get("prompts") or {}).items() if text}
+    settings: dict[str, Any] = next((read_json(network, name) for name in TRANSFORMER if (network / name).exists()), {})
+    shared = read_json(folder, SHARED) if (folder / SHARED).exists() else {}
+    told = shared.get("prompts") or {}
+    if not isinstance(told, dict) or not all(isinstance(text, str | None) for text in told.values()):
+        raise ValueError(f"{folder / SHARED}: prompts is no object of texts")
+    prompts = {name: text for name, text in told.items() if text}
     default = shared.get("default_prompt_name")
-    if default is not None and default not in (shared.get("prompts") or {}):
+    if default is not None and default not in told:
         raise ValueError(f"{folder / SHARED}: default_prompt_name is {default!r}, which is none of its prompts")
     return Embedder(
         network,
@@ -85,7 +88,7 @@ def read_embedder(folder: Path) -> Embedder:
 
 def pooling(folder: Path) -> str:
     """One of POOLINGS. Raises ValueError for any other, and for several together."""
-    config = read(folder / CONFIG)
+    config = read_json(folder)
     chosen = config.get("pooling_mode")
     if chosen is None:
         modes = [name for name, given in config.items() if name.startswith("pooling_mode_") and given]
@@ -140,11 +143,3 @@ def inside(folder: Path, path: str) -> Path:
     if not place.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{folder / MODULES} names {path!r}, which is not in the folder")
     return place
-
-
-def read(path: Path) -> Any:
-    """A JSON file. Raises ValueError."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None

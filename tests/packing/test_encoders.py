@@ -136,10 +136,26 @@ def test_what_sentence_transformers_says_is_read(tmp_path):
         ({"modules": ()}, "has the modules none"),
         ({"pooling": "pooling_mode_weightedmean_tokens"}, "pools by weightedmean_tokens"),
         ({"config_sentence_transformers": {"default_prompt_name": "query"}}, "which is none of its prompts"),
+        ({"config_sentence_transformers": {"prompts": ["q: "]}}, "prompts is no object of texts"),
+        ({"config_sentence_transformers": ["q: "]}, "config_sentence_transformers.json is no object"),
     ],
 )
 def test_what_changes_vectors_and_is_not_served_is_refused_by_name(tmp_path, options, said):
     assert said in refusal(sentence_transformers(tmp_path / "it", **options), tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("1_Pooling/config.json", "[]", "config.json is no object"),
+        ("modules.json", "{}", "modules.json is no list"),
+    ],
+)
+def test_a_file_of_another_form_is_told_by_its_name(tmp_path, name, content, said):
+    """A list where an object was expected ended in a traceback."""
+    folder = sentence_transformers(tmp_path / "it")
+    (folder / name).write_text(content)
+    assert said in refusal(folder, tmp_path / "store")
 
 
 def test_a_module_outside_of_the_folder_is_refused(tmp_path):
