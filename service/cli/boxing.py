@@ -28,7 +28,7 @@ from ..store.draft import digest
 from ..store.manifest import Manifest
 from ..store.versions import Store, StoredVersion, check_name
 from .options import errors_as_sentences
-from .pack_any import default_name, is_class, kind_of, may_run_code, model_file
+from .pack_any import default_name, is_class, kind_of, may_run_code, model_file, source
 from .sandbox import Box, Limits, Outcome, why_not
 
 __all__ = ["REFUSAL", "pack_in_sandbox", "uses_sandbox"]
@@ -114,11 +114,6 @@ def needed(file: Path, options: Mapping[str, Any]) -> list[Path]:
     if file.is_dir() and file.resolve().parent.name == "snapshots":  # the Hugging Face cache: links into ../../blobs
         paths.append(file.resolve().parents[1] / "blobs")
     return paths
-
-
-def source(file: Path) -> Path:
-    """The path of FILE, without the class in it."""
-    return Path(str(file).rpartition(":")[0]) if is_class(file) else file
 
 
 def check_outcome(file: Path, made: Path, outcome: Outcome) -> None:

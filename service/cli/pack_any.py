@@ -11,7 +11,7 @@ from ..store.missing import did_you_mean
 from ..store.versions import StoredVersion
 from .options import errors_as_sentences
 
-__all__ = ["check_file", "default_name", "is_class", "kind_of", "may_run_code", "model_file", "pack_any"]
+__all__ = ["check_file", "default_name", "is_class", "kind_of", "may_run_code", "model_file", "pack_any", "source"]
 
 PICKLED_WEIGHTS = (".pt", ".pth", ".bin")
 TABLES = (".csv", ".parquet")
@@ -21,6 +21,11 @@ WEIGHTS = (*PICKLED_WEIGHTS, ".safetensors")
 def is_class(file: Path) -> bool:
     """Whether it is the name of a class in a Python file: mymodel.py:Class."""
     return ".py:" in file.name
+
+
+def source(file: Path) -> Path:
+    """The path of FILE, without the class in it."""
+    return Path(str(file).rpartition(":")[0]) if is_class(file) else file
 
 
 def is_mlflow(file: Path) -> bool:
@@ -41,7 +46,7 @@ def default_name(file: Path) -> str:
     """The name of a model that is given none."""
     if file.is_dir():
         return file.resolve().name
-    return Path(file.name.rpartition(":")[0] if is_class(file) else file).stem
+    return source(file).stem
 
 
 def kind_of(file: Path) -> str:
@@ -62,7 +67,7 @@ def may_run_code(file: Path) -> bool:
 
 def check_file(file: Path) -> None:
     """Raise ValueError for what is not there, naming what is near, and for a table of rows, which is no model."""
-    path = Path(str(file).rpartition(":")[0]) if is_class(file) else file
+    path = source(file)
     if not path.exists():
         beside = [each.name for each in path.absolute().parent.glob("*")]
         raise ValueError(f"there is no {path}{did_you_mean(path.name, beside)}")
