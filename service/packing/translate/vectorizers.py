@@ -14,14 +14,14 @@ from .preprocess import normalized
 from .sparse import Sparse
 from .tables import Table, Untranslatable
 
-__all__ = ["counts", "hashes", "tfidf", "weighted"]
+__all__ = ["counts", "described", "hashes", "tfidf", "weighted"]
 
 ANALYZERS = ("word", "char", "char_wb")
 
 
 def counts(g, estimator, X):
     """CountVectorizer"""
-    return {"transform": counted(g, estimator, X, vocabulary=tokens(estimator.vocabulary_), binary=estimator.binary)}
+    return {"transform": counted(g, estimator, X, vocabulary=tokens(estimator.vocabulary_))}
 
 
 def hashes(g, estimator, X):
@@ -30,7 +30,6 @@ def hashes(g, estimator, X):
         g,
         estimator,
         X,
-        binary=estimator.binary,
         buckets=int(estimator.n_features),
         signed=bool(estimator.alternate_sign),
     )
@@ -53,7 +52,7 @@ def weighted(g, estimator, X):
     return {"transform": X if estimator.norm is None else normalized(g, X, estimator.norm)}
 
 
-def counted(g, estimator, X, *, vocabulary=None, **described):
+def counted(g, estimator, X, **options):
     """The Sparse of one column of texts."""
     name = type(estimator).__name__
     if not isinstance(X, Table) or len(X.columns) != 1 or X.columns[0].kind != "text":
@@ -67,18 +66,23 @@ def counted(g, estimator, X, *, vocabulary=None, **described):
         raise Untranslatable(f"{name} reads files, or has an analyzer that scikit-learn does not document")
     if np.dtype(estimator.dtype) not in (np.float64, np.int64):
         g.single = True  # it counts in numbers of fewer bits, and what follows may compute in them
+    told = described(estimator, **options) | {"column": X.columns[0].name}
+    return Sparse.of_tokens(g, told, told["buckets"] if told["vocabulary"] is None else len(told["vocabulary"]))
+
+
+def described(estimator, *, vocabulary=None, **options):
+    """How its tokens are found and counted, as plain values. options: of hashed tokens."""
     stop = estimator.get_stop_words() if estimator.analyzer == "word" else None
-    described |= {
-        "column": X.columns[0].name,
+    return options | {
         "analyzer": estimator.analyzer,
         "lowercase": bool(estimator.lowercase),
         "strip_accents": estimator.strip_accents or None,
         "pattern": estimator.token_pattern,
         "stop_words": None if stop is None else sorted(stop),
         "ngrams": [int(length) for length in estimator.ngram_range],
+        "binary": estimator.binary,
         "vocabulary": vocabulary,
     }
-    return Sparse.of_tokens(g, described, len(vocabulary) if vocabulary is not None else described["buckets"])
 
 
 def tokens(vocabulary: dict[str, Any]) -> list[str]:

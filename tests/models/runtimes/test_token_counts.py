@@ -10,6 +10,7 @@ from service.models.runtimes import text_inputs
 from service.models.runtimes.text_inputs import TextInputs
 from service.models.runtimes.token_counts import TokenCounter, padded
 from service.packing.odd_texts import odd_texts
+from service.packing.translate.vectorizers import described
 
 # scikit-learn warns of options that it ignores, and of stop words that its own tokens never are.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -46,20 +47,6 @@ OPTIONS = {
     "ngram_range": lengths,
     "binary": st.booleans(),
 }
-
-
-def described(vectorizer, **more):
-    stop = vectorizer.get_stop_words()
-    return {
-        "analyzer": vectorizer.analyzer,
-        "lowercase": vectorizer.lowercase,
-        "strip_accents": vectorizer.strip_accents,
-        "pattern": vectorizer.token_pattern,
-        "stop_words": stop if stop is None or vectorizer.analyzer != "word" else sorted(stop),
-        "ngrams": list(vectorizer.ngram_range),
-        "binary": vectorizer.binary,
-        "vocabulary": None,
-    } | more
 
 
 def counted(counter, some, width):
@@ -112,7 +99,7 @@ def test_odd_texts(analyzer):
 
 @pytest.fixture
 def inputs():
-    counter = described(CountVectorizer(), vocabulary=list("abcdefgh"), pattern=r"\w", column=1)
+    counter = described(CountVectorizer(token_pattern=r"\w"), vocabulary=list("abcdefgh")) | {"column": 1}
     return TextInputs({"numbers": [0], "counters": [counter]}, at_once=None, wide=1)
 
 
