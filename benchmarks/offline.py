@@ -50,14 +50,14 @@ def main():
 
         ways = {"Daylight, CSV": ours(csv), "Daylight, Parquet": ours(parquet), "pandas and scikit-learn, CSV": by_hand}
         medians = interleaved(ways, rounds=ROUNDS, calls=1)
+    for name, seconds in medians.items():
+        print(f"{name}: {ROWS / seconds * 60:,.0f} rows a minute")
     report(
         f"{ROWS:,} rows of a file",
         medians,
         [("pandas and scikit-learn, CSV", "Daylight, CSV"), ("pandas and scikit-learn, CSV", "Daylight, Parquet")],
         libraries=("scikit-learn", "onnxruntime", "pandas"),
     )
-    for name, seconds in medians.items():
-        print(f"  {name}: {ROWS / seconds * 60:,.0f} rows a minute")
 
 
 if __name__ == "__main__":

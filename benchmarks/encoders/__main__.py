@@ -15,15 +15,16 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from benchmarks.peers.environments import CannotServe, install, programs
+from benchmarks.peers.environments import CannotServe, install, programs, reason
 from benchmarks.peers.processes import Processes
+from benchmarks.peers.rivals import inherited
 from benchmarks.support.nginx import free_port
 from benchmarks.support.serving import eventually, live_server
 from service.packing.encoder import pack_encoder
@@ -92,17 +93,23 @@ def rival(name, version, checkpoint, logs):
     install(name, lists=HERE)
     port = free_port()
     command = [programs(name) / "python", "-m", "uvicorn", "server:app", "--port", str(port), "--log-level", "warning"]
-    env = {**os.environ, "PEER_VERSION": str(version), "PEER_CHECKPOINT": str(checkpoint), "HF_HUB_OFFLINE": "1"}
+    env = {**inherited(), "PEER_VERSION": str(version), "PEER_CHECKPOINT": str(checkpoint), "HF_HUB_OFFLINE": "1"}
     server = Server(f"http://127.0.0.1:{port}/embed", {})
 
-    def answers():
-        try:
-            return server.ask(["ready?"]) is not None
-        except OSError:
-            return False
+    with Processes(list(map(str, command)), cwd=HERE / name, env=env, log=logs / f"{name}.log") as processes:
 
-    with Processes(list(map(str, command)), cwd=HERE / name, env=env, log=logs / f"{name}.log"):
-        eventually(answers, seconds=120, what=name)
+        def answers():
+            if processes.ended:
+                raise CannotServe(f"does not start: {reason(processes.said())}")
+            try:
+                return server.ask(["ready?"]) is not None
+            except (OSError, HTTPException):
+                return False
+
+        try:
+            eventually(answers, what=name)
+        except AssertionError as error:
+            raise CannotServe(f"gives no answer: {error}: {reason(processes.said())}") from None
         yield server
 
 

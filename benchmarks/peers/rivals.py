@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-__all__ = ["CEILING", "DAYLIGHT", "HERE", "RIVALS", "ROOT", "Rival", "environment"]
+__all__ = ["CEILING", "DAYLIGHT", "HERE", "RIVALS", "ROOT", "Rival", "environment", "inherited"]
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -83,10 +83,11 @@ class Rival:
         return [each for each in dict.fromkeys((self.home or name, self.prepared_by)) if each] if self.own else []
 
 
-def echo(rival, home, title, *command):
-    """The same server with a bare echo. command: where another one starts it."""
+def echo(name, title, *command):
+    """The rival of this name with a bare echo. command: where another one starts it."""
+    rival = RIVALS[name]
     parts = command or tuple(part.replace("{module}", "echo") for part in rival.command)
-    return replace(rival, title=title, command=parts, home=home, prepared_by="", echo=True, path="/predict")
+    return replace(rival, title=title, command=parts, home=name, prepared_by="", echo=True, path="/predict")
 
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"))
@@ -175,20 +176,22 @@ RIVALS = {
 }
 
 RIVALS |= {
-    "daylight_echo": echo(
-        RIVALS[DAYLIGHT], DAYLIGHT, "echo: Daylight's worker", *GUNICORN, "benchmarks.peers.echo:app"
-    ),
-    "fastapi_echo": echo(RIVALS["fastapi_onnx"], "fastapi_onnx", "echo: FastAPI on uvicorn"),
-    "granian_echo": echo(RIVALS[CEILING], CEILING, "echo: granian"),
-    "robyn_echo": echo(RIVALS["robyn_onnx"], "robyn_onnx", "echo: Robyn"),
-    "mosec_echo": echo(RIVALS["mosec_onnx"], "mosec_onnx", "echo: mosec"),
+    "daylight_echo": echo(DAYLIGHT, "echo: Daylight's worker", *GUNICORN, "benchmarks.peers.echo:app"),
+    "fastapi_echo": echo("fastapi_onnx", "echo: FastAPI on uvicorn"),
+    "granian_echo": echo(CEILING, "echo: granian"),
+    "robyn_echo": echo("robyn_onnx", "echo: Robyn"),
+    "mosec_echo": echo("mosec_onnx", "echo: mosec"),
 }
+
+
+def inherited():
+    """This process's variables without any settings."""
+    return {name: value for name, value in os.environ.items() if name not in OWN and not name.startswith(PRIVATE)}
 
 
 def environment(rival, places):
     """The variables of a rival's process: this one's without any settings, thread caps, its own. places: str -> str."""
-    inherited = {name: value for name, value in os.environ.items() if name not in OWN and not name.startswith(PRIVATE)}
     capped = {f"{library}_NUM_THREADS": "1" for library in THREADS}
     files = {"PEER_MODEL": "{model}", "PEER_ROWS": "{rows}", "PEER_COLUMNS": "{names}", "PEER_FOLDER": "{folder}"}
     asked = files | {"PEER_PORT": "{port}", "PATH": "{bin}" + os.pathsep + os.environ["PATH"]} | rival.env
-    return inherited | capped | {name: value.format_map(places) for name, value in asked.items()}
+    return inherited() | capped | {name: value.format_map(places) for name, value in asked.items()}

@@ -65,5 +65,5 @@ def listens(port):
 def behind_nginx(store, folder, changes=(), **options):
     """(the Server, nginx's URL) once the server of this folder of models is ready there. options: of live_server."""
     with nginx(folder, changes) as url, live_server(store, bind=f"unix:{folder}/gunicorn.sock", **options) as server:
-        eventually(lambda: ready(server, url), seconds=120, what="readiness through nginx")
+        eventually(lambda: ready(server, url), what="readiness through nginx")
         yield server, url

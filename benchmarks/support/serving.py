@@ -136,7 +136,7 @@ def live_server(store, **options):
     """
     with launch(store, **options) as server:
         if server.startswith("http"):
-            eventually(lambda: ready(server), seconds=120, what=f"{server} being ready")
+            eventually(lambda: ready(server), what=f"{server} being ready")
         yield server
         code = stop(server)
         assert code == 0, f"the server ended with code {code} after TERM"

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.peers.rivals import GUNICORN, OWN, PRIVATE
+from benchmarks.peers.rivals import GUNICORN, inherited
 
 __all__ = ["BASELINE", "HERE", "OURS", "PRECISIONS", "RIVALS", "ROOT", "TEXTS", "Rival", "environment"]
 
@@ -116,7 +116,6 @@ OURS = {"float32": "daylight", "int8": "daylight_int8", "int4": "daylight_int4"}
 
 def environment(rival, places):
     """The variables of a rival's process: ours without any settings, thread counts, its own. places: str -> str."""
-    inherited = {name: value for name, value in os.environ.items() if name not in OWN and not name.startswith(PRIVATE)}
     threads = {f"{library}_NUM_THREADS": str(CORES) for library in ("OMP", "OPENBLAS", "MKL")}
     asked = {
         "TEXT_CHECKPOINT": "{checkpoint}",
@@ -127,4 +126,4 @@ def environment(rival, places):
     } | rival.env
     if rival.command[0] == sys.executable:
         threads = {}  # gunicorn.conf.py sets them itself
-    return inherited | threads | {name: value.format_map(places) for name, value in asked.items()}
+    return inherited() | threads | {name: value.format_map(places) for name, value in asked.items()}
