@@ -7,26 +7,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from benchmarks.support.serving import live_server
 from client import Client, InvalidRequest, ModelNotFound, ServerError
 from client.__main__ import main
-from tests.support.tiny_text import pack_tiny
 
 GREEDY = {"max_tokens": 12, "temperature": 0}
 MESSAGES = [{"role": "user", "content": "abc"}]
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    store = tmp_path_factory.mktemp("store")
-    pack_tiny(store)
-    with live_server(store) as server:
-        yield server
-
-
 @pytest.fixture
-def client(url):
-    with Client(url) as client:
+def client(tiny_url):
+    with Client(tiny_url) as client:
         yield client
 
 
@@ -58,22 +48,22 @@ def test_invalid_stream_request_is_refused_before_the_first_piece(client):
         client.chat(MESSAGES, "huge")
 
 
-def test_chat_command_answers_each_line(url, capsys, monkeypatch):
+def test_chat_command_answers_each_line(tiny_url, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("abc\n\nand\n"))
-    assert main(["chat", "--url", url, "--max-tokens", "5", "--temperature", "0"]) == 0
+    assert main(["chat", "--url", tiny_url, "--max-tokens", "5", "--temperature", "0"]) == 0
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 2
     assert printed.err.count("5 tokens, ") == 2
 
 
-def test_generate_command_streams(url, capsys, client):
-    assert main(["generate", "abc", "--stream", "--url", url, "--max-tokens", "12", "--temperature", "0"]) == 0
+def test_generate_command_streams(tiny_url, capsys, client):
+    assert main(["generate", "abc", "--stream", "--url", tiny_url, "--max-tokens", "12", "--temperature", "0"]) == 0
     assert capsys.readouterr().out == client.generate("abc", **GREEDY) + "\n"
 
 
-def test_command_line_csv_for_a_text_model_is_refused(url, tmp_path, capsys):
+def test_command_line_csv_for_a_text_model_is_refused(tiny_url, tmp_path, capsys):
     (tmp_path / "rows.csv").write_text("a\n1\n")
-    assert main(["predict", str(tmp_path / "rows.csv"), "--model", "tiny", "--url", url]) == 1
+    assert main(["predict", str(tmp_path / "rows.csv"), "--model", "tiny", "--url", tiny_url]) == 1
     assert "announced as text/csv; send application/json (415, " in capsys.readouterr().err
 
 

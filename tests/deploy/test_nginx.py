@@ -10,25 +10,24 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 
-from benchmarks.support.nginx import NGINX, nginx
-from benchmarks.support.serving import eventually, live_server, ready, stop
+from benchmarks.support.nginx import behind_nginx, nginx
+from benchmarks.support.serving import eventually, live_server, stop
 from service.packing import pack
 from service.settings import Settings
 from tests.support.estimators import Slow, sample
 from tests.support.raw_client import Client, post
 from tests.support.raw_http import exchange
+from tests.support.workers import needs_nginx
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")
+pytestmark = needs_nginx
 
 
 @pytest.fixture(scope="module")
 def proxied(tabular_store, tmp_path_factory):
     """The URL of nginx in front of a server of `iris`."""
-    folder = tmp_path_factory.mktemp("nginx")
-    with nginx(folder) as url, live_server(tabular_store, bind=f"unix:{folder / 'gunicorn.sock'}") as server:
-        eventually(lambda: ready(server, url), seconds=120, what="readiness through nginx")
+    with behind_nginx(tabular_store, tmp_path_factory.mktemp("nginx")) as (_, url):
         yield url
 
 
@@ -93,8 +92,7 @@ def test_another_name_is_not_answered(proxied):
 
 
 def test_a_service_that_is_gone_is_a_502_in_json(tabular_store, tmp_path):
-    with nginx(tmp_path) as url, live_server(tabular_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}") as server:
-        eventually(lambda: ready(server, url), seconds=120, what="readiness through nginx")
+    with behind_nginx(tabular_store, tmp_path) as (server, url):
         stop(server)
         answer = requests.post(f"{url}/predict", json=[ROW], timeout=10)
         assert (answer.status_code, answer.json()["error"]["code"]) == (502, "unavailable")
@@ -121,12 +119,10 @@ def test_a_request_outlives_the_worker_killed_under_it(slow_store, tmp_path):
     """
     started = tmp_path / "started"
     with (
-        nginx(tmp_path) as url,
-        live_server(slow_store, bind=f"unix:{tmp_path / 'gunicorn.sock'}") as server,
+        behind_nginx(slow_store, tmp_path) as (server, url),
         requests.Session() as session,
         ThreadPoolExecutor() as pool,
     ):
-        eventually(lambda: ready(server, url), seconds=120, what="readiness through nginx")
         assert session.get(f"{url}/health/ready", timeout=60).ok
         running = pool.submit(session.post, f"{url}/predict", json=[[4.0]], timeout=90)
         eventually(started.exists, what="the request having started")
@@ -140,12 +136,7 @@ def test_a_request_outlives_the_worker_killed_under_it(slow_store, tmp_path):
 def one_request_runs(store, folder, limit):
     """nginx with one of its limits lowered to 1, while the first request runs behind it: the URL."""
     lowered = [(limit, re.sub(r"\d+$", "1", limit))]
-    with (
-        nginx(folder, lowered) as url,
-        live_server(store, bind=f"unix:{folder / 'gunicorn.sock'}") as server,
-        ThreadPoolExecutor() as pool,
-    ):
-        eventually(lambda: ready(server, url), seconds=120, what="readiness through nginx")
+    with behind_nginx(store, folder, lowered) as (_, url), ThreadPoolExecutor() as pool:
         running = pool.submit(requests.post, f"{url}/predict", json=[[1.0]], timeout=30)
         eventually((folder / "started").exists, what="the first request having started")
         yield url

@@ -9,26 +9,16 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from benchmarks.support.nginx import NGINX, nginx
-from benchmarks.support.serving import eventually, live_server
+from benchmarks.support.nginx import behind_nginx
+from benchmarks.support.serving import eventually
 from tests.support.steady import SteadyClient
-from tests.support.workers import CLASSES, megabytes
+from tests.support.workers import CLASSES, megabytes, needs_nginx
 
-pytestmark = [pytest.mark.heavy, pytest.mark.skipif(NGINX is None, reason="needs nginx: apt-get install nginx")]
+pytestmark = [pytest.mark.heavy, needs_nginx]
 
 ROW = (5.1, 3.5, 1.4, 0.2)
 IDLE = 4000
 HEAD = b"POST /v1/models/iris:predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-
-
-@contextlib.contextmanager
-def proxied(store, folder, **options):
-    with (
-        nginx(folder) as url,
-        live_server(store, workers=2, bind=f"unix:{folder / 'gunicorn.sock'}", **options) as server,
-    ):
-        eventually(lambda: requests.get(f"{url}/health/ready", timeout=10).ok, what="readiness through nginx")
-        yield server, url
 
 
 @contextlib.contextmanager
@@ -56,7 +46,7 @@ def check(load, seen, most):
 def test_slow_clients_cost_no_worker_anything(tabular_store, tmp_path, env):
     """They come a byte at a time, 150 in their heads, 60 in their bodies: nginx lets no address have more."""
     with (
-        proxied(tabular_store, tmp_path, env=env) as (_, url),
+        behind_nginx(tabular_store, tmp_path, workers=2, env=env) as (_, url),
         SteadyClient(url, "iris", row=ROW) as load,
         connections(url, 150, HEAD, "127.0.0.2") as heads,
         connections(url, 60, HEAD + b"Content-Length: 1000\r\n\r\n", "127.0.0.2") as bodies,
@@ -75,7 +65,7 @@ def test_thousands_of_idle_connections_keep_nobody_out(tabular_store, tmp_path):
     if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 4 * IDLE:
         pytest.skip(f"needs {4 * IDLE} open files: ulimit -n")
     with (
-        proxied(tabular_store, tmp_path) as (_, url),
+        behind_nginx(tabular_store, tmp_path, workers=2) as (_, url),
         connections(url, IDLE),
         SteadyClient(url, "iris", row=ROW) as load,
     ):
@@ -105,7 +95,7 @@ def pour(url, head, framed):
     ("told", "framed"), [(f"Content-Length: {HUGE * 2**20}", False), ("Transfer-Encoding: chunked", True)]
 )
 def test_a_huge_body_is_refused_and_held_nowhere(tabular_store, tmp_path, told, framed):
-    with proxied(tabular_store, tmp_path) as (server, url):
+    with behind_nginx(tabular_store, tmp_path, workers=2) as (server, url):
         before = max(map(megabytes, server.workers()))
         with SteadyClient(url, "iris", row=ROW) as load:
             assert pour(url, HEAD + told.encode() + b"\r\n\r\n", framed) in (0, 413)

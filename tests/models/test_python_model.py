@@ -18,6 +18,7 @@ from service.errors import DigestMismatch, InvalidInstances, StartupError
 from service.packing import pack, pack_file
 from service.packing.python_class import pack_class
 from service.settings import Settings
+from tests.support.loading import served
 
 X, Y = load_iris(return_X_y=True, as_frame=True)
 
@@ -67,12 +68,6 @@ def write(folder, name, source):
     path = folder / name
     path.write_text(textwrap.dedent(source))
     return path
-
-
-def served(version):
-    model = models.load(version, Settings())
-    model.warm_up()
-    return model
 
 
 def shifting(folder, by):

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from service import models
 from service.app import create_app
 from service.packing import pack
 from service.settings import Settings
 from service.wire.table_formats import ARROW, CSV, PARQUET
 from tests.support.boosted import BOOSTED
 from tests.support.boosted_pipelines import PIPELINES, RARE, UNCOMPILED
+from tests.support.loading import served
 from tests.support.tables import WRITE, records
 
 # category_encoders calls pandas in ways that pandas 4 will not take.
@@ -66,12 +66,6 @@ def fresh(X, count=40):
             mixed[name] = column * (1 + 1e-3 * rng.normal(size=count))
     rows = pd.DataFrame(mixed)
     return rows if isinstance(X, pd.DataFrame) else rows.to_numpy()
-
-
-def served(version):
-    model = models.load(version, Settings())
-    model.warm_up()
-    return model
 
 
 def equal(found, wanted):

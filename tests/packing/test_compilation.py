@@ -47,6 +47,7 @@ from service.packing.translate import TRANSLATORS, linear, neighbours
 from service.settings import Settings
 from service.store.manifest import Manifest
 from service.store.versions import Store
+from tests.support.loading import served
 
 ROOT = Path(__file__).parents[2]
 
@@ -231,12 +232,6 @@ def fresh(X, count=60):
     first, second = table[rng.integers(len(table), size=(2, count))]
     share = rng.random((count, 1))
     return first * share + second * (1 - share) + rng.normal(size=first.shape) * 1e-3
-
-
-def served(version, **settings):
-    model = models.load(version, Settings(**settings))
-    model.warm_up()
-    return model
 
 
 def by_scikit_learn(version, estimator):

@@ -18,12 +18,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from service import models
 from service.errors import InvalidInstances
 from service.packing import pack
 from service.packing.proof import ALONE
 from service.packing.schema import QUESTIONS
-from service.settings import Settings
+from tests.support.loading import served
 from tests.support.zoo_steps import dates_from_text
 
 
@@ -35,12 +34,6 @@ class Count(LinearRegression):
     def predict(self, X):
         type(self).calls += 1
         return super().predict(X)
-
-
-def served(version):
-    model = models.load(version, Settings())
-    model.warm_up()
-    return model
 
 
 def spec(version):

@@ -10,15 +10,14 @@ import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
-from service import models
 from service.cli import boxing
 from service.cli.main import main
 from service.errors import InvalidInstances
 from service.models.runtimes.graph_reading import read_graph
 from service.packing import pack, pack_file
-from service.settings import Settings
 from tests.support import graphs
 from tests.support.graphs import model, value, written
+from tests.support.loading import served
 
 BIG = 2**53 + 1  # no float64
 
@@ -39,12 +38,6 @@ def crowd():
             "city": rng.choice(["Oslo", "Rome", "Bern"], 40),
         }
     )
-
-
-def served(version):
-    loaded = models.load(version, Settings())
-    loaded.warm_up()
-    return loaded
 
 
 def asked(loaded, frame):

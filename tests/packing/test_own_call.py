@@ -22,6 +22,7 @@ from service.errors import InvalidInstances
 from service.packing import pack
 from service.settings import Settings
 from service.store.versions import Store
+from tests.support import loading
 
 
 class AbsentIsMissing(RegressorMixin, BaseEstimator):
@@ -87,8 +88,7 @@ def scored(X):
 
 
 def served(version):
-    model = models.load(version, Settings(threads=4))
-    model.warm_up()
+    model = loading.served(version, threads=4)
     model.optimize(Settings(threads=4))
     return model
 

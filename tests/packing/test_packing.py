@@ -20,12 +20,7 @@ from service.errors import InvalidInstances, PredictionFailed, StartupError
 from service.packing import pack, pack_file
 from service.settings import Settings
 from service.store.versions import Store
-
-
-def served(version):
-    model = models.load(version, Settings())
-    model.warm_up()
-    return model
+from tests.support.loading import served
 
 
 def columns(version):

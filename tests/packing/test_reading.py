@@ -11,18 +11,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from service import models
 from service.errors import InvalidInstances
 from service.packing import pack
-from service.settings import Settings
 from service.wire.table_formats import decode
 from service.wire.v1.json_schema import row_schema
-
-
-def served(version):
-    model = models.load(version, Settings())
-    model.warm_up()
-    return model
+from tests.support.loading import served
 
 
 def never_read(version):

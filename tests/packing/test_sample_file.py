@@ -11,17 +11,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeRegressor
 
-from service import models
 from service.packing import pack_file
-from service.settings import Settings
 from service.wire.table_formats import decode
 from service.wire.table_formats.csv_dialect import Dialect, recognise
-
-
-def served(version):
-    model = models.load(version, Settings())
-    model.warm_up()
-    return model
+from tests.support.loading import served
 
 
 def packed(tmp_path, model, frame, **options):

@@ -10,13 +10,14 @@ import string
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from service.models.encoders.tokens import TOKENIZER
 from service.models.tables.column import Column
 from service.store.manifest import Manifest
 from service.store.versions import Store
+from tests.support import graphs
 
 DIMENSION, MAX_TOKENS = 8, 32
 LABELS = ["low", "even", "high"]
@@ -62,19 +63,13 @@ def letter_graph(width, *, normalized):
     ]
     if normalized:
         nodes.append(helper.make_node("LpNormalization", ["mean"], ["numbers"], axis=1, p=2))
-    sizes = ["texts", "length"]
-    graph = helper.make_graph(
+    return graphs.model(
         nodes,
-        "letters",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, sizes) for name in ("input_ids", "attention_mask")],
-        [helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["texts", width])],
-        [
-            numpy_helper.from_array(vectors(width), "table"),
-            numpy_helper.from_array(np.array([-1]), "last"),
-            numpy_helper.from_array(np.array([1]), "tokens"),
-        ],
+        [graphs.value(name, TensorProto.INT64, ["texts", "length"]) for name in ("input_ids", "attention_mask")],
+        [graphs.value("numbers", shape=["texts", width])],
+        {"table": vectors(width), "last": [-1], "tokens": [1]},
+        {"": 21},
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
 def numbers_of(text, width=DIMENSION, *, normalized=True):

@@ -96,3 +96,13 @@ def pack_tiny(store, name="tiny", runtime="torch", seed=0, **carried):
         return pack_checkpoint(save_checkpoint(folder, seed), name=name, store=store, runtime=runtime, **carried)
     finally:
         shutil.rmtree(folder)
+
+
+def break_runner(model, monkeypatch):
+    """Each step of the model's engine fails from now on."""
+
+    def broken(*_):
+        raise RuntimeError("a broken runner")
+
+    monkeypatch.setattr(model.engine.runner, "step", broken)
+    monkeypatch.setattr(model.engine.runner, "extend", broken)

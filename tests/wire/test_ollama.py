@@ -7,7 +7,7 @@ import pytest
 from service.app import create_app
 from service.settings import Settings
 from tests.support.calling_text import pack_calling
-from tests.support.tiny_text import pack_tiny
+from tests.support.tiny_text import break_runner, pack_tiny
 
 GREEDY = {"num_predict": 6, "temperature": 0}
 USER = {"role": "user", "content": "abc"}
@@ -220,13 +220,7 @@ def test_a_model_that_is_not_there(client, body, status):
 
 
 def test_a_failure_within_a_stream_is_its_last_line(client, lines, monkeypatch):
-    model = client.application.extensions["daylight"].predictor.find("tiny")
-
-    def broken(*_):
-        raise RuntimeError("a broken runner")
-
-    monkeypatch.setattr(model.engine.runner, "step", broken)
-    monkeypatch.setattr(model.engine.runner, "extend", broken)
+    break_runner(client.application.extensions["daylight"].predictor.find("tiny"), monkeypatch)
     *_, last = lines("/api/generate", ASK)
     assert isinstance(last["error"], str)
     assert "runner" not in last["error"]

@@ -8,6 +8,7 @@ from openai.types.responses import Response
 from service.app import create_app
 from service.settings import Settings
 from tests.support.calling_text import pack_calling
+from tests.support.tiny_text import break_runner
 
 PARAMETERS = {
     "type": "object",
@@ -232,13 +233,7 @@ def test_a_model_that_is_not_there(ask):
 
 
 def test_a_failure_within_a_stream_is_its_last_event(client, stream, monkeypatch):
-    model = client.application.extensions["daylight"].predictor.find("caller")
-
-    def broken(*_):
-        raise RuntimeError("a broken runner")
-
-    monkeypatch.setattr(model.engine.runner, "step", broken)
-    monkeypatch.setattr(model.engine.runner, "extend", broken)
+    break_runner(client.application.extensions["daylight"].predictor.find("caller"), monkeypatch)
     name, event = stream()[-1]
     assert (name, event["response"]["status"]) == ("response.failed", "failed")
     assert event["response"]["error"]["code"] == "server_error"

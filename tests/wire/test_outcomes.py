@@ -66,12 +66,10 @@ def client(tmp_path_factory):
 
 def word(dialect, body):
     """The code in a body of the dialect, and its message; KeyError or TypeError where it has another form."""
-    if dialect in ("v1", "v2", "ollama"):
+    if dialect in ("v1", "v2", "ollama", "tei"):
         return body["code"], body["error"]
     if dialect == "mlflow":
         return body["error_code"], body["message"]
-    if dialect == "tei":
-        return body["code"], body["error"]
     return body["error"]["code"], body["error"]["message"]
 
 

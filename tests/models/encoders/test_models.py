@@ -1,8 +1,6 @@
 """Models around an encoder: what their texts become, what is refused, and the same over the engine process."""
 
 import json
-import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
@@ -19,10 +17,10 @@ from service.errors import (
     PayloadTooLarge,
     StartupError,
 )
-from service.models.engine.host import Host
 from service.models.engine.journal import Journals
 from service.settings import Settings
 from service.store.versions import Store
+from tests.support.engine_process import EngineProcess
 from tests.support.tiny_encoders import DIMENSION, MAX_TOKENS, numbers_of, pack_classifier, pack_embedder
 
 TEXTS = ["a fine day", "no", "what is it, then?", "x" * (MAX_TOKENS - 2), ""]
@@ -39,29 +37,14 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module", params=["here", "engine"])
 def settings(request, store, tmp_path_factory):
     """Of a model that runs in this process, and of one that asks an engine over a socket."""
-    here = Settings(store=store.root, workers=1, engine_nice=0, max_rows=100, max_waiting_tokens=500)
     if request.param == "here":
-        yield here
+        yield Settings(store=store.root, workers=1, max_rows=100, max_waiting_tokens=500)
         return
     folder = tmp_path_factory.mktemp("engine")
-    host = Host(store, here, Journals(folder, blame=False))
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(folder / "socket"))
-    listener.listen()
-
-    def accept():
-        while True:
-            try:
-                host.serve(listener.accept()[0])
-            except OSError:
-                return
-
-    threading.Thread(target=accept, daemon=True).start()
+    journals = Journals(folder, blame=False)
+    process = EngineProcess(folder / "socket", store, journals, max_rows=100, max_waiting_tokens=500)
     yield Settings(store=store.root, workers=1, engine_socket=str(folder / "socket"), max_rows=100)
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    for engine in host.engines():
-        engine.stop()
+    process.end()
 
 
 @pytest.fixture(scope="module")

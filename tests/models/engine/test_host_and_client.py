@@ -1,9 +1,7 @@
 """A worker's client and the engine's host, over a real unix socket, in one process."""
 
 import socket
-import threading
 import time
-from contextlib import suppress
 
 import pytest
 
@@ -13,12 +11,12 @@ from service.errors import InvalidParameters, ModelNotReady, Overloaded, Startup
 from service.generation.params import SamplingParams
 from service.models.engine import host as hosts
 from service.models.engine.client import EngineClient
-from service.models.engine.host import Host
 from service.models.engine.journal import Journals
 from service.models.engine.protocol import PROTOCOL, frames, send
 from service.models.engine.remote import RemoteEngine
 from service.settings import Settings
 from service.store.versions import Store
+from tests.support.engine_process import EngineProcess
 from tests.support.tiny_text import pack_tiny
 
 GREEDY = SamplingParams(max_tokens=12, temperature=0)
@@ -32,48 +30,13 @@ def store(tmp_path_factory):
     return Store(folder)
 
 
-class Process:
-    """Stands for the engine process: a listening socket, and a Host for whoever connects."""
-
-    def __init__(self, path, store, folder, **settings):
-        path.unlink(missing_ok=True)
-        settings = {"slots": 2, "max_waiting": 2, **settings}
-        self.host = Host(store, Settings(store=store.root, workers=1, engine_nice=0, **settings), folder)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen()
-        self.accepted = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                sock = self.listener.accept()[0]
-            except OSError:
-                return
-            self.accepted.append(sock)
-            self.host.serve(sock)
-
-    def end(self):
-        """As the end of the process looks to the workers."""
-        with suppress(OSError):  # it has ended already
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for sock in self.accepted:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # the worker was first
-        for engine in self.host.engines():
-            engine.stop()
-
-
 @pytest.fixture
 def start(tmp_path, store):
     started = []
 
     def start_one(**settings):
-        started.append(Process(tmp_path / "socket", store, Journals(tmp_path, blame=False), **settings))
+        settings = {"slots": 2, "max_waiting": 2, **settings}
+        started.append(EngineProcess(tmp_path / "socket", store, Journals(tmp_path, blame=False), **settings))
         return started[-1]
 
     yield start_one

@@ -6,16 +6,8 @@ from service.errors import InvalidParameters
 from service.models.chat import ChatTemplate
 from service.models.tools.form import ID, CallForm
 from tests.support import call_templates
+from tests.support.call_forms import HERMES, LLAMA, MISTRAL
 from tests.support.calling_text import calling_tokenizer
-
-HERMES = CallForm(
-    '<tool_call>\n{"name": "',
-    '", "arguments": ',
-    '}\n</tool_call>\n<tool_call>\n{"name": "',
-    "}\n</tool_call>",
-    mark="<tool_call>",
-    variable="tools",
-)
 
 
 @pytest.mark.parametrize(
@@ -23,18 +15,8 @@ HERMES = CallForm(
     [
         ("QWEN", HERMES),
         ("SMOLLM3", CallForm(*[*vars(HERMES).values()][:4], "<tool_call>", "xml_tools", writes=False)),
-        ("LLAMA", CallForm('{"name": "', '", "parameters": ', None, "}", mark="", variable="tools")),
-        (
-            "MISTRAL",
-            CallForm(
-                '[TOOL_CALLS][{"name": "',
-                '", "arguments": ',
-                f', "id": "{ID}"}}, {{"name": "',
-                f', "id": "{ID}"}}]',
-                mark="[TOOL_CALLS]",
-                variable="tools",
-            ),
-        ),
+        ("LLAMA", LLAMA),
+        ("MISTRAL", MISTRAL),
         (
             "MISTRAL_LATER",
             CallForm("[TOOL_CALLS]", f"[CALL_ID]{ID}[ARGS]", "[TOOL_CALLS]", "", mark="[TOOL_CALLS]", variable="tools"),
