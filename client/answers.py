@@ -6,9 +6,10 @@ import sys
 from array import array
 from base64 import b64decode
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Completion", "Embeddings", "Predictions"]
+__all__ = ["Completion", "Embeddings", "Predictions", "Rank", "Ranking"]
 
 
 class Predictions(list[Any]):
@@ -75,6 +76,35 @@ class Embeddings(list[list[float]]):
         return cls(
             (vector.tolist() for vector in vectors), model=answer["model"], tokens=answer["usage"]["total_tokens"]
         )
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One text of a ranking. index: its place among the texts as they were given. score: from 0 to 1."""
+
+    index: int
+    score: float
+    text: str
+
+
+class Ranking(list[Rank]):
+    """Texts, the best first: a list that also holds the model, and the tokens of the query with each text.
+
+        ranking = client.rerank("why is the sky blue?", ["Rome", "It scatters light."])
+        ranking[0].text                          # "It scatters light."
+
+    model: str. tokens: of all pairs together.
+    """
+
+    def __init__(self, ranks: Iterable[Rank] = (), *, model: str | None = None, tokens: int = 0) -> None:
+        super().__init__(ranks)
+        self.model, self.tokens = model, tokens
+
+    @classmethod
+    def from_answer(cls, answer: Any) -> Ranking:
+        """The JSON of /v1/rerank, with its documents -> Ranking. Raises KeyError or TypeError."""
+        ranks = [Rank(each["index"], each["relevance_score"], each["document"]["text"]) for each in answer["results"]]
+        return cls(ranks, model=answer["model"], tokens=answer["usage"]["total_tokens"])
 
 
 class Completion(str):

@@ -6,6 +6,7 @@
 
 `predict`, `classify` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving;
 `stream`, `chat` and `embed` use `/v1/completions`, `/v1/chat/completions` and `/v1/embeddings`, that of OpenAI.
+`rerank` uses `/v1/rerank`, which Cohere, Jina and vLLM share.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from time import monotonic, sleep
 from typing import Any, Literal, overload
 from urllib.parse import urlencode
 
-from .answers import Completion, Embeddings, Predictions
+from .answers import Completion, Embeddings, Predictions, Ranking
 from .base_client import NO_RETRIES, BaseClient, Body, decode_models, decode_object, model_path
 from .errors import ServerError, TimedOut, TransportError, Unavailable
 from .rows import table
@@ -111,6 +112,28 @@ class Client(BaseClient):
         name = model or self._default("text_embedding", deadline)
         body = Body.json({"model": name, **payload})
         return self._ask("POST", "/v1/embeddings", Embeddings.from_answer, body, deadline)
+
+    def rerank(
+        self,
+        query: str,
+        texts: Iterable[str],
+        model: str | None = None,
+        *,
+        top_n: int | None = None,
+        truncate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Ranking:
+        """Texts -> Ranking, a list of them with their scores, that which answers the query best first.
+
+        model: a name; None is the server's default for ranking. top_n: only the n best. truncate: cut a query and a
+        text that are too long together, rather than refuse them.
+        """
+        listed([query])
+        options = {"model": model, "top_n": top_n, "truncate": truncate}
+        body = Body.json(
+            {"query": query, "documents": listed(texts), "return_documents": True, **without_none(options)}
+        )
+        return self._ask("POST", "/v1/rerank", Ranking.from_answer, body, self.retries.until(timeout))
 
     def generate(
         self,

@@ -19,9 +19,11 @@ __all__ = [
     "EMBED_TEXT",
     "GENERATE_TEXT",
     "PREDICT_TABLE",
+    "RERANK_TEXT",
     "Capability",
     "EmbedCall",
     "Part",
+    "RerankCall",
     "TableCall",
     "TextCall",
     "Tools",
@@ -51,11 +53,12 @@ class Capability:
 PREDICT_TABLE = Capability("predict_table", "predictions", "predicts tables", "default_tabular")
 GENERATE_TEXT = Capability("generate_text", "generations", "generates text", "default_text", in_turn=False)
 EMBED_TEXT = Capability("embed_text", "embeddings", "embeds texts", "default_embedding")
+RERANK_TEXT = Capability("rerank_text", "rankings", "ranks texts", "default_reranker")
 
 # What a model of one text is asked where a text comes without the name of a model, and no model here writes any.
 CLASSIFY_TEXT = "classify_text"
 
-CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT)
+CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT)
 
 
 @dataclass(slots=True)
@@ -140,6 +143,21 @@ class EmbedCall:
     prompt: str | None = None
 
     capability: ClassVar[Capability] = EMBED_TEXT
+
+
+@dataclass(slots=True)
+class RerankCall:
+    """Texts to be told how well each answers a query.
+
+    truncate: whether a query and a text that are too long together are cut, as the tokenizer cuts pairs, rather than
+    refused.
+    """
+
+    query: str
+    texts: Sequence[str]
+    truncate: bool = False
+
+    capability: ClassVar[Capability] = RERANK_TEXT
 
 
 def count_tokens(completions: Sequence[Any], n: int) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """Every setting of the service: a name, a default and a sentence.
 
-    settings = Settings.from_environ()
-    settings.port
+    Settings.from_environ().port
 
 This module is the only reader of the environment. Names start with DAYLIGHT_, but for the seven that say how the
 processes run (HOST, PORT, BIND, WORKERS, THREADS, WORKER_CLASS, MAX_REQUESTS). docs/settings.md lists them all.
@@ -156,6 +155,7 @@ class Settings:
         "", "The model `/predict` answers texts with, a generator or a classifier; empty: the only one."
     )
     default_embedding: str = setting("", "The model that embeds texts where a request names none; empty: the only one.")
+    default_reranker: str = setting("", "The model that ranks texts where a request names none; empty: the only one.")
     trusted_types: tuple[str, ...] = setting(
         (), "Types that `.skops` files may hold besides the known ones, by commas.", parse=names
     )

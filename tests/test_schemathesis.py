@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from benchmarks.support.serving import ROOT, live_server
 from service.packing import pack
 from service.web.access import api_keys
-from tests.support.tiny_encoders import pack_embedder
+from tests.support.tiny_encoders import pack_embedder, pack_reranker
 from tests.support.tiny_text import pack_tiny
 from tests.support.zoo import animals
 
@@ -44,6 +44,7 @@ def store(tmp_path_factory):
         pack(animal.estimator, animal.X, animal.y, name=animal.name, store=store)
     pack_tiny(store, name="tiny")
     pack_embedder(store)
+    pack_reranker(store)
     return store
 
 

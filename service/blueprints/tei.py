@@ -1,4 +1,4 @@
-"""The route of text-embeddings-inference: /embed."""
+"""The routes of text-embeddings-inference: /embed, /rerank."""
 
 from flask import Blueprint
 

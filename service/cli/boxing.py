@@ -66,7 +66,7 @@ def pack_in_sandbox(file: Path, root: Path, configured: Settings, *, why: str, *
             outcome = run(file, root, made, configured, options | {"name": draft.model, "version": draft.version})
             check_outcome(file, made, outcome)
             try:
-                check_claims(adopt(draft, made, kind_of(file)), file, options)
+                check_claims(adopt(draft, made, kind_of(file, options.get("task"))), file, options)
             except StartupError as error:
                 raise ValueError(f"what the sandbox made of {file} is not adopted: {error}") from error
         return opened.open(draft.model, draft.version)

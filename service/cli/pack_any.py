@@ -49,12 +49,16 @@ def default_name(file: Path) -> str:
     return source(file).stem
 
 
-def kind_of(file: Path) -> str:
-    """The kind of model that packing makes of it. Raises ValueError for a checkpoint whose config cannot be read."""
+def kind_of(file: Path, task: str | None = None) -> str:
+    """The kind of model that packing makes of it. task: what a checkpoint is said to be for. Raises ValueError for a
+    checkpoint whose config cannot be read, or that cannot be what it is said to be.
+    """
     if file.is_dir() and not is_mlflow(file):
         from ..packing import checkpoint_task  # it imports transformers
 
-        return checkpoint_task.kind_of(file)
+        return checkpoint_task.kind_of(file, task)
+    if task is not None:
+        raise ValueError(f"--task says what a folder with a checkpoint is for; {file} is none")
     return "python" if is_class(file) else "tabular"
 
 
@@ -91,6 +95,7 @@ def pack_any(
     runtime: str = "auto",
     precision: str = "float32",
     context_length: int | None = None,
+    task: str | None = None,
     promote: bool = True,
     why: str = "",
 ) -> StoredVersion:
@@ -104,11 +109,12 @@ def pack_any(
     }
     with errors_as_sentences("checkpoints" if file.is_dir() and not is_mlflow(file) else "pack"):
         common["metrics"] = read_metrics(metrics)
+        kind = kind_of(file, task)
         if file.is_dir() and not is_mlflow(file):
-            if kind_of(file) != "text_generation":
+            if kind != "text_generation":
                 from ..packing.encoder import pack_encoder
 
-                return pack_encoder(file, precision=precision, max_tokens=context_length, **common)
+                return pack_encoder(file, precision=precision, max_tokens=context_length, task=task, **common)
             from ..packing.checkpoint import pack_checkpoint
 
             return pack_checkpoint(file, precision=precision, context_length=context_length, **common)

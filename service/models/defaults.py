@@ -47,7 +47,7 @@ def classifiers(models: Collection[Model], settings: Settings) -> list[Model]:
     """The models of which one may tell what a text is, where the article's /predict gets one: that of the setting for
     texts; without it, those that were made for texts, where no model here writes any.
     """
-    made = [model for model in models if model.made_for_texts]
+    made = [model for model in models if tells_what_a_text_is(model)]
     name = default_name(GENERATE_TEXT, settings)
     if name:
         return [model for model in made if model.name == name]
@@ -69,7 +69,11 @@ def check_defaults(loaded: Mapping[str, Model], broken: Collection[str], setting
 
 def _may_be_default(model: Model, capability: Capability) -> bool:
     """Whether the capability's setting may name it; that for texts may name a classifier, too."""
-    return capability in model.capabilities or (capability is GENERATE_TEXT and model.made_for_texts)
+    return capability in model.capabilities or (capability is GENERATE_TEXT and tells_what_a_text_is(model))
+
+
+def tells_what_a_text_is(model: Model) -> bool:
+    return model.made_for_texts and model.reads_one_text
 
 
 def tables_take_texts(models: Iterable[Model]) -> bool:

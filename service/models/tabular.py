@@ -10,10 +10,11 @@ import logging
 import math
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import ClassVar
 
 import numpy as np
 
-from ..capabilities import PREDICT_TABLE
+from ..capabilities import PREDICT_TABLE, Capability
 from ..errors import (
     InvalidInstances,
     InvalidParameters,
@@ -77,7 +78,7 @@ class TabularAnswer:
 class TabularModel(TurnModel):
     """One loaded version of a tabular model."""
 
-    capabilities = (PREDICT_TABLE,)
+    capabilities: ClassVar[tuple[Capability, ...]] = (PREDICT_TABLE,)
 
     def __init__(self, manifest, runtime, proof=(), *, max_rows=math.inf):
         """`proof`: instances with the outputs that warming up must find again, besides the example."""

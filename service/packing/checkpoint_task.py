@@ -19,10 +19,13 @@ from transformers.models.auto import modeling_auto
 __all__ = [
     "CONFIG",
     "MODULES",
+    "SHARED",
+    "TASKS",
     "architectures",
     "check_generates_text",
     "check_is_checkpoint",
     "check_left_to_right",
+    "cross_encoder_marks",
     "kind_of",
     "read_json",
     "task_of",
@@ -30,6 +33,7 @@ __all__ = [
 
 CONFIG = "config.json"
 MODULES = "modules.json"  # of sentence-transformers
+SHARED = "config_sentence_transformers.json"
 # What other formats leave in a folder, and what then lies in it. The first that is found counts.
 FILES = {
     "adapter_config.json": (
@@ -66,19 +70,48 @@ KINDS: dict[str | None, str] = {
     "TEXT_ENCODING": "text_embedding",
     "": "text_embedding",
 }
+BEFORE_4 = "sbert_ce_default_activation_function"  # where sentence-transformers wrote it before release 4
+# What packing may be told that a checkpoint is for, where its files do not say it.
+TASKS = {"rerank": "text_reranking"}
 
 
-def kind_of(folder: Path) -> str:
+def kind_of(folder: Path, task: str | None = None) -> str:
     """The kind that packing makes of a checkpoint: that of an encoder, or "text_generation", as which it may still be
-    refused. Raises ValueError where its config cannot be read.
+    refused. task: one of TASKS, what it is said to be. Raises ValueError where its config cannot be read, or where it
+    cannot be what it is said to be.
     """
-    if (folder / MODULES).exists():
+    kind = kind_by_files(folder)
+    if task is None or kind == TASKS[task]:
+        return kind
+    if kind != "text_classification":
+        raise ValueError(f"{folder} is no model for sequence classification, so it cannot be packed to {task}")
+    return TASKS[task]
+
+
+def kind_by_files(folder: Path) -> str:
+    """The kind, by the files of the folder."""
+    if (folder / MODULES).exists() and not is_cross_encoder(folder):
         return "text_embedding"
     if (folder / CONFIG).exists() and not what_it_is_instead(folder):
         kinds = {KINDS.get(task_of(each), "text_generation") for each in architectures(read_json(folder))}
         if len(kinds) == 1:
-            return kinds.pop()
+            (kind,) = kinds
+            return "text_reranking" if kind == "text_classification" and is_cross_encoder(folder) else kind
     return "text_generation"
+
+
+def is_cross_encoder(folder: Path) -> bool:
+    """Whether sentence-transformers has marked it as one. Raises ValueError where what it wrote cannot be read."""
+    if (folder / SHARED).exists() and read_json(folder, SHARED).get("model_type") == "CrossEncoder":
+        return True
+    return (folder / CONFIG).exists() and bool(cross_encoder_marks(read_json(folder)))
+
+
+def cross_encoder_marks(config: dict[str, Any]) -> list[Any]:
+    """The names of activations that sentence-transformers wrote into the config of a cross-encoder, in two places."""
+    own = config.get("sentence_transformers")
+    marks = [own.get("activation_fn") if isinstance(own, dict) else None, config.get(BEFORE_4)]
+    return [mark for mark in marks if mark]
 
 
 def check_is_checkpoint(folder: Path) -> None:

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .checkpoint_task import CONFIG, MODULES, read_json
+from .checkpoint_task import CONFIG, MODULES, SHARED, read_json
 from .text_facts import LARGEST
 
-__all__ = ["Embedder", "longest_text", "problem_of", "read_embedder"]
+__all__ = ["TRANSFORMER", "Embedder", "longest_text", "problem_of", "read_embedder"]
 
 # The settings of the first module, by the names that its classes gave the file.
 TRANSFORMER = ("sentence_bert_config.json", "sentence_roberta_config.json", "sentence_xlm-roberta_config.json")
-SHARED = "config_sentence_transformers.json"
 POOLINGS = {
     "pooling_mode_mean_tokens": "mean",
     "pooling_mode_cls_token": "cls",
@@ -132,7 +131,7 @@ def problem_of(config: Any) -> str:
     if told is None and config.num_labels == 1:
         raise ValueError(
             f"{CONFIG} has one label and no problem_type: a number of a text (set it to regression), one label that "
-            "holds or not (multi_label_classification), or how well two texts fit (a reranker, which is not packed yet)"
+            "holds or not (multi_label_classification), or how well two texts fit (a reranker: --task rerank)"
         )
     return told or "single_label_classification"
 

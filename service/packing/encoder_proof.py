@@ -17,6 +17,8 @@ import torch
 from ..generation.encoders.work import Row
 from ..models.encoders.classifier import ClassifierRuntime, scores
 from ..models.encoders.loading import load_encoder
+from ..models.encoders.reranker import RerankerRuntime
+from ..models.encoders.table import EncoderRuntime
 from ..models.encoders.tokens import TOKENIZER, Tokens
 from ..models.tables.output import Output
 from ..settings import Settings
@@ -44,8 +46,11 @@ def prove(version: StoredVersion, module: Encoder, tokenizer: Any) -> Manifest:
     """
     spec = version.manifest.spec
     tokens = Tokens.load(version)
+    texts: list[Any] = proof_texts(spec["max_tokens"])
+    if version.manifest.kind == "text_reranking":
+        texts = pairs(texts)
     # Where a tokenizer has no marks of its own, an empty text has no tokens, and is refused.
-    texts = [text for text in proof_texts(spec["max_tokens"]) if not tokens.rows([text], truncate=True)[1]]
+    texts = [text for text in texts if not tokens.rows([text], truncate=True)[1]]
     rows = proven_rows(tokens, tokenizer, texts)
     expected = np.array([numbers(module, row) for row in rows])
     engine = load_encoder(version, Settings(workers=1))
@@ -64,22 +69,30 @@ def prove(version: StoredVersion, module: Encoder, tokenizer: Any) -> Manifest:
     return replace(proven, example=example(proven, tokens, texts, expected))
 
 
-def proven_rows(tokens: Tokens, tokenizer: Any, texts: list[str]) -> list[Row]:
-    """The rows of texts, cut to the longest. Raises ValueError where transformers has other ids."""
+def proven_rows(tokens: Tokens, tokenizer: Any, texts: list[Any]) -> list[Row]:
+    """The rows of texts, or pairs of them, cut to the longest. Raises ValueError where transformers has other ids."""
     rows, _ = tokens.rows(texts, truncate=True)
-    for text, row in zip(map(tokens.prepared, texts), rows, strict=True):
-        ids = tokenizer(text, truncation=True, max_length=tokens.max_tokens).input_ids
+    for text, row in zip(texts, rows, strict=True):
+        # A list of one: alone, a pair whose second text is empty would be taken for a single text.
+        given = text if isinstance(text, tuple) else tokens.prepared(text)
+        encoded = tokenizer([given], truncation=True, max_length=tokens.max_tokens)
+        (ids,), types = encoded.input_ids, encoded.get("token_type_ids")
         if row.ids.tolist() != ids:
             raise ValueError(
-                f"{TOKENIZER} splits {text[:40]!r} into {row.ids.tolist()[:20]}, and transformers into {ids[:20]}"
+                f"{TOKENIZER} splits {given!r:.60} into {row.ids.tolist()[:20]}, and transformers into {ids[:20]}"
             )
+        if row.types is not None and [row.types.tolist()] != types:
+            raise ValueError(f"{TOKENIZER} tells the texts of a pair by other token types than transformers")
     return rows
 
 
 @torch.inference_mode()
 def numbers(module: Encoder, row: Row) -> np.ndarray:
     """What torch gives for one text by itself."""
-    return module(*batch([row.ids.tolist()], module.padding))[0].numpy()
+    ids, mask = batch([row.ids.tolist()], module.padding)
+    if row.types is None or not module.typed:
+        return module(ids, mask)[0].numpy()
+    return module(ids, mask, torch.tensor(row.types[None].astype(np.int64)))[0].numpy()
 
 
 def proof_texts(max_tokens: int) -> list[str]:
@@ -90,8 +103,15 @@ def proof_texts(max_tokens: int) -> list[str]:
     return [*ODD, *PROMPTS, *PROSE.split("\n\n"), *(" ".join(words[:length]) for length in lengths if length)]
 
 
-def example(manifest: Manifest, tokens: Tokens, texts: list[str], expected: np.ndarray) -> dict[str, Any]:
+def pairs(texts: list[str]) -> list[tuple[str, str]]:
+    """Each text with a question before it; and a few as questions themselves."""
+    return [*((PROMPTS[0], text) for text in texts), *((text, PROMPTS[0]) for text in texts[:: len(texts) // 8])]
+
+
+def example(manifest: Manifest, tokens: Tokens, texts: list[Any], expected: np.ndarray) -> dict[str, Any]:
     """What every worker replays before it serves."""
+    if manifest.kind == "text_reranking":
+        return rows_example(manifest, RerankerRuntime(tokens, None, manifest.spec), texts[:3], expected[:3])
     if "labels" not in manifest.spec:
         place = texts.index(PROMPTS[0])
         vector = [float(f"{number:.{DIGITS}g}") for number in expected[place].tolist()]
@@ -100,10 +120,19 @@ def example(manifest: Manifest, tokens: Tokens, texts: list[str], expected: np.n
     # The text whose label another processor's rounding is the least likely to turn.
     places = [place for place, text in enumerate(texts) if text in PROMPTS]
     place = max(places, key=lambda place: lead(found[place], manifest.spec["problem"]))
-    given = ClassifierRuntime(tokens, None, manifest.spec).answers(found[[place]], list(manifest.spec["outputs"]))
+    runtime = ClassifierRuntime(tokens, None, manifest.spec)
+    return rows_example(manifest, runtime, [(texts[place],)], expected[[place]])
+
+
+def rows_example(
+    manifest: Manifest, runtime: EncoderRuntime, rows: list[tuple[str, ...]], logits: np.ndarray
+) -> dict[str, Any]:
+    """Rows of a table, and what it gives for them."""
+    names = [column["name"] for column in manifest.spec["columns"]]
+    given = runtime.answers(logits, list(manifest.spec["outputs"]))
     described = {name: Output(**each) for name, each in manifest.spec["outputs"].items()}
     return {
-        "instances": [{manifest.spec["columns"][0]["name"]: texts[place]}],
+        "instances": [dict(zip(names, row, strict=True)) for row in rows],
         "outputs": {name: output.plain(given[name]) for name, output in described.items()},
     }
 

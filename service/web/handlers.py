@@ -81,11 +81,11 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
 
 
 def complete(dialect: Any, predictor: Any, context: RequestContext, environ: Environ) -> Steps:
-    """A route whose body names its model, and which speaks of one capability."""
+    """A route whose body may name its model, else the default answers, and which speaks of one capability."""
     ((capability, adapter),) = dialect.ADAPTERS.items()
     request = read_request(environ, context, predictor.settings)
     decoded = adapter.decode(request, None)
-    model = predictor.find(decoded.model)
+    model = predictor.default(capability) if decoded.model is None else predictor.find(decoded.model)
     context.model = model.name
     if capability not in model.capabilities:
         raise not_offered(model, [capability])

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
-from ..wire import article, error_dialect, mlflow, tei, v1, v2
+from ..wire import article, error_dialect, mlflow, rerank, v1, v2
 from ..wire.ollama import chat as ollama_chat
 from ..wire.ollama import generate as ollama_generate
 from ..wire.openai import chat, completions, embeddings, responses
+from ..wire.tei import embed as tei_embed
+from ..wire.tei import rerank as tei_rerank
 from .access.policy import Scope
 from .handlers import complete, predict, predict_default
 
@@ -148,9 +150,11 @@ ROUTES = (
     Route("POST", "/v1/chat/completions", "openai.chat_completions", chat, complete),
     Route("POST", "/v1/responses", "openai.responses", responses, complete),
     Route("POST", "/v1/embeddings", "openai.embeddings", embeddings, complete, fast=True),
+    Route("POST", "/v1/rerank", "openai.rerank", rerank, complete, fast=True),
     Route("POST", "/v1/requests/<request_id>/cancel", "openai.cancel", completions),
     # text-embeddings-inference
-    Route("POST", "/embed", "tei.embed", tei, predict, fast=True),
+    Route("POST", "/embed", "tei.embed", tei_embed, predict, fast=True),
+    Route("POST", "/rerank", "tei.rerank", tei_rerank, complete, fast=True),
     # Ollama
     Route("POST", "/api/chat", "ollama.chat", ollama_chat, complete),
     Route("POST", "/api/generate", "ollama.generate", ollama_generate, complete),

@@ -4,15 +4,20 @@ What a dialect is, adapter.py says. It knows capabilities, and neither models no
 answers stands in the table of routes (service.web.routes).
 """
 
-from . import article, mlflow, tei, v1, v2
+from . import article, mlflow, rerank, v1, v2
 from .adapter import Adapter, Decoded, Encoded, Request
 from .ollama import chat as ollama_chat
 from .ollama import generate as ollama_generate
 from .openai import chat, completions, embeddings, responses
+from .tei import embed as tei_embed
+from .tei import rerank as tei_rerank
 
 __all__ = ["DIALECTS", "Adapter", "Decoded", "Encoded", "Request", "error_dialect"]
 
-DIALECTS = (article, completions, chat, responses, embeddings, v1, v2, mlflow, tei, ollama_chat, ollama_generate)
+DIALECTS = (
+    *(article, completions, chat, responses, embeddings, rerank, v1, v2, mlflow),
+    *(tei_embed, tei_rerank, ollama_chat, ollama_generate),
+)
 
 
 def error_dialect(dialect, path):

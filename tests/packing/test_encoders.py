@@ -10,10 +10,11 @@ from click.testing import CliRunner
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from service import models
-from service.capabilities import EmbedCall
+from service.capabilities import EmbedCall, RerankCall
 from service.cli import main
 from service.packing import encoder
 from service.packing.checkpoint_task import kind_of
+from service.packing.cross_encoder import read_cross_encoder
 from service.packing.encoder import pack_encoder
 from service.packing.encoder_folder import problem_of, read_embedder
 from service.packing.encoder_network import pooled
@@ -194,6 +195,77 @@ def test_how_numbers_are_read_is_told_or_refused():
     assert problem_of(BertConfig(num_labels=1, problem_type="regression")) == "regression"
     with pytest.raises(ValueError, match="one label and no problem_type"):
         problem_of(BertConfig(num_labels=1))
+
+
+def cross_encoder(folder, *, shared=None, modules=None, **config):
+    """A reranker, with token types as BERT's have them. config: more of its config.json."""
+    bert(folder, num_labels=1, id2label={0: "LABEL_0"})
+    told = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(told | config))
+    types = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | types))
+    if shared is not None:
+        (folder / "config_sentence_transformers.json").write_text(json.dumps(shared))
+        (folder / "modules.json").write_text(json.dumps(modules or [{"type": "a.b.Transformer", "path": ""}]))
+    return folder
+
+
+IDENTITY = "torch.nn.modules.linear.Identity"
+MARKS = [
+    {"sbert_ce_default_activation_function": IDENTITY},
+    {"sentence_transformers": {"activation_fn": IDENTITY, "version": "5.1"}},
+    {"shared": {"model_type": "CrossEncoder", "activation_fn": IDENTITY}},
+]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_cross_encoder_is_told_by_what_sentence_transformers_wrote(tmp_path, mark):
+    folder = cross_encoder(tmp_path / "it", **mark)
+    assert kind_of(folder) == kind_of(folder, "rerank") == "text_reranking"
+    assert read_cross_encoder(folder).activation == "identity"
+
+
+def test_a_reranker_without_a_mark_is_one_only_where_that_is_said(tmp_path):
+    folder = cross_encoder(tmp_path / "it")
+    assert kind_of(folder) == "text_classification"
+    assert "a reranker: --task rerank" in refusal(folder, tmp_path / "store")
+    assert (kind_of(folder, "rerank"), read_cross_encoder(folder).activation) == ("text_reranking", "sigmoid")
+    with pytest.raises(ValueError, match="no model for sequence classification"):
+        kind_of(bert(tmp_path / "other", BertModel), "rerank")
+    refused = CliRunner().invoke(main, ["pack", str(tmp_path / "it" / "config.json"), "--task", "rerank"])
+    assert (refused.exit_code, "--task says what a folder" in refused.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.ReLU"}}, "served are identity"),
+        ({"sentence_transformers": {"activation_fn": "mine.Sigmoid"}}, "makes its scores by mine.Sigmoid"),
+        (MARKS[2] | {"modules": [{"type": "a.Transformer", "path": ""}, {"type": "a.Dense", "path": "1"}]}, "Dense"),
+        ({"shared": {"model_type": "CrossEncoder", "default_prompt_name": "q"}}, "default_prompt_name"),
+        (MARKS[0] | {"id2label": {"0": "a", "1": "b"}}, "has 2 labels, so it classifies pairs"),
+    ],
+)
+def test_what_changes_scores_and_is_not_served_is_refused_by_name(tmp_path, options, said):
+    assert said in refusal(cross_encoder(tmp_path / "it", **options), tmp_path / "store")
+
+
+@pytest.mark.heavy
+def test_a_reranker_gives_what_torch_gives_for_pairs(tmp_path):
+    folder = cross_encoder(tmp_path / "ranks", **MARKS[0])
+    packed = CliRunner().invoke(main, ["pack", str(folder), "--store", str(tmp_path / "store")])
+    assert packed.exit_code == 0, packed.output
+    model = load(tmp_path / "store", "ranks")
+    network = BertForSequenceClassification.from_pretrained(folder).eval()
+    pairs = [("why?", "because"), ("", "no"), ("x" * 40, "y" * 30), ("x" * 7, "y" * 90)]
+    answer = [model.run(RerankCall(query, [text], truncate=True)).logits[0] for query, text in pairs]
+    for pair, number in zip(pairs, answer, strict=True):
+        ids = tokenizer()([pair], truncation=True, max_length=64, return_tensors="pt", return_token_type_ids=True)
+        assert ids["token_type_ids"].any()
+        with torch.inference_mode():
+            assert abs(float(network(**ids).logits) - number) < 1e-5
+    model.stop()
 
 
 def test_pooling_is_that_of_sentence_transformers():

@@ -2,6 +2,7 @@
 
     pack_embedder(store)                  # `tiny_embedder`: 8 dimensions, 32 tokens, vectors of the length 1
     pack_classifier(store)                # `mood`: low, even, high
+    pack_reranker(store)                  # `ranks`: pairs of query and text
 
 A token is a letter; <s> and </s> stand around a text. They are written as packing writes them, in a millisecond.
 """
@@ -13,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from service.models.encoders.reranker import ACTIVATIONS
 from service.models.encoders.tokens import TOKENIZER
 from service.models.tables.column import Column
 from service.store.manifest import Manifest
@@ -106,6 +108,27 @@ def pack_classifier(store, name="mood", problem="single_label_classification", *
     }
     example = {"instances": [{"text": EXAMPLE}], "outputs": outputs}
     return written(store, name, "text_classification", letter_graph(3, normalized=False), own | spec, example)
+
+
+def number_of_pair(query, text):
+    """What the graph gives for a pair, computed by hand."""
+    return float(vectors(1)[letter_tokenizer().encode(query, text).ids].mean())
+
+
+def pack_reranker(store, name="ranks", activation="identity", **spec):
+    own = {
+        "estimator": "Letters",
+        "task": "reranking",
+        "activation": activation,
+        "container": "array",
+        "columns": [Column(column, "text", "object").to_json() for column in ("query", "text")],
+        "outputs": {"predict": {"dtype": "number", "shape": [None]}},
+    }
+    example = {
+        "instances": [{"query": "fine?", "text": EXAMPLE}],
+        "outputs": {"predict": [float(ACTIVATIONS[activation](np.float64(number_of_pair("fine?", EXAMPLE))))]},
+    }
+    return written(store, name, "text_reranking", letter_graph(1, normalized=False), own | spec, example)
 
 
 def written(store, name, kind, graph, spec, example):

@@ -47,7 +47,8 @@ function chances(value) {
   return Object.entries(value).flatMap(([target, ofTarget]) => [el("h4", {}, target), ranked(Object.entries(ofTarget))]);
 }
 
-function ranked(entries) {
+/** Shares of 1 by their names, the largest first, as bars. */
+export function ranked(entries) {
   const sorted = entries.toSorted(([, a], [, b]) => b - a).slice(0, LISTED);
   const rows = sorted.map(([name, share], place) => ({ name, share, told: percent(share), look: place ? "" : "best" }));
   return bars(rows, { below: more(entries.length) });

@@ -35,7 +35,7 @@ class Fault(NamedTuple):
 
 
 class Tokens:
-    """max_tokens: of a text, with the tokenizer's own marks. prompts: {name: text}."""
+    """max_tokens: of a text, or a pair of them, with the tokenizer's own marks. prompts: {name: text}."""
 
     def __init__(self, tokenizer_json: str, spec: dict[str, Any]) -> None:
         """spec: of the manifest: max_tokens, vocabulary_size, token_types, lowercase, strip, prompts, prompt."""
@@ -66,12 +66,12 @@ class Tokens:
 
     def rows(
         self,
-        texts: Sequence[str | Sequence[int]],
+        texts: Sequence[str | Sequence[int] | tuple[str, str]],
         *,
         truncate: bool = False,
         prompt: str | None = None,
     ) -> tuple[list[Row], list[Fault]]:
-        """A Row for each text, or list of token ids, unless there are faults.
+        """A Row for each text, pair of texts, or list of token ids, unless there are faults.
 
         truncate: cut what is too long. prompt: the name of one of `prompts`; None: the model's own choice.
         """
@@ -79,13 +79,13 @@ class Tokens:
         rows: list[Row | None] = [None] * len(texts)
         places, inputs = [], []
         for place, text in enumerate(texts):
-            if isinstance(text, str):
+            if isinstance(text, (str, tuple)):
                 fault = self._unreadable(text, truncate)
                 if fault:
                     faults.append(Fault(place, *fault))
                 else:
                     places.append(place)
-                    inputs.append(self.prepared(text, prompt))
+                    inputs.append(self.prepared(text, prompt) if isinstance(text, str) else text)
             else:
                 rows[place] = self._given(place, text, truncate, faults)
         for place, encoding in zip(places, self._encoded(inputs, truncate), strict=True):
@@ -100,15 +100,16 @@ class Tokens:
             whole = whole.strip()
         return whole.lower() if self._lowercase else whole
 
-    def _unreadable(self, text: str, truncate: bool) -> tuple[str, str, bool] | None:
+    def _unreadable(self, text: str | tuple[str, str], truncate: bool) -> tuple[str, str, bool] | None:
         """What is wrong with a text before it is tokenized: for megabytes that would take seconds."""
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        whole = text if isinstance(text, str) else "".join(text)
+        if not whole.isascii() and any("\ud800" <= character <= "\udfff" for character in whole):
             return "text of Unicode characters", "half of a surrogate pair", False
-        if len(text) > self.max_tokens * self._longest and not truncate:
-            return f"at most {self.max_tokens} tokens", f"{len(text)} characters", True
+        if len(whole) > self.max_tokens * self._longest and not truncate:
+            return f"at most {self.max_tokens} tokens", f"{len(whole)} characters", True
         return None
 
-    def _encoded(self, inputs: list[str], truncate: bool) -> list[Encoding]:
+    def _encoded(self, inputs: list[Any], truncate: bool) -> list[Encoding]:
         tokenizer = self._cutting if truncate else self._tokenizer
         return tokenizer.encode_batch_fast(inputs) if inputs else []
 

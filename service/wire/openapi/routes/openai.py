@@ -9,14 +9,15 @@ from ...openai import sse
 from ...v1.json_schema import SAMPLING
 from ..functions import CALLS, nested_tools
 from ..parts import IN_ONE_FORM, TIMED, Operation, json, nullable
+from ..reranking import rerank
 from ..responses import responses
 
-__all__ = ["INPUTS", "MODEL", "NOTHING", "NUMBERS", "OPERATIONS", "TAG"]
+__all__ = ["INPUTS", "MODEL", "NOTHING", "NUMBERS", "OPERATIONS", "TAG", "TEXT"]
 
 MODEL = None
 TAG = {
     "name": "OpenAI",
-    "description": "Completions, chat completions and responses, whole or streamed as server-sent events; embeddings.",
+    "description": "Completions, chat completions and responses, whole or streamed as events; embeddings, rankings.",
     "externalDocs": {"url": "https://platform.openai.com/docs/api-reference"},
 }
 TEXT = {"type": "string"}
@@ -170,5 +171,6 @@ OPERATIONS = {
     "POST chat_completions": chat_completions,
     "POST responses": responses,
     "POST embeddings": embeddings,
+    "POST rerank": rerank,
     "POST cancel": cancel,
 }

@@ -1,16 +1,18 @@
-"""text-embeddings-inference's route, described."""
+"""text-embeddings-inference's routes, described."""
 
-from ....capabilities import EMBED_TEXT
-from ... import tei
+from ....capabilities import EMBED_TEXT, RERANK_TEXT
 from ...embedding_options import SCHEMA
+from ...tei.errors import DIRECTIONS
+from ...tei.rerank import OPTIONS
 from ..parts import IN_ONE_FORM, TIMED, Operation, json
-from .openai import INPUTS, NOTHING, NUMBERS
+from ..reranking import BODY, RESULTS, example
+from .openai import INPUTS, NOTHING, NUMBERS, TEXT
 
 __all__ = ["OPERATIONS", "TAG"]
 
 TAG = {
     "name": "TEI",
-    "description": "The embed route of text-embeddings-inference, for its clients.",
+    "description": "The routes of text-embeddings-inference, for its clients.",
     "externalDocs": {"url": "https://huggingface.github.io/text-embeddings-inference/"},
 }
 
@@ -20,7 +22,7 @@ def embed(place):
         "type": "object",
         "properties": {
             "inputs": INPUTS,
-            "truncation_direction": {"enum": [*tei.DIRECTIONS, None]},
+            "truncation_direction": {"enum": [*DIRECTIONS, None]},
             **SCHEMA["properties"],
         },
         "required": ["inputs"],
@@ -35,4 +37,32 @@ def embed(place):
     )
 
 
-OPERATIONS = {"POST embed": embed}
+def rerank(place):
+    own = {
+        "type": "object",
+        "properties": {
+            "query": TEXT,
+            "texts": {"type": "array", "minItems": 1, "items": TEXT},
+            "truncation_direction": {"enum": [*DIRECTIONS, None]},
+            **{name: option.schema for name, option in OPTIONS.items()},
+        },
+        "required": ["query", "texts"],
+        "additionalProperties": NOTHING,
+    }
+    rank = {
+        "type": "object",
+        "properties": {"index": {"type": "integer"}, "score": {"type": "number"}, "text": TEXT},
+        "required": ["index", "score"],
+    }
+    entry = place.default(RERANK_TEXT)
+    return Operation(
+        "Rank texts with the default model",
+        json({"anyOf": [{"type": "array", "items": rank}, RESULTS]}),
+        description="With `documents` instead of `texts` it is `/v1/rerank`.",
+        body=json({"anyOf": [own, BODY]}, *([example(entry, "texts")] if entry else [])),
+        errors=IN_ONE_FORM,
+        headers=TIMED,
+    )
+
+
+OPERATIONS = {"POST embed": embed, "POST rerank": rerank}
