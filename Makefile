@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders lint bench bench-peers bench-text bench-encoders clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-deploy lint bench bench-peers bench-text bench-encoders clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ test-encoders: install test-tools ## Compare encoders with torch: tiny ones of e
 test-boosted: install test-tools ## Compile over a hundred models of XGBoost, LightGBM and CatBoost, the rarest steps before them too.
 	$(BIN)/python -m pytest -m "heavy or not heavy" tests/packing/test_boosted.py
 
+# A clean machine with Debian 12's packages only: the tests make bare roots from its mirror.
+test-deploy: install test-tools artifacts system-tools ## Install each extra, build and run the image in a bare root. Minutes, and a network.
+	$(BIN)/python -m pytest -m "heavy or not heavy" -o faulthandler_timeout=1800 -s tests/deploy tests/cli/test_image.py
+
 lint: test-tools ## Check style, formatting, types, and the arrows between the packages.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -134,9 +138,9 @@ $(DEMO) &: | $(VENV)/.installed
 
 # Where this cannot install them, the tests that need them are skipped, each naming the command.
 system-tools:
-	@command -v nginx >/dev/null && command -v chromium >/dev/null && command -v bwrap >/dev/null || \
+	@command -v nginx >/dev/null && command -v chromium >/dev/null && command -v bwrap >/dev/null && command -v debootstrap >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    export DEBIAN_FRONTEND=noninteractive; \
-	    apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx chromium bubblewrap </dev/null >/dev/null \
-	    || echo "nginx, chromium and bubblewrap could not be installed; the tests that need them will be skipped"; \
+	    apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx chromium bubblewrap debootstrap </dev/null >/dev/null \
+	    || echo "nginx, chromium, bubblewrap and debootstrap could not be installed; the tests that need them will be skipped"; \
 	fi

@@ -2,8 +2,8 @@
 
 `doctor FILE` says what a file is, and `pack FILE` makes an immutable version of it; `models`, `verify`, `promote`,
 `rollback`, `remove`, `history` and `describe` look after the store; `predict` scores a file; `serve` starts the
-server, and `serve FILE` does it all, from a pickle to an endpoint; `keys` looks after API keys, `signers` after key
-pairs that sign models.
+server, and `serve FILE` does it all, from a pickle to an endpoint; `image` writes what a container image is built from;
+`keys` looks after API keys, `signers` after key pairs that sign models.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import click
 from .. import __version__
 from .describe import describe
 from .doctor import doctor
+from .image import image
 from .keys import keys
 from .pack import pack
 from .predict import predict
@@ -42,6 +43,7 @@ for command in (
     history,
     serve,
     predict,
+    image,
     keys,
     signers,
 ):

@@ -9,13 +9,14 @@ Only the libraries whose estimators are served are compared; a compiled model ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import InvalidVersion, Version
 
 from ...errors import VersionMismatch
 
-__all__ = ["DISTRIBUTIONS", "check_needs", "needed", "same_release"]
+__all__ = ["DISTRIBUTIONS", "check_needs", "installed_as", "needed", "same_release"]
 
 # What a library is imported as -> what it is installed as; the first name is the usual one.
 DISTRIBUTIONS = {
@@ -33,12 +34,19 @@ PINNED = "sklearn"  # this service itself wants one release of it
 
 def installed(library: str) -> str | None:
     """The version of a library by the name it is imported as; None where it is not installed."""
+    try:
+        return version(installed_as(library))
+    except PackageNotFoundError:
+        return None
+
+
+def installed_as(library: str) -> str:
+    """The distribution that brings a library here, by the name it is imported as; else the usual one."""
     for distribution in DISTRIBUTIONS[library]:
-        try:
-            return version(distribution)
-        except PackageNotFoundError:
-            continue
-    return None
+        with suppress(PackageNotFoundError):
+            version(distribution)
+            return distribution
+    return DISTRIBUTIONS[library][0]
 
 
 def needed(names: Iterable[str]) -> dict[str, str]:
