@@ -1,6 +1,6 @@
 """Write what an image is built from: a Dockerfile, exact requirements, the package, the models.
 
-    write_context(folder, versions, mounted=False)      # docker build folder
+    write_context(folder, versions, "tumour:1", mounted=False)      # docker build folder
 
 The file runs as it stands under docker, podman and buildah. Its two stages: one installs, the other keeps what runs.
 """

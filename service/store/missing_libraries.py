@@ -49,6 +49,7 @@ COMPILED = {
     "text_classification": ("encoders", ("tokenizers",)),
     "text_embedding": ("encoders", ("tokenizers",)),
     "text_generation": ("text", ("tokenizers", "llguidance")),
+    "text_reranking": ("encoders", ("tokenizers",)),
 }
 NOT_COMPILED = {
     "tabular": ("sklearn", ("sklearn", "joblib", "pandas")),

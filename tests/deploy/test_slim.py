@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.support.serving import ROOT
-from service.store.missing_libraries import EXTRAS, install
+from service.models import ENGINES, KINDS
+from service.store.missing_libraries import COMPILED, EXTRAS, NOT_COMPILED, install
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 WORDS = {
@@ -56,6 +57,13 @@ def test_the_extra_that_is_named_brings_the_library(library, extra):
     brought = canonicalize_name(WORDS.get(library, library))
     assert brought in closure(extra)
     assert library == "scipy" or brought not in closure()
+
+
+def test_every_kind_of_the_engine_process_says_what_it_needs():
+    assert COMPILED.keys() == ENGINES.keys()
+    assert NOT_COMPILED.keys() <= KINDS.keys()
+    for extra, libraries in [*COMPILED.values(), *NOT_COMPILED.values()]:
+        assert set(map(canonicalize_name, (WORDS.get(each, each) for each in libraries))) <= closure(extra).keys()
 
 
 BARE = """
