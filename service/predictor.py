@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .capabilities import CLASSIFY_TEXT, PREDICT_TABLE, Capability
 from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, ServiceError, StartupError
+from .generation.encoders.asker import asked_by
 from .generation.request import GenerationRequest
 from .models import defaults
 from .models.opening import open_current, open_version
@@ -276,7 +277,10 @@ class Predictor:
             with self.start(model, call, context) as request:
                 return model.answer(call, request.collect(), perf_counter() - began)
         with self.admission.enter(model, capability, context.deadline):
-            return model.run(call, context.deadline)
+            if not model.has_queue:
+                return model.run(call, context.deadline)
+            with asked_by(context.gone):
+                return model.run(call, context.deadline)
 
     def run_together(self, model: Any, calls: Sequence[Any]) -> Sequence[Answer]:
         """Answer calls that have one key of `model.shared_by` at once; empty where each has to be run alone."""

@@ -22,9 +22,10 @@ from ...errors import DeadlineExceeded, ModelNotReady, Overloaded, PayloadTooLar
 from ..cost_model import running_mean
 from ..runner_calls import WatchedCalls
 from ..suspects import Suspects, prompt_digest
+from .asker import awaited, expired
 from .work import Job, Row, WaitingRows
 
-__all__ = ["EncoderEngine", "Runner", "expired", "outcome"]
+__all__ = ["EncoderEngine", "Runner", "outcome"]
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +71,11 @@ class EncoderEngine:
         ended = threading.Event()
         job = Job(rows, deadline, lambda _: ended.set())
         self.submit(job)
-        if not ended.wait(None if deadline is None else max(0.0, deadline - perf_counter())):
+        try:
+            awaited(lambda seconds: ended.wait(seconds) or None, deadline)
+        except DeadlineExceeded:
             self.withdraw(job)
-            raise expired()
+            raise
         return outcome(job)
 
     def submit(self, job: Job) -> None:
@@ -221,7 +224,3 @@ def outcome(job: Job) -> np.ndarray:
     if job.error is not None:
         raise job.error
     return np.stack([result for result in job.results if result is not None])
-
-
-def expired() -> DeadlineExceeded:
-    return DeadlineExceeded("the request's deadline passed before all of its texts were read")

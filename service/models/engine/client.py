@@ -18,13 +18,15 @@ import threading
 import time
 import weakref
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ...errors import ModelNotReady, ServiceError, StartupError
-from ...generation.encoders.engine import expired
+from ...errors import DeadlineExceeded, ModelNotReady, StartupError
+from ...generation.encoders.asker import awaited
 from .protocol import PROTOCOL, ProtocolError, error_from, frames, params_value, send
 from .remote import RETRY_AFTER, Remote, RemoteEncoder, RemoteSequence
 
@@ -111,8 +113,8 @@ class EngineClient:
         refuses or ends them with."""
         number = next(self._numbers)
         message = {"do": "encode", "id": number, "handle": engine.handle, **message}
-        # Without a deadline it waits for as long as the engine lives.
-        return self._ask(number, message, rows, seconds=seconds, late=expired())[1]
+        # Without a deadline it waits for as long as the engine lives, and the client is there.
+        return self._ask(number, message, rows, seconds=seconds, watched=True)[1]
 
     # --- for a RemoteEngine
 
@@ -142,12 +144,12 @@ class EngineClient:
         *,
         seconds: float | None,
         starts: RemoteSequence | None = None,
-        late: ServiceError | None = None,
+        watched: bool = False,
     ) -> tuple[dict[str, Any], bytes]:
         """Send, and wait for the answer, with what is attached to it. Raises the error that it is, or ModelNotReady.
 
-        starts: what gets tokens from now on, unless the answer is an error. late: what is raised after so many seconds,
-        instead of ModelNotReady.
+        starts: what gets tokens from now on, unless the answer is an error. watched: as generation.encoders.asker:
+        DeadlineExceeded is raised after so many seconds, instead of ModelNotReady, or when the client has gone.
         """
         answers: SimpleQueue = SimpleQueue()
         with self._lock:
@@ -158,10 +160,14 @@ class EngineClient:
                 self._running[number] = starts
             self._to_send.put((self._socket, message, attached))
         try:
-            answer = answers.get(timeout=None if seconds is None else max(0.0, seconds))
-        except Empty:
+            if watched:
+                answer = awaited(partial(taken, answers), None if seconds is None else perf_counter() + seconds)
+            else:
+                answer = answers.get(timeout=None if seconds is None else max(0.0, seconds))
+        except (Empty, DeadlineExceeded) as error:
             self.tell({"do": "cancel", "id": number})
-            answer = late or ModelNotReady("the engine process does not answer", retry_after=RETRY_AFTER)
+            unanswered = ModelNotReady("the engine process does not answer", retry_after=RETRY_AFTER)
+            answer = error if isinstance(error, DeadlineExceeded) else unanswered
         finally:
             self._answers.pop(number, None)
         if isinstance(answer, Exception):
@@ -264,6 +270,14 @@ class EngineClient:
                 engine.failure = str(error)
                 time.sleep(pause)
                 waiting.append((engine, min(LONGEST_PAUSE, 2 * pause)))
+
+
+def taken(answers: SimpleQueue, seconds: float) -> Any:
+    """What comes within so many seconds, or None."""
+    try:
+        return answers.get(timeout=seconds)
+    except Empty:
+        return None
 
 
 def restarting() -> ModelNotReady:

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.support.serving import eventually
 from service.errors import DeadlineExceeded, ModelNotReady, Overloaded, PayloadTooLarge, PredictionFailed
+from service.generation.encoders.asker import asked_by
 from service.generation.encoders.engine import EncoderEngine
 from service.generation.encoders.work import Job, Row
 from service.generation.suspects import Suspects, prompt_digest
@@ -67,6 +68,19 @@ def test_rows_keep_their_order(engine):
     rows = [row(1, 2, 3), row(4), row(5, 6), row(7)]
     assert engine.encode(rows).tolist() == [[6, 3], [4, 1], [11, 2], [7, 1]]
     assert engine.encode([row(9)]).dtype == np.float32
+
+
+def test_the_rows_of_a_client_that_hangs_up_are_never_run(engine, runner):
+    held(engine, runner)
+    with asked_by(lambda: True), pytest.raises(DeadlineExceeded, match="hung up"):
+        engine.encode([row(2, 2), row(3)])
+    job, ended = submitted(engine, row(4, 4, 4))
+    runner.gate.set()
+    assert ended.wait(30)
+    assert job.results[0].tolist() == [12, 3]
+    assert runner.batches == [[1], [3]]
+    with asked_by(lambda: False):
+        assert engine.encode([row(5)]).tolist() == [[5, 1]]
 
 
 def test_what_waits_runs_together_as_soon_as_the_runner_is_free(engine, runner):

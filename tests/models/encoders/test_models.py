@@ -1,12 +1,14 @@
 """Models around an encoder: what their texts become, what is refused, and the same over the engine process."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 import numpy as np
 import pytest
 
+from benchmarks.support.serving import eventually
 from service import models
 from service.capabilities import EmbedCall
 from service.errors import (
@@ -17,6 +19,7 @@ from service.errors import (
     PayloadTooLarge,
     StartupError,
 )
+from service.generation.encoders.asker import asked_by
 from service.models.engine.journal import Journals
 from service.settings import Settings
 from service.store.versions import Store
@@ -171,3 +174,38 @@ def test_another_vector_of_the_example_keeps_a_version_from_serving(tmp_path):
     model = models.load(Store(tmp_path).open("tiny_embedder"), Settings(store=tmp_path, workers=1))
     with pytest.raises(StartupError, match="another vector"):
         model.warm_up()
+
+
+class Gate:
+    """A runner that waits while the gate is closed."""
+
+    def __init__(self, runner):
+        self.runner, self.width = runner, runner.width
+        self.batches, self.open = [], threading.Event()
+
+    def run(self, rows):
+        self.batches.append(len(rows))
+        assert self.open.wait(30)
+        return self.runner.run(rows)
+
+
+def test_a_hang_up_reaches_the_rows_that_wait_in_the_engine_process(store, tmp_path):
+    """Texts of a client that had gone were read all the same, before those of clients that waited."""
+    process = EngineProcess(tmp_path / "socket", store, Journals(tmp_path, blame=False))
+    model = models.load(
+        store.open("tiny_embedder"), Settings(store=store.root, workers=1, engine_socket=str(tmp_path / "socket"))
+    )
+    model.warm_up()
+    (engine,) = process.host.engines()
+    gate = engine.runner = Gate(engine.runner)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(model.run, EmbedCall(["first"]))
+        eventually(lambda: gate.batches, what="a batch")
+        with asked_by(lambda: True), pytest.raises(DeadlineExceeded, match="hung up"):
+            model.run(EmbedCall(["gone", "lost"]))
+        last = threads.submit(model.run, EmbedCall(["last"]))
+        gate.open.set()
+        for text, asked in (("first", first), ("last", last)):
+            assert np.allclose(asked.result(30).vectors[0], numbers_of(text), atol=1e-6)
+    assert gate.batches == [1, 1]
+    process.end()
