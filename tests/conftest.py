@@ -32,13 +32,13 @@ def tabular_store(tmp_path_factory):
     return store
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tiny_url(tmp_path_factory):
-    """The URL of a server of two workers with `tiny`, the text model of tests.support.tiny_text."""
-    from tests.support.tiny_text import pack_tiny  # only here: it imports torch
+    """The URL of a server of two workers with `tiny`, the text model of tests.support.tiny_text; leave it as it was."""
+    from tests.support.tiny_text import add_compiled_tiny  # only here: it imports torch
 
     store = tmp_path_factory.mktemp("store")
-    pack_tiny(store)
+    add_compiled_tiny(store)
     with live_server(store, workers=2) as server:
         yield server
 

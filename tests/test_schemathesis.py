@@ -20,7 +20,7 @@ from benchmarks.support.serving import ROOT, live_server
 from service.packing import pack
 from service.web.access import api_keys
 from tests.support.tiny_encoders import pack_embedder, pack_reranker
-from tests.support.tiny_text import pack_tiny
+from tests.support.tiny_text import add_compiled_tiny
 from tests.support.zoo import animals
 
 CASES = int(os.environ.get("FUZZ_CASES", "20000"))
@@ -42,7 +42,7 @@ def store(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
     for animal in animals("one_hot_ignore"):
         pack(animal.estimator, animal.X, animal.y, name=animal.name, store=store)
-    pack_tiny(store, name="tiny")
+    add_compiled_tiny(store)
     pack_embedder(store)
     pack_reranker(store)
     return store

@@ -11,7 +11,7 @@ from benchmarks.support.serving import live_server
 from service.packing import pack
 from tests.support.calling_text import pack_calling
 from tests.support.tables import records
-from tests.support.tiny_text import pack_tiny
+from tests.support.tiny_text import add_compiled_tiny
 from tests.support.zoo import animals
 
 
@@ -29,7 +29,7 @@ def visited(tmp_path_factory):
     pack(numbers, iris.data, labels, name="iris", store=store)
     (mixed,) = animals("one_hot_ignore")
     pack(mixed.estimator, mixed.X, mixed.y, name="penguins", store=store)
-    pack_tiny(store, name="tiny")
+    add_compiled_tiny(store)
     whole = mixed.X.dropna()[::60]
     gaps = whole.assign(body_mass_g=whole["body_mass_g"].where(whole["sex"] == "male"))
     rows = {"iris": iris.data[::40], "penguins": whole, "gaps": gaps, "holed": mixed.X[:12]}
@@ -51,7 +51,7 @@ def texts_url(tmp_path_factory):
     """A server of two text models: `caller` calls functions for certain, `tiny` writes at random."""
     store = tmp_path_factory.mktemp("texts")
     pack_calling(store)
-    pack_tiny(store)
+    add_compiled_tiny(store)
     with live_server(store) as url:
         yield url
 

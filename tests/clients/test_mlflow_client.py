@@ -8,7 +8,7 @@ from benchmarks.support.serving import ROOT, live_server
 from service.packing import pack
 from service.wire import mlflow
 from tests.clients.driving import drive
-from tests.support.tiny_text import pack_tiny
+from tests.support.tiny_text import add_compiled_tiny
 
 X, Y = load_iris(return_X_y=True, as_frame=True)
 LABELS = Y.map({0: "setosa", 1: "versicolor", 2: "virginica"})
@@ -21,7 +21,7 @@ def found(tmp_path_factory):
     """What the tour printed: {stop: result}."""
     store = tmp_path_factory.mktemp("mlflow")
     pack(ESTIMATOR, X, LABELS, name="iris", store=store)
-    pack_tiny(store)
+    add_compiled_tiny(store)
     with live_server(store) as url:
         return drive("mlflow", url, {"iris": ROWS.to_dict("list")})
 

@@ -9,9 +9,10 @@ from benchmarks.support.serving import live_server, refusal
 from service.app import create_app
 from service.errors import ArtifactMissing
 from service.packing import pack
+from service.server.worker_class import KEEP_ALIVE, THREADED, choose, readable_versions
 from service.settings import Settings
 from service.store.versions import Store
-from tests.support.tiny_text import pack_tiny
+from tests.support.tiny_text import add_compiled_tiny
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def both(tmp_path_factory):
     store = tmp_path_factory.mktemp("both")
     X, y = load_iris(return_X_y=True)
     pack(LogisticRegression(max_iter=1000).fit(X, y), X, y, name="table", store=store)
-    pack_tiny(store)
+    add_compiled_tiny(store)
     return store
 
 
@@ -43,11 +44,10 @@ def test_a_store_without_any_says_so(tmp_path):
         Store(tmp_path, only=("tumour",)).check()
 
 
-def test_the_worker_is_chosen_for_what_is_served_alone(both):
-    with live_server(both, env={"DAYLIGHT_MODELS": "tiny"}) as texts:
-        assert "threaded_worker.ThreadedWorker" in texts.log
-    with live_server(both, env={"DAYLIGHT_MODELS": "table"}) as tables:
-        assert "worker class service.server.keepalive_worker.KeepAliveWorker" in tables.log
+@pytest.mark.parametrize(("name", "worker_class"), [("tiny", THREADED), ("table", KEEP_ALIVE)])
+def test_the_worker_is_chosen_for_what_is_served_alone(both, name, worker_class):
+    settings = Settings(store=both, models=(name,))
+    assert choose(settings, list(readable_versions(settings)))[0] == worker_class
 
 
 def test_one_server_answers_tables_and_texts_on_one_route(both):

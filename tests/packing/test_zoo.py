@@ -17,7 +17,7 @@ from tests.support.tables import records
 from tests.support.zoo import OTHERS, animals, missing
 
 METHODS = ("predict", "transform", "predict_proba", "decision_function")
-ROWS_ALONE = 10
+ROWS_ALONE = 4
 
 
 @pytest.fixture(scope="module")

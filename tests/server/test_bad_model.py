@@ -48,7 +48,7 @@ class Model:
         if self.mode == "memory":
             self.kept = bytearray(2**46)
         if self.mode == "slow":
-            threading.Event().wait(4)
+            threading.Event().wait(1.5)
 
     def predict(self, rows) -> list[float]:
         if self.mode == "raise":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -17,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.support.serving import eventually, live_server, ready
 from service.packing import pack
 from tests.support.steady import SteadyClient
-from tests.support.tiny_text import pack_tiny
+from tests.support.tiny_text import add_compiled_tiny
 from tests.support.workers import alive, version_1_of
 
 LONG = {"model": "tiny", "prompt": "once", "max_tokens": 100, "temperature": 0, "n": 8}
@@ -28,7 +29,7 @@ def store(tmp_path_factory):
     """A table, `m`, and a text model, `tiny`."""
     folder = tmp_path_factory.mktemp("store")
     version_1_of(folder)
-    pack_tiny(folder, runtime="auto")
+    add_compiled_tiny(folder)
     return folder
 
 
@@ -42,16 +43,32 @@ def sockets(pid):
 
 
 def test_one_process_writes_the_texts_of_all_workers(store):
+    """A new worker finds the weights loaded; a reload brings an engine process of its own."""
     with live_server(store, workers=2) as server:
         (engine,) = server.engines()
         assert len(server.workers()) == 2
         assert "one engine process of" in server.log
         assert len({complete(server, n=1).json()["choices"][0]["text"] for _ in range(8)}) == 1
         (path,) = sockets(server.pid)
+        listening = subprocess.run(["ss", "-xlp"], capture_output=True, text=True, check=False).stdout
+        (line,) = [line for line in listening.splitlines() if str(path) in line]
+        assert re.findall(r"pid=(\d+)", line) == [str(engine)]  # neither the master nor a worker holds it
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         assert int(Path(f"/proc/{engine}/stat").read_text().rpartition(")")[2].split()[16]) == 10  # nice
-        listening = subprocess.run(["ss", "-xlp"], capture_output=True, text=True, check=False).stdout
-        assert '("gunicorn' not in listening
+
+        killed = server.workers()
+        for worker in killed:
+            os.kill(worker, signal.SIGKILL)
+        eventually(lambda: len(set(server.workers()) - set(killed)) == 2, what="other workers")
+        eventually(lambda: ready(server), what="readiness")
+        assert complete(server).ok
+        assert server.engines() == [engine]
+        assert server.log.count("the engine has loaded tiny version 1") == 1
+
+        os.kill(server.pid, signal.SIGHUP)
+        eventually(lambda: len(server.engines()) == 1 and server.engines() != [engine], what="the new engine alone")
+        assert complete(server).ok
+        (engine,), (path,) = server.engines(), sockets(server.pid)
     assert not alive(engine)
     assert not path.exists()
 
@@ -90,26 +107,6 @@ def test_the_master_takes_the_engine_with_it(store):
     assert left == []
 
 
-def test_a_new_worker_finds_the_weights_loaded(store):
-    with live_server(store, workers=1) as server:
-        (worker,) = server.workers()
-        engines = server.engines()
-        os.kill(worker, signal.SIGKILL)
-        eventually(lambda: server.workers() not in ([], [worker]), what="another worker")
-        eventually(lambda: ready(server), what="readiness")
-        assert complete(server).ok
-        assert server.engines() == engines
-        assert server.log.count("the engine has loaded tiny version 1") == 1
-
-
-def test_a_reload_brings_an_engine_process_of_its_own(store):
-    with live_server(store, workers=2) as server:
-        before = server.engines()
-        os.kill(server.pid, signal.SIGHUP)
-        eventually(lambda: len(server.engines()) == 1 and server.engines() != before, what="the new engine alone")
-        assert complete(server).ok
-
-
 @pytest.fixture
 def table_store(tmp_path):
     version_1_of(tmp_path / "store")
@@ -123,7 +120,7 @@ def test_a_text_model_that_comes_later_asks_for_a_reload(table_store, worker_cla
     """A server of tables has no engine process, and takes no memory for one."""
     with live_server(table_store, workers=1, env={"WORKER_CLASS": worker_class}) as server:
         assert server.engines() == []
-        pack_tiny(table_store)
+        add_compiled_tiny(table_store)
         eventually(lambda: "tiny version 1 is refused" in server.log, what="the refusal")
         assert f"HUP to process {server.pid} changes it" in server.log
         os.kill(server.pid, signal.SIGHUP)

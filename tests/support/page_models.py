@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from sklearn.svm import SVC
 
 from service.packing import pack
-from tests.support.tiny_text import pack_tiny
+from tests.support.tiny_text import add_compiled_tiny
 
 __all__ = ["HOSTILE", "page_store"]
 
@@ -75,5 +75,5 @@ def page_store(folder):
     table, labels = plans()
     encoded = make_column_transformer((OneHotEncoder(), ["plan"]), remainder="passthrough")
     pack(make_pipeline(encoded, LogisticRegression()).fit(table, labels), table, labels, name="plans", store=folder)
-    pack_tiny(folder, name="tiny")
+    add_compiled_tiny(folder)
     return folder

@@ -1,11 +1,6 @@
 """What tests put into stores: a small version that no runtime can load and that costs nothing; two models."""
 
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-
-from service.packing import pack
 from service.store.manifest import Manifest
-from tests.support.tiny_text import pack_tiny
 
 __all__ = ["add_small", "pack_iris_and_tiny"]
 
@@ -18,6 +13,13 @@ def add_small(store, model="m", version=None, payload=b"payload" * 1000):
 
 def pack_iris_and_tiny(store):
     """`iris`, which predicts tables, and `tiny`, which generates text."""
+    # Only here: add_small is called in processes of its own, which need neither scikit-learn nor torch.
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    from service.packing import pack
+    from tests.support.tiny_text import pack_tiny
+
     X, y = load_iris(return_X_y=True, as_frame=True)
     pack(LogisticRegression(max_iter=1000).fit(X, y), X, y, name="iris", store=store)
     pack_tiny(store)
