@@ -201,21 +201,23 @@ class Predictor:
         key = (name, version)
         if key in self._others:
             return self._others[key]
-        with self._loading:
-            if key not in self._others:
-                loaded = [*self._others.items(), (key, self._load_version(*key))]
-                self._others = dict(loaded[-self.settings.kept_versions :])
-            return self._others[key]
-
-    def _load_version(self, name: str, version: str) -> Model:
         try:
-            versions = self.store.versions(name)
-            if version not in versions:
-                raise ModelNotFound(f"{name} has no version {version!r}; it has {', '.join(versions)}")
-            return self.open(name, version)
+            return self.beside(name, version)
         except StartupError as error:
             log.error("%s version %s cannot be served: %s", name, version, error)
             raise ModelNotReady(f"{name} version {version} cannot be served; the server's log says why") from None
+
+    def beside(self, name: str, version: str) -> Model:
+        """A version that is not the current one, loaded and proven. Raises ModelNotFound, or StartupError with why."""
+        key = (name, version)
+        with self._loading:
+            if key not in self._others:
+                versions = self.store.versions(name)
+                if version not in versions:
+                    raise ModelNotFound(f"{name} has no version {version!r}; it has {', '.join(versions)}")
+                loaded = [*self._others.items(), (key, self.open(name, version))]
+                self._others = dict(loaded[-self.settings.kept_versions :])
+            return self._others[key]
 
     def default(self, capability: Capability) -> Model:
         """The model that answers where a request names none: the setting's, else the only one that has it.

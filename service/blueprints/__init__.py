@@ -4,7 +4,7 @@ A view is a few lines. Which paths it answers stands in the table of routes (web
 the table's own handlers.
 """
 
-from . import article, docs, health, metrics, mlflow, ollama, openai, pages, repository, tei, v1, v2
+from . import article, docs, health, metrics, mlflow, ollama, openai, operations, pages, repository, tei, v1, v2
 
 __all__ = ["BLUEPRINTS"]
 
@@ -20,5 +20,6 @@ BLUEPRINTS = (
     health.blueprint,
     repository.blueprint,
     metrics.blueprint,
+    operations.blueprint,
     docs.blueprint,
 )

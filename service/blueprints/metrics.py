@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from ..observability.known import Known
+from ..observability.memory import memory_of_server
 from ..observability.metrics import CONTENT_TYPE
 from .context import predictor, services
 from .views import view
@@ -14,5 +15,5 @@ blueprint = Blueprint("metrics", __name__)
 
 @view(blueprint)
 def metrics() -> Response:
-    known = Known(predictor().serving(), predictor().refused)
+    known = Known(predictor().serving(), predictor().refused, memory_of_server() if services().rollout else {})
     return Response(services().meter.exposition(known), content_type=CONTENT_TYPE)

@@ -20,7 +20,7 @@ from .assets import STATIC, assets_digest, compressed, imported, short_digest, u
 from .context import answer, predictor, services
 from .views import view
 
-__all__ = ["HEADERS", "HTML", "blueprint", "guard"]
+__all__ = ["HEADERS", "HTML", "blueprint", "guard", "rendered"]
 
 HTML = "text/html"
 HEADERS = {
@@ -73,8 +73,11 @@ def page(template, **values):
 
 
 def rendered(template, **values):
-    secured = bool(predictor().settings.keys_file)
-    return render_template(template, assets=assets_digest(), secured=secured, **values)
+    """A page's text, with what every page needs."""
+    settings = predictor().settings
+    secured = bool(settings.keys_file)
+    operated = secured or not settings.open  # whether admins may be there at all
+    return render_template(template, assets=assets_digest(), secured=secured, operated=operated, **values)
 
 
 @view(blueprint)

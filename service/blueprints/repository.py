@@ -11,7 +11,7 @@ from ..errors import ModelNotFound, RequestError, StartupError, Unavailable
 from .context import answer, context, predictor, services
 from .views import view
 
-__all__ = ["blueprint"]
+__all__ = ["PATIENCE", "blueprint"]
 
 blueprint = Blueprint("repository", __name__)
 

@@ -20,10 +20,15 @@ __all__ = ["Known"]
 
 
 class Known(Collector):
-    """served: {name: Model}, of which each has a version and a manifest. refused: names of models."""
+    """served: {name: Model}, of which each has a version and a manifest. refused: names of models.
 
-    def __init__(self, served: Mapping[str, Model], refused: Iterable[str] = ()) -> None:
-        self._served, self._refused = served, refused
+    memory: {kind of process: bytes}.
+    """
+
+    def __init__(
+        self, served: Mapping[str, Model], refused: Iterable[str] = (), memory: Mapping[str, int] | None = None
+    ) -> None:
+        self._served, self._refused, self._memory = served, refused, memory or {}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         refused = gauge("daylight_refused_models", "model")
@@ -34,9 +39,12 @@ class Known(Collector):
         for name, model in self._served.items():
             info.add_metric([name, model.version, model.kind], 1.0)
             packed.add_metric([name], datetime.fromisoformat(model.manifest.created).timestamp())
+        memory = gauge("daylight_memory_bytes", "process")
+        for process, held in self._memory.items():
+            memory.add_metric([process], held)
         build = gauge("daylight_build_info", "version", "python")
         build.add_metric([__version__, platform.python_version()], 1.0)
-        yield from (refused, info, packed, build)
+        yield from (refused, info, packed, memory, build)
 
 
 def gauge(name: str, *labels: str) -> GaugeMetricFamily:

@@ -56,6 +56,10 @@ METRICS = {
     "daylight_refused_models": ("gauge", "1 where the model's current version cannot be served"),
     "daylight_model_info": ("gauge", "1 for each model that is served, with the version that answers"),
     "daylight_model_packed_timestamp_seconds": ("gauge", "When the version that answers was packed, in Unix time"),
+    "daylight_memory_bytes": (
+        "gauge",
+        "Memory that the processes of the server hold; a page that several share counts for each by its share",
+    ),
     "daylight_build_info": ("gauge", "1, with the versions of Daylight and of Python"),
 }
 SMALLEST = 2**14  # bytes of a file at first; it doubles

@@ -114,6 +114,10 @@ def versioned(method: str, path: str, *rest: Any, **options: Any) -> tuple[Route
 ROUTES = (
     Route("GET", "/", "pages.front", scope=Scope.PAGE),
     Route("GET", "/models/<plain:name>", "pages.model", scope=Scope.PAGE),
+    Route("GET", "/operations", "operations.page", scope=Scope.ADMIN_PAGE),
+    Route("POST", "/operations/models/<plain:name>/check", "operations.check", v1, scope=Scope.ADMIN),
+    Route("POST", "/operations/models/<plain:name>/promote", "operations.promote", v1, scope=Scope.ADMIN),
+    Route("POST", "/operations/models/<plain:name>/rollback", "operations.rollback", v1, scope=Scope.ADMIN),
     Route("GET", "/activity", "pages.activity", quiet=True),
     Route("GET", "/assets/<digest>/<path:name>", "pages.asset", scope=Scope.OPEN, quiet=True),
     Route("GET", "/docs", "docs.page", scope=Scope.PAGE),

@@ -36,8 +36,8 @@ def browser():
 
 
 def complains(message):
-    """Chromium itself notes every answer of 400, 401 and 422; all else on the console is a fault of the page."""
-    refused = any(f"status of {status}" in message.text for status in (400, 401, 422))
+    """Chromium itself notes every answer of 400, 401, 403 and 422; all else on the console is a fault of the page."""
+    refused = any(f"status of {status}" in message.text for status in (400, 401, 403, 422))
     return message.type == "error" and not refused
 
 

@@ -3,6 +3,7 @@
 import { markFault, one } from "./dom.js";
 import { forget, keep, keyHeader } from "./key.js";
 
+const REFUSED = { 401: "The server does not take this key.", 403: "This key is no admin’s." };
 const form = one(document, "[data-locked]");
 const field = one(form, ".field");
 
@@ -16,7 +17,7 @@ async function open() {
     return;
   }
   if (answer?.status === 401) forget();
-  markFault(field, answer?.status === 401 ? "The server does not take this key." : "The server did not answer as it should.");
+  markFault(field, REFUSED[answer?.status] ?? "The server did not answer as it should.");
 }
 
 form.addEventListener("submit", (event) => {

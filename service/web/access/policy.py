@@ -36,7 +36,11 @@ class Scope(Enum):
     PAGE = "everybody; only keys of scope predict see what the models are"
     PREDICT = "keys of scope predict"
     ADMIN = "keys of scope admin; without API keys, callers on this machine"
+    ADMIN_PAGE = "as admin; browsers without a key are asked for one"
     METRICS = "keys of scope admin, or everybody where DAYLIGHT_METRICS_OPEN says so"
+
+
+PAGES = (Scope.PAGE, Scope.ADMIN_PAGE)  # shown locked where a key is missing
 
 
 def policy_of(settings: Settings) -> WithKeys | WithoutKeys:
@@ -57,7 +61,7 @@ class WithoutKeys:
         """Raises Forbidden for a foreign Host, or unless the caller may change what is served, where the route does."""
         if not self.any_host and scope is not Scope.OPEN:
             self.check_host(environ.get("HTTP_HOST"))
-        if scope is Scope.ADMIN and (not self.trusts_peers or from_page(environ)):
+        if scope in (Scope.ADMIN, Scope.ADMIN_PAGE) and (not self.trusts_peers or from_page(environ)):
             raise Forbidden("this needs a key of scope admin, and the server has no keys (DAYLIGHT_KEYS_FILE)")
 
     def check_host(self, host: str | None) -> None:
@@ -107,7 +111,7 @@ class WithKeys:
         key = self.key_of(environ)
         if key is not None:
             context.key = key.name
-        elif scope is Scope.PAGE:  # a browser sends no key before its user has typed one
+        elif scope in PAGES:  # a browser sends no key before its user has typed one
             context.allowed = False
             return
         else:
@@ -123,9 +127,9 @@ class WithKeys:
     @staticmethod
     def check_scope(context: RequestContext, scope: Scope, key: Key) -> None:
         """Raises Forbidden where the key lacks the scope; a page is shown locked instead."""
-        needed = "admin" if scope in (Scope.ADMIN, Scope.METRICS) else "predict"
+        needed = "predict" if scope in (Scope.PAGE, Scope.PREDICT) else "admin"
         if needed not in key.scopes:
-            if scope is not Scope.PAGE:
+            if scope not in PAGES:
                 raise Forbidden(f"the key {key.name} is not for this: it has no scope {needed}")
             context.allowed = False
 

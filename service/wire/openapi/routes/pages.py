@@ -2,7 +2,7 @@
 
 from ..parts import Operation, json
 
-__all__ = ["OPERATIONS", "TAG"]
+__all__ = ["CACHED", "HTML", "OPERATIONS", "TAG"]
 
 TAG = {"name": "Pages", "description": "What a browser opens."}
 HTML = {"text/html": {"schema": {"type": "string"}}}
