@@ -76,7 +76,7 @@ test-boosted: install test-tools ## Compile over a hundred models of XGBoost, Li
 	$(BIN)/python -m pytest -m "heavy or not heavy" tests/packing/test_boosted.py
 
 # A clean machine with Debian 12's packages only: the tests make bare roots from its mirror.
-test-deploy: install test-tools artifacts system-tools ## Build and run the image in a bare root, play the kubelet. Minutes, and a network.
+test-deploy: install test-tools artifacts system-tools ## Install the extras that serve, build and run the image in a bare root, play the kubelet. Minutes, and a network.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -o faulthandler_timeout=1800 -s tests/deploy tests/cli/test_image.py
 
 lint: test-tools ## Check style, formatting, types, and the arrows between the packages.

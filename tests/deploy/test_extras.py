@@ -1,0 +1,93 @@
+"""Each extra that serves, in an environment of its own: it does what docs/installing.md says of it, and brings no more than it says.
+
+The wheel is built once; pip's cache is shared. The versions are those of requirements.txt, so that files agree.
+"""
+
+import subprocess
+import sys
+import venv
+
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.support.serving import ROOT
+from service.packing import pack
+from tests.support.tiny_encoders import pack_classifier
+from tests.support.tiny_text import pack_tiny
+
+pytestmark = pytest.mark.heavy
+
+ARROW = """
+from daylight.wire import table_formats as forms
+assert forms.encode(forms.ARROW, {"predict": [1]}) and forms.encode(forms.PARQUET, {"predict": [1]})
+"""
+# extra -> (what is run, libraries that must not have come with it); {work} is a folder
+WORK = {
+    "": ("daylight verify compiled", ["sklearn", "pandas", "pyarrow", "tokenizers", "cryptography"]),
+    "arrow": (f"python -c '{ARROW}'", ["sklearn", "pandas", "tokenizers"]),
+    "sklearn": ("daylight verify uncompiled", ["pyarrow", "onnx", "torch"]),
+    "encoders": ("daylight verify encoder", ["torch", "sklearn", "llguidance"]),
+    "text": ("daylight verify text", ["torch", "transformers", "sklearn"]),
+    "signers": ("daylight signers make {work}/key.pem", ["sklearn", "pyarrow"]),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with what the commands open, and a store of one version of each sort."""
+    folder = tmp_path_factory.mktemp("work")
+    store = folder / "store"
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    pack(model, X, y, name="compiled", store=store)
+    pack(model, X, y, name="uncompiled", store=store, runtime="sklearn")
+    pack_tiny(store, name="text", runtime="auto")
+    pack_classifier(store, name="encoder")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, stdin=subprocess.DEVNULL)
+    (built,) = folder.glob("daylight-*.whl")
+    return built
+
+
+def size(folder):
+    """What an environment takes beside pip and setuptools, in MB."""
+    own = ("pip", "setuptools", "pkg_resources")
+    every = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return sum(path.stat().st_size for path in every if not any(part in own for part in path.parts)) / 1e6
+
+
+@pytest.mark.parametrize("extra", WORK)
+def test_an_extra_does_what_it_says(extra, files, wheel, tmp_path):
+    command, absent = WORK[extra]
+    environment = tmp_path / "environment"
+    venv.create(environment, with_pip=True)
+    wanted = f"daylight[{extra}] @ {wheel.as_uri()}" if extra else str(wheel)
+    pins = [part for name in ("requirements.txt", "tests/requirements.txt") for part in ("-c", str(ROOT / name))]
+    install = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", *pins, wanted]
+    subprocess.run(install, check=True, stdin=subprocess.DEVNULL)
+    print(f"[{extra}] {size(environment):.0f} MB")
+    shell = {
+        "PATH": f"{environment / 'bin'}:/usr/bin:/bin",
+        "DAYLIGHT_STORE": str(files / "store"),
+        "HOME": str(tmp_path),
+    }
+    ran = subprocess.run(
+        ["sh", "-ec", command.replace("{work}", str(files))],
+        cwd=tmp_path,
+        env=shell,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert ran.returncode == 0, ran.stderr
+    look = f"from importlib.util import find_spec; print(*filter(find_spec, {absent}))"
+    found = subprocess.check_output([environment / "bin" / "python", "-c", look], env=shell, text=True)
+    assert found.split() == []
+    assert extra or size(environment) <= 200
