@@ -1,4 +1,4 @@
-"""Each extra that serves, in an environment of its own: it does what docs/installing.md says of it, and brings no more than it says.
+"""Each extra that serves, in an environment of its own: it does what docs/installing.md says, and brings no more.
 
 The wheel is built once; pip's cache is shared. The versions are those of requirements.txt, so that files agree.
 """
