@@ -124,6 +124,10 @@ def pack_any(
             return pack_class(file, files=files, code=code, **common)
         if file.suffix == ".py":
             raise ValueError(f"{file} is a Python file; name the class in it: {file}:Class")
+        from ..packing.torch_programs import program_sentence
+
+        if program := program_sentence(file):
+            raise ValueError(f"{file} is {program}")
         if file.suffix in WEIGHTS:
             raise ValueError(weights_alone(file))
         from ..packing import pack_file

@@ -24,6 +24,7 @@ from .checkpoint_task import check_generates_text
 from .open_source_file import refusal_sentence, version_hint
 from .other_ways import CLASS_WAY
 from .pickle_file import Contents, contents
+from .torch_programs import program_sentence
 from .translate import TRANSLATORS, public_name
 
 __all__ = ["examine"]
@@ -83,6 +84,9 @@ def of_folder(path: Path) -> Iterator[Finding]:
 
 
 def of_archive(path: Path) -> Iterator[Finding]:
+    if program := program_sentence(path):
+        yield IS, program
+        return
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
