@@ -25,7 +25,8 @@ from tests.support.zoo import animals
 
 CASES = int(os.environ.get("FUZZ_CASES", "20000"))
 ENDLESS = 1500  # seconds: no run may take longer
-CHANGES = ("/load", "/unload")  # schemathesis finds out what the models are called, and unloads them
+# What changes the server, since schemathesis finds out what the models are called.
+CHANGES = ("/load", "/unload", "/promote", "/rollback")
 SUMMARY = re.compile(r"(\d+) generated")
 
 
