@@ -8,11 +8,11 @@ Every other name is refused, and so is a value of the wrong type: all of them at
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from ..errors import InvalidParameters
-from ..generation.limits import BOOLEAN, Parameter, number, violations
-from .envelope import fault
+from ..generation.limits import BOOLEAN, Parameter, number
+from .envelope import fault, options_of
 from .table_formats.parts import check_rows
 
 __all__ = ["SCHEMA", "inputs_of", "options"]
@@ -33,13 +33,9 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def options(values: dict[str, Any]) -> dict[str, Any]:
-    """{name: plain value}, null as if it were not there -> arguments of an EmbedCall. Raises InvalidParameters."""
-    given = {name: value for name, value in values.items() if value is not None}
-    faults = violations(given, OPTIONS)
-    if faults:
-        raise InvalidParameters.naming(faults)
-    return {IN_CALL.get(name, name): OPTIONS[name].read(value) for name, value in given.items()}
+def options(value: dict[str, Any], own: Collection[str] = ()) -> dict[str, Any]:
+    """The members that are none of its `own` -> arguments of an EmbedCall. Raises InvalidParameters."""
+    return {IN_CALL.get(name, name): each for name, each in options_of(value, own, OPTIONS).items()}
 
 
 def inputs_of(value: Any, name: str, max_rows: int, faults: list[dict[str, Any]]) -> list[Any]:

@@ -10,16 +10,13 @@ fields there is text-embeddings-inference's `truncate`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from ..capabilities import RERANK_TEXT, RerankCall
-from ..errors import InvalidParameters, RequestError
-from ..generation.limits import BOOLEAN, Parameter, number, violations
+from ..generation.limits import BOOLEAN, number
 from .adapter import Adapter, Decoded, Encoded, Request
-from .envelope import fault, refuse
+from .envelope import fault, object_of, options_of, refuse
 from .json_body import dump
-from .json_limits import check_keys
 from .openai.errors import error_body
 from .table_formats.parts import check_rows
 
@@ -33,7 +30,6 @@ __all__ = [
     "decode",
     "encode",
     "error_body",
-    "options",
     "query_faults",
 ]
 
@@ -55,10 +51,7 @@ class Wanted(NamedTuple):
 
 def decode(request: Request, _model: Any) -> Decoded:
     """Raises RequestError with every fault of the envelope, or InvalidParameters."""
-    value = request.json
-    if not isinstance(value, dict):
-        raise RequestError('expected an object: {"query": "a text", "documents": ["a text", "another"]}')
-    check_keys(value)
+    value = object_of(request.json, '{"query": "a text", "documents": ["a text", "another"]}')
     documents = value.get("documents")
     check_rows(len(documents) if isinstance(documents, list) else 0, request.max_rows)
     texts = texts_of(documents)
@@ -68,7 +61,7 @@ def decode(request: Request, _model: Any) -> Decoded:
     if not isinstance(value.get("model"), str | None):
         faults.append(fault("model", "expected the name of a model"))
     refuse(faults)
-    chosen = options(value, OWN, OPTIONS)
+    chosen = options_of(value, OWN, OPTIONS)
     shown, raw = chosen.get("return_documents", False), chosen.get("raw_scores", False)
     call = RerankCall(value["query"], texts or [], chosen.get("truncate", False))
     wanted = Wanted(documents, chosen.get("top_n"), shown, raw)
@@ -77,14 +70,6 @@ def decode(request: Request, _model: Any) -> Decoded:
 
 def query_faults(value: dict[str, Any]) -> list[dict[str, Any]]:
     return [] if isinstance(value.get("query"), str) else [fault("query", "expected a text")]
-
-
-def options(value: dict[str, Any], own: Collection[str], known: Mapping[str, Parameter]) -> dict[str, Any]:
-    """The members of a body that are none of its `own`, null as if it were not there. Raises InvalidParameters."""
-    given = {name: each for name, each in value.items() if name not in own and each is not None}
-    if faults := violations(given, known):
-        raise InvalidParameters.naming(faults)
-    return {name: known[name].read(each) for name, each in given.items()}
 
 
 def texts_of(documents: Any) -> list[str] | None:

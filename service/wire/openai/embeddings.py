@@ -13,12 +13,10 @@ from base64 import b64encode
 from typing import Any
 
 from ...capabilities import EMBED_TEXT, EmbedCall
-from ...errors import RequestError
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..embedding_options import inputs_of, options
-from ..envelope import fault, refuse
+from ..envelope import fault, object_of, refuse
 from ..json_body import dump
-from ..json_limits import check_keys
 from .errors import error_body
 
 __all__ = ["ADAPTERS", "FORMATS", "IDLE", "NAME", "PREFIX", "error_body"]
@@ -32,10 +30,7 @@ OWN = ("model", "input", "encoding_format", *IDLE)
 
 def decode(request: Request, _model: Any) -> Decoded:
     """Raises RequestError with every fault of the envelope, or InvalidParameters."""
-    value = request.json
-    if not isinstance(value, dict):
-        raise RequestError("expected an object")
-    check_keys(value)
+    value = object_of(request.json)
     faults: list[dict[str, Any]] = []
     texts = inputs_of(value.get("input"), "input", request.max_rows, faults)
     if not isinstance(value.get("model"), str):
@@ -45,7 +40,7 @@ def decode(request: Request, _model: Any) -> Decoded:
     if form not in FORMATS:
         faults.append(fault("encoding_format", f"expected {' or '.join(FORMATS)}"))
     refuse(faults)
-    chosen = options({name: each for name, each in value.items() if name not in OWN})
+    chosen = options(value, OWN)
     return Decoded(EmbedCall(texts, **chosen), note=form, model=value["model"])
 
 

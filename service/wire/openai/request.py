@@ -20,8 +20,7 @@ from ...capabilities import TextCall
 from ...errors import RequestError
 from ...generation.limits import PARAMETERS, violations
 from ..adapter import Decoded, Request
-from ..envelope import fault, refuse
-from ..json_limits import check_keys
+from ..envelope import fault, object_of, refuse
 from ..marshmallow_fields import ShortList, Truth, Whole, flat
 from .messages import Message
 from .response_format import ResponseFormat
@@ -195,10 +194,7 @@ def read(
     idle: fields that mean nothing. neutral: those that are not served. same: other names of sampling parameters.
     elsewhere: the field that sampling parameters are members of, where they are none of the body.
     """
-    if not isinstance(value, dict):
-        raise RequestError("expected an object")
-    check_keys(value)
-    value = {name: member for name, member in value.items() if member is not None}  # null: not given
+    value = {name: member for name, member in object_of(value).items() if member is not None}  # null: not given
     parameters = {name: each for name, each in value.items() if name in PARAMETERS}
     faults = [*unserved(value, neutral), *twice(value, same)]
     if elsewhere:

@@ -11,29 +11,25 @@ from __future__ import annotations
 from typing import Any
 
 from ...capabilities import EMBED_TEXT, EmbedCall
-from ...errors import RequestError
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..embedding_options import inputs_of, options
-from ..envelope import refuse
+from ..envelope import object_of, refuse
 from ..json_body import dump
-from ..json_limits import check_keys
 from .errors import NAME, direction_faults, error_body
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "error_body"]
 
 PREFIX = "/embed"
+OWN = ("inputs", "truncation_direction")
 
 
 def decode(request: Request, _model: Any) -> Decoded:
     """Raises RequestError with every fault of the envelope, or InvalidParameters."""
-    value = request.json
-    if not isinstance(value, dict):
-        raise RequestError('expected an object: {"inputs": "a text"}')
-    check_keys(value)
+    value = object_of(request.json, '{"inputs": "a text"}')
     faults: list[dict[str, Any]] = []
     texts = inputs_of(value.get("inputs"), "inputs", request.max_rows, faults)
     refuse([*faults, *direction_faults(value)])
-    chosen = options({name: each for name, each in value.items() if name not in ("inputs", "truncation_direction")})
+    chosen = options(value, OWN)
     return Decoded(EmbedCall(texts, **{"normalize": True, **chosen}), names={"input": "inputs"})
 
 

@@ -12,13 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...capabilities import RERANK_TEXT, RerankCall
-from ...errors import RequestError
 from ...generation.limits import BOOLEAN
 from .. import rerank
 from ..adapter import Adapter, Decoded, Encoded, Request
-from ..envelope import fault, refuse
+from ..envelope import fault, object_of, options_of, refuse
 from ..json_body import dump
-from ..json_limits import check_keys
 from ..table_formats.parts import check_rows
 from .errors import NAME, direction_faults, error_body
 
@@ -31,19 +29,16 @@ OWN = ("query", "texts", "truncation_direction")
 
 def decode(request: Request, model: Any) -> Decoded:
     """Raises RequestError with every fault of the envelope, or InvalidParameters."""
-    value = request.json
-    if not isinstance(value, dict):
-        raise RequestError('expected an object: {"query": "a text", "texts": ["a text", "another"]}')
+    value = object_of(request.json, '{"query": "a text", "texts": ["a text", "another"]}')
     if "texts" not in value:
         return rerank.decode(request, model)
-    check_keys(value)
     texts = value["texts"]
     check_rows(len(texts) if isinstance(texts, list) else 0, request.max_rows)
     faults = rerank.query_faults(value)
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         faults.append(fault("texts", "expected a list of texts, at least one"))
     refuse([*faults, *direction_faults(value)])
-    chosen = rerank.options(value, OWN, OPTIONS)
+    chosen = options_of(value, OWN, OPTIONS)
     return Decoded(RerankCall(value["query"], texts, chosen.get("truncate", False)), note=chosen)
 
 
