@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from service.app import create_app
+from service.blueprints import operations
 from service.observability.memory import memory_of_server
 from service.packing import pack
 from service.settings import Settings
@@ -51,6 +52,21 @@ def test_the_page_has_every_version_beside_the_one_that_answers(client):
     assert "column petal width (cm) is gone" in page.text
     assert "manifest.json" in page.text  # what is wrong with the broken one
     assert "data-act" not in page.text  # no page changes what a server without keys serves
+
+
+@pytest.mark.parametrize(
+    ("runtime", "told"),
+    [
+        ({"name": "onnx", "rows": 500, "measured": 1.25e-15}, "equal on 500 rows, at most 1.25e-15 apart"),
+        ({"name": "onnx", "texts": 40, "measured": 3e-7}, "equal on 40 texts, at most 3e-07 apart"),
+        ({"name": "onnx", "equal_tokens": 0.997}, "99.7% of the tokens equal torch's"),
+        ({"name": "sklearn", "reason": "compiled it is hardly faster"}, "compiled it is hardly faster"),
+        ({}, "its example is replayed at each load"),
+    ],
+)
+def test_proofs_of_every_kind_are_told(runtime, told):
+    """Of a text model it said "equal on rows, at most apart"."""
+    assert operations.proof(runtime) == told
 
 
 def test_a_version_is_checked_without_serving_it(client):
