@@ -17,15 +17,15 @@ import struct
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ...errors import DeadlineExceeded, ModelNotReady, StartupError
+from ...errors import ModelNotReady, ServiceError, StartupError
 from ...generation.encoders.asker import awaited
 from .protocol import PROTOCOL, ProtocolError, error_from, frames, params_value, send
 from .remote import RETRY_AFTER, Remote, RemoteEncoder, RemoteSequence
@@ -103,18 +103,18 @@ class EngineClient:
         """Ask for a version. Raises StartupError, or ModelNotReady where the connection is lost meanwhile."""
         asked = {"do": "open", "handle": engine.handle, "model": engine.model, "version": engine.version}
         # To load a version takes as long as it takes; the rollout has a bound of its own for that.
-        answer, _ = self._ask(engine.handle, {**asked, "proven": engine.proven}, seconds=None)
+        answer, _ = self._ask(engine.handle, {**asked, "proven": engine.proven})
         engine.opened(answer["capacity"], proven=answer["proven"])
 
     # --- for a RemoteEncoder
 
-    def encode(self, engine: RemoteEncoder, message: dict[str, Any], rows: bytes, seconds: float | None) -> bytes:
-        """The numbers of these rows, float32. seconds: until the request's deadline, or None. Raises what the engine
+    def encode(self, engine: RemoteEncoder, message: dict[str, Any], rows: bytes, deadline: float | None) -> bytes:
+        """The numbers of these rows, float32. deadline: a `perf_counter()` moment, or None. Raises what the engine
         refuses or ends them with."""
         number = next(self._numbers)
         message = {"do": "encode", "id": number, "handle": engine.handle, **message}
         # Without a deadline it waits for as long as the engine lives, and the client is there.
-        return self._ask(number, message, rows, seconds=seconds, watched=True)[1]
+        return self._ask(number, message, rows, wait=lambda answers: awaited(partial(taken, answers), deadline))[1]
 
     # --- for a RemoteEngine
 
@@ -124,7 +124,7 @@ class EngineClient:
         message = {"do": "generate", "id": number, "handle": sequence.engine.handle, "grammar": sequence.grammar}
         message |= {"params": params_value(sequence.params), "eos_ids": list(sequence.eos_ids)}
         ids = np.asarray(sequence.prompt_ids, np.int32).tobytes()
-        self._ask(number, message, ids, seconds=ANSWER_SECONDS, starts=sequence)
+        self._ask(number, message, ids, wait=in_time, starts=sequence)
 
     def cancel(self, number: int) -> None:
         """End a sequence that has not ended."""
@@ -142,14 +142,13 @@ class EngineClient:
         message: dict[str, Any],
         attached: bytes = b"",
         *,
-        seconds: float | None,
+        wait: Callable[[SimpleQueue], Any] = SimpleQueue.get,
         starts: RemoteSequence | None = None,
-        watched: bool = False,
     ) -> tuple[dict[str, Any], bytes]:
         """Send, and wait for the answer, with what is attached to it. Raises the error that it is, or ModelNotReady.
 
-        starts: what gets tokens from now on, unless the answer is an error. watched: as generation.encoders.asker:
-        DeadlineExceeded is raised after so many seconds, instead of ModelNotReady, or when the client has gone.
+        wait: takes the answer from its queue, or raises a ServiceError where it is awaited no more. starts: what gets
+        tokens from now on, unless the answer is an error.
         """
         answers: SimpleQueue = SimpleQueue()
         with self._lock:
@@ -160,14 +159,10 @@ class EngineClient:
                 self._running[number] = starts
             self._to_send.put((self._socket, message, attached))
         try:
-            if watched:
-                answer = awaited(partial(taken, answers), None if seconds is None else perf_counter() + seconds)
-            else:
-                answer = answers.get(timeout=None if seconds is None else max(0.0, seconds))
-        except (Empty, DeadlineExceeded) as error:
+            answer = wait(answers)
+        except ServiceError as error:
             self.tell({"do": "cancel", "id": number})
-            unanswered = ModelNotReady("the engine process does not answer", retry_after=RETRY_AFTER)
-            answer = error if isinstance(error, DeadlineExceeded) else unanswered
+            answer = error
         finally:
             self._answers.pop(number, None)
         if isinstance(answer, Exception):
@@ -270,6 +265,14 @@ class EngineClient:
                 engine.failure = str(error)
                 time.sleep(pause)
                 waiting.append((engine, min(LONGEST_PAUSE, 2 * pause)))
+
+
+def in_time(answers: SimpleQueue) -> Any:
+    """What comes. Raises ModelNotReady where it does not come in time."""
+    answer = taken(answers, ANSWER_SECONDS)
+    if answer is None:
+        raise ModelNotReady("the engine process does not answer", retry_after=RETRY_AFTER)
+    return answer
 
 
 def taken(answers: SimpleQueue, seconds: float) -> Any:
