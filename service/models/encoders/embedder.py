@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...capabilities import EMBED_TEXT, EmbedCall
-from ...errors import ContextLengthExceeded, InvalidParameters, PayloadTooLarge, ServiceError, StartupError
+from ...errors import InvalidParameters, ServiceError, StartupError
 from ...scheduling.admission import RESERVED_THREADS
 from ..base import TurnModel
+from .asked_texts import fault, rows_of
 from .loading import open_encoder
-from .tokens import Fault, Tokens
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from ...settings import Settings
     from ...store.manifest import Manifest
     from ...store.versions import StoredVersion
 
-__all__ = ["EmbedAnswer", "TextEmbedder", "refuse_faults"]
+__all__ = ["EmbedAnswer", "TextEmbedder"]
 
 REPLAYED = 1e-3  # how far another processor's rounding may move a number, as a part of the vector's length
 PARAMETER = "input"  # the texts, in errors
@@ -67,10 +68,8 @@ class TextEmbedder(TurnModel):
         """Raises as `TurnModel.run`, and ContextLengthExceeded for a text that is too long."""
         began = perf_counter()
         self._check(call)
-        if len(call.texts) > self._max_texts:
-            raise PayloadTooLarge(f"{len(call.texts)} texts in one request; at most {self._max_texts} are taken")
-        rows, faults = self.tokens.rows(call.texts, truncate=call.truncate, prompt=call.prompt)
-        refuse_faults(faults, PARAMETER)
+        most = self._max_texts
+        rows = rows_of(self.tokens, call.texts, PARAMETER, most=most, truncate=call.truncate, prompt=call.prompt)
         tokenized = perf_counter()
         vectors = self.engine.encode(rows, deadline)
         if call.dimensions is not None:
@@ -116,19 +115,3 @@ class TextEmbedder(TurnModel):
 
     def answer_sample(self, items: list[Any]) -> list[Any]:
         return np.round(self.run(EmbedCall(items)).vectors.astype(float), 4).tolist()
-
-
-def fault(parameter: str, expected: str, got: object) -> dict[str, str]:
-    return {"parameter": parameter, "expected": expected, "got": str(got)}
-
-
-def refuse_faults(faults: list[Fault], parameter: str) -> None:
-    """Raise ContextLengthExceeded or InvalidParameters where there are any, each text by its place."""
-    if not faults:
-        return
-    kind = ContextLengthExceeded if all(each.too_long for each in faults) else InvalidParameters
-    named = [
-        fault(f"{parameter}[{each.place}]", each.expected + (" (or truncate: true)" if each.too_long else ""), each.got)
-        for each in faults
-    ]
-    raise kind.naming(named)

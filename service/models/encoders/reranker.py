@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from ...capabilities import PREDICT_TABLE, RERANK_TEXT, RerankCall
-from ...errors import InvalidParameters, PayloadTooLarge
+from ...errors import InvalidParameters
 from ..tabular import TabularAnswer
-from .embedder import refuse_faults
+from .asked_texts import fault, rows_of
 from .table import EncoderRuntime, EncoderTable
 from .tokens import Tokens
 
@@ -95,13 +95,9 @@ class TextReranker(EncoderTable):
         """Raises as `run`."""
         began = perf_counter()
         if not call.texts:
-            fault = {"parameter": PARAMETER, "expected": "at least one text", "got": "none"}
-            raise InvalidParameters.naming([fault])
-        if len(call.texts) > self.max_rows:
-            raise PayloadTooLarge(f"{len(call.texts)} texts in one request; at most {self.max_rows} are taken")
+            raise InvalidParameters.naming([fault(PARAMETER, "at least one text", "none")])
         pairs = [(call.query, text) for text in call.texts]
-        rows, faults = self.runtime.tokens.rows(pairs, truncate=call.truncate)
-        refuse_faults(faults, PARAMETER)
+        rows = rows_of(self.runtime.tokens, pairs, PARAMETER, most=self.max_rows, truncate=call.truncate)
         tokenized = perf_counter()
         logits = self.runtime.engine.encode(rows, deadline)[:, 0].astype(np.float64)
         seconds = {"tokenize": tokenized - began, "predict": perf_counter() - tokenized}
