@@ -1,5 +1,8 @@
 """What many tests share: stores with models in them, and one server that serves the demo models."""
 
+import subprocess
+import sys
+
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -48,3 +51,13 @@ def server(demo_store):
     """The URL of a server with the demo models; one for all tests, so leave it as you found it."""
     with live_server(demo_store) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """The package, built of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, stdin=subprocess.DEVNULL)
+    (built,) = folder.glob("daylight-*.whl")
+    return built

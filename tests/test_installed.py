@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import sysconfig
 import venv
 from pathlib import Path
@@ -17,15 +16,6 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.support.serving import ROOT, live_server
 from service import __version__
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, stdin=subprocess.DEVNULL)
-    (built,) = folder.glob("daylight-*.whl")
-    return built
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ The wheel is built once; pip's cache is shared. The versions are those of requir
 """
 
 import subprocess
-import sys
 import venv
 
 import pytest
@@ -45,15 +44,6 @@ def files(tmp_path_factory):
     pack_tiny(store, name="text", runtime="auto")
     pack_classifier(store, name="encoder")
     return folder
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, stdin=subprocess.DEVNULL)
-    (built,) = folder.glob("daylight-*.whl")
-    return built
 
 
 def size(folder):
