@@ -126,8 +126,7 @@ def write_context(folder: Path, versions: Sequence[StoredVersion], tag: str, *, 
 
 def uncompiled_needs(manifest: Manifest) -> set[str]:
     """The libraries, as they are imported, whose estimators a version is made of and runs."""
-    compiled = manifest.spec.get("runtime", {}).get("name") == "onnx"
-    return set() if compiled else manifest.provenance.get("needs", {}).keys() & DISTRIBUTIONS.keys()
+    return set() if manifest.compiled else manifest.provenance.get("needs", {}).keys() & DISTRIBUTIONS.keys()
 
 
 def copy_model(version: StoredVersion, target: Path) -> None:

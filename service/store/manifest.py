@@ -38,6 +38,11 @@ class Manifest:
     format: int = FORMAT
     signature: str = ""  # see service.store.signature
 
+    @property
+    def compiled(self) -> bool:
+        """Whether it is served as a graph, without the library that it was made with."""
+        return self.spec.get("runtime", {}).get("name") == "onnx"
+
     def write(self, folder: Path | str) -> None:
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
         Path(folder, MANIFEST).write_text(text + "\n", encoding="utf-8")

@@ -71,8 +71,7 @@ def install(error: ImportError, extra: str = "") -> str:
 
 def needs(manifest: Manifest) -> tuple[str, tuple[str, ...]]:
     """(extra, the libraries of it) that serving a version needs; ("", ()) where a bare install serves it."""
-    compiled = manifest.spec.get("runtime", {}).get("name") == "onnx"
-    return (COMPILED if compiled else COMPILED | NOT_COMPILED).get(manifest.kind, ("", ()))
+    return (COMPILED if manifest.compiled else COMPILED | NOT_COMPILED).get(manifest.kind, ("", ()))
 
 
 def extra_of(manifest: Manifest) -> str:

@@ -84,8 +84,7 @@ def test_a_rolling_update_loses_no_request(store, tmp_path):
             eventually((tmp_path / "started").exists, what="the long request having started")
             assert passes(old, "readinessProbe")
             service.pods = [new]  # every node has heard of it before preStop is over
-            while time.monotonic() < asleep:
-                time.sleep(0.05)
+            time.sleep(max(0.0, asleep - time.monotonic()))
             old.process.send_signal(signal.SIGTERM)
             eventually(lambda: not passes(old, "readinessProbe"), seconds=5, what="the old pod being not ready")
             assert long.result().json()["predictions"] == [PREPARED + 3.0], "it was running at TERM"
