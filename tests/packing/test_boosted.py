@@ -51,7 +51,7 @@ class Zoo:
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
+def zoo(any_speed, tmp_path_factory):
     return Zoo(tmp_path_factory.mktemp("zoo"))
 
 

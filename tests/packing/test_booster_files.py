@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from service import models
 from service.cli.main import main
-from service.packing import compilation, pack, pack_file
+from service.packing import pack, pack_file
 from service.settings import Settings
 from service.store.versions import Store
 from tests.support import zoo_tables as tables
@@ -86,12 +86,10 @@ FILES = {
 }
 
 
+@pytest.mark.usefixtures("any_speed")
 @pytest.mark.parametrize("runtime", ["auto", "sklearn"])
 @pytest.mark.parametrize("case", FILES)
-def test_a_file_that_a_library_wrote_is_served_as_the_model_that_wrote_it(
-    tmp_path, flowers, case, runtime, monkeypatch
-):
-    monkeypatch.setattr(compilation, "WORTHWHILE", 0.0)  # how much faster the graph is depends on the machine's mood
+def test_a_file_that_a_library_wrote_is_served_as_the_model_that_wrote_it(tmp_path, flowers, case, runtime):
     library, fit, name, ask = FILES[case]
     pytest.importorskip(library)
     X, y = flowers
