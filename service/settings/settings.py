@@ -2,7 +2,7 @@
 
     Settings.from_environ().port
 
-This module is the only reader of the environment. Names start with DAYLIGHT_, but for the seven that say how the
+The only reader of settings from the environment. Names start with DAYLIGHT_, but for the seven that say how the
 processes run (HOST, PORT, BIND, WORKERS, THREADS, WORKER_CLASS, MAX_REQUESTS). docs/settings.md lists them all.
 """
 
@@ -10,99 +10,18 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .errors import BadSetting
+from ..errors import BadSetting
+from .declaring import at_least, auto_or_manual, key, names, seconds, setting, yes_or_no
+from .machine import cores, most_memory
 
-__all__ = ["CGROUP", "PREFIX", "Settings", "cores", "library_environment", "variable"]
+__all__ = ["PREFIX", "Settings", "variable"]
 
 PREFIX = "DAYLIGHT_"
-CGROUP = Path("/sys/fs/cgroup")  # of a container, its own
-# Variables of Python and of the numerical libraries, none of which holds a secret.
-OF_LIBRARIES = re.compile(
-    r"PATH|LANG|LANGUAGE|LC_\w+|TZ|LD_LIBRARY_PATH|\w+_NUM_THREADS|LOKY_MAX_CPU_COUNT|TOKENIZERS_PARALLELISM"
-    r"|PYTHON(?:HASHSEED|IOENCODING|UTF8|WARNINGS)"
-)
-
-
-def cores(group: Path = CGROUP) -> int:
-    """How many processors this process may use: its affinity, and its container's quota; not what the machine has."""
-    count = len(os.sched_getaffinity(0))
-    with suppress(OSError, ValueError):  # "max", or no cgroup of version 2
-        quota, period = map(int, (group / "cpu.max").read_text().split())
-        count = min(count, max(1, -(-quota // period)))
-    return count
-
-
-def most_memory(group: Path = CGROUP) -> int:
-    """Three quarters of the memory of the machine, or of the container, in bytes."""
-    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with suppress(OSError, ValueError):
-        most = min(most, int((group / "memory.max").read_text()))
-    return most * 3 // 4
-
-
-def library_environment() -> dict[str, str]:
-    """What the environment says to Python and to the numerical libraries; nothing of Daylight's, and no secret."""
-    return {name: value for name, value in os.environ.items() if OF_LIBRARIES.fullmatch(name)}
-
-
-def setting(
-    default: Any, sentence: str, *, parse: Callable[[str], Any] = str, bare: bool = False, secret: bool = False
-) -> Any:
-    """A field of Settings.
-
-    default: a value, or a function that gives it. parse: text -> value; its docstring says what is expected. bare:
-    the variable has no prefix. secret: the value is never shown.
-    """
-    kind = {"default_factory": default} if callable(default) else {"default": default}
-    metadata = {"sentence": sentence, "parse": parse, "bare": bare, "secret": secret}
-    return field(**kind, repr=not secret, metadata=metadata)
-
-
-def at_least(lowest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if int(text) < lowest:
-            raise ValueError(parse.__doc__)
-        return int(text)
-
-    parse.__doc__ = f"a whole number, {lowest} or more"
-    return parse
-
-
-def yes_or_no(text: str) -> bool:
-    """yes or no"""
-    return {"yes": True, "no": False}[text.lower()]
-
-
-def auto_or_manual(text: str) -> str:
-    """auto or manual"""
-    return {"auto": "auto", "manual": "manual"}[text.lower()]
-
-
-def seconds(text: str) -> float:
-    """seconds, 0 or more"""
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError(seconds.__doc__)
-    return number
-
-
-def names(text: str) -> tuple[str, ...]:
-    """names, separated by commas"""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def key(text: str) -> str:
-    """at least 16 characters"""
-    if text and len(text) < 16:
-        raise ValueError(key.__doc__)
-    return text
 
 
 @dataclass(frozen=True)

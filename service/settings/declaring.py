@@ -1,0 +1,62 @@
+"""How a setting is declared, and what its text may be: each parser's docstring says what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import field
+from typing import Any
+
+__all__ = ["at_least", "auto_or_manual", "key", "names", "seconds", "setting", "yes_or_no"]
+
+
+def setting(
+    default: Any, sentence: str, *, parse: Callable[[str], Any] = str, bare: bool = False, secret: bool = False
+) -> Any:
+    """A field of Settings.
+
+    default: a value, or a function that gives it. parse: text -> value; its docstring says what is expected. bare:
+    the variable has no prefix. secret: the value is never shown.
+    """
+    kind = {"default_factory": default} if callable(default) else {"default": default}
+    metadata = {"sentence": sentence, "parse": parse, "bare": bare, "secret": secret}
+    return field(**kind, repr=not secret, metadata=metadata)
+
+
+def at_least(lowest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if int(text) < lowest:
+            raise ValueError(parse.__doc__)
+        return int(text)
+
+    parse.__doc__ = f"a whole number, {lowest} or more"
+    return parse
+
+
+def yes_or_no(text: str) -> bool:
+    """yes or no"""
+    return {"yes": True, "no": False}[text.lower()]
+
+
+def auto_or_manual(text: str) -> str:
+    """auto or manual"""
+    return {"auto": "auto", "manual": "manual"}[text.lower()]
+
+
+def seconds(text: str) -> float:
+    """seconds, 0 or more"""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(seconds.__doc__)
+    return number
+
+
+def names(text: str) -> tuple[str, ...]:
+    """names, separated by commas"""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def key(text: str) -> str:
+    """at least 16 characters"""
+    if text and len(text) < 16:
+        raise ValueError(key.__doc__)
+    return text
