@@ -52,7 +52,8 @@ def test_the_codes_of_refusals_exist():
 
 def test_each_alert_says_what_is_wrong_and_what_to_do():
     for rule in RULES:
-        assert rule["annotations"].keys() == {"summary", "action"}
+        assert rule["annotations"].keys() == {"summary", "action", "runbook"}
+        assert rule["annotations"]["runbook"] == f"docs/on-call.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in ("page", "ticket")
     pages = " ".join(rule["annotations"]["action"] for rule in RULES)
     assert all((ROOT / page).is_file() for page in re.findall(r"docs/\w+\.md", pages))
