@@ -70,7 +70,7 @@ test-faults: install test-tools system-tools ## Kill workers, fill the disk, mov
 	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/server/test_lifecycle.py --ignore tests/faults/test_mutated_files.py
 
 test-encoders: install test-tools ## Compare encoders with torch: tiny ones of every architecture and pooling.
-	$(BIN)/python -m pytest -m heavy tests/packing/test_encoders.py
+	$(BIN)/python -m pytest -m heavy tests/packing/test_encoders.py tests/packing/test_encoder_tasks.py
 
 test-boosted: install test-tools ## Compile over a hundred models of XGBoost, LightGBM and CatBoost, the rarest steps before them too.
 	$(BIN)/python -m pytest -m "heavy or not heavy" tests/packing/test_boosted.py

@@ -4,9 +4,8 @@
         client.predict([{"age": 31, "city": "Rome"}])
         client.generate("Once upon a time", max_tokens=20)
 
-`predict`, `classify` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving;
-`stream`, `chat` and `embed` use `/v1/completions`, `/v1/chat/completions` and `/v1/embeddings`, that of OpenAI.
-`rerank` uses `/v1/rerank`, which Cohere, Jina and vLLM share.
+`predict` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving; `stream` and
+`chat` use `/v1/completions` and `/v1/chat/completions`, that of OpenAI. What encoders are asked is in text_methods.py.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from time import monotonic, sleep
 from typing import Any, Literal, overload
 from urllib.parse import urlencode
 
-from .answers import Completion, Embeddings, Predictions, Ranking
-from .base_client import NO_RETRIES, BaseClient, Body, decode_models, decode_object, model_path
+from .answers import Completion, Predictions
+from .base_client import NO_RETRIES, Body, decode_models, decode_object, model_path
 from .errors import ServerError, TimedOut, TransportError, Unavailable
-from .rows import table
+from .rows import table, without_none
 from .streams import TextStream
+from .text_methods import TextMethods
 
 __all__ = ["Client"]
 
@@ -29,7 +29,7 @@ Messages = list[dict[str, Any]]
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two readiness checks
 
 
-class Client(BaseClient):
+class Client(TextMethods):
     """One server. Threads may share a client; each process needs its own.
 
     url: the server's, `http://user:password@host` for basic authentication. api_key: the key, if the
@@ -70,70 +70,6 @@ class Client(BaseClient):
         else:
             body = Body.json({**table(rows), **without_none({"outputs": output_names, "top_k": top_k})})
         return self._predict("tabular", model, version, body, Predictions.from_answer, timeout)
-
-    def classify(
-        self,
-        texts: str | Iterable[str],
-        model: str | None = None,
-        *,
-        version: str | None = None,
-        top_k: int | None = None,
-        timeout: float | None = None,
-    ) -> Predictions:
-        """Texts, or one -> Predictions, a list of labels; `.outputs["predict_proba"]` has the probabilities.
-
-        model: a name; None is the server's only classifier of texts. top_k: only the k most probable labels of each.
-        Raises as `predict`.
-        """
-        rows = [[text] for text in listed(texts)]
-        outputs = ["predict", "predict_proba"]
-        body = Body.json({"instances": rows, **without_none({"outputs": outputs, "top_k": top_k})})
-        return self._predict("text_classification", model, version, body, Predictions.from_answer, timeout)
-
-    def embed(
-        self,
-        texts: str | Iterable[str],
-        model: str | None = None,
-        *,
-        dimensions: int | None = None,
-        truncate: bool | None = None,
-        prompt_name: str | None = None,
-        timeout: float | None = None,
-    ) -> Embeddings:
-        """Texts, or one -> Embeddings, a list with a vector for each.
-
-        model: a name; None is the server's default for embeddings. dimensions: how many numbers of each vector, its
-        first. truncate: cut texts that are too long, rather than refuse them. prompt_name: of one of the model's
-        prompts, which is put before each text.
-        """
-        deadline = self.retries.until(timeout)
-        options = {"dimensions": dimensions, "truncate": truncate, "prompt_name": prompt_name}
-        payload = {"input": listed(texts), "encoding_format": "base64", **without_none(options)}
-        name = model or self._default("text_embedding", deadline)
-        body = Body.json({"model": name, **payload})
-        return self._ask("POST", "/v1/embeddings", Embeddings.from_answer, body, deadline)
-
-    def rerank(
-        self,
-        query: str,
-        texts: Iterable[str],
-        model: str | None = None,
-        *,
-        top_n: int | None = None,
-        truncate: bool | None = None,
-        timeout: float | None = None,
-    ) -> Ranking:
-        """Texts -> Ranking, a list of them with their scores, that which answers the query best first.
-
-        model: a name; None is the server's default for ranking. top_n: only the n best. truncate: cut a query and a
-        text that are too long together, rather than refuse them.
-        """
-        listed([query])
-        options = {"model": model, "top_n": top_n, "truncate": truncate}
-        body = Body.json(
-            {"query": query, "documents": listed(texts), "return_documents": True, **without_none(options)}
-        )
-        return self._ask("POST", "/v1/rerank", Ranking.from_answer, body, self.retries.until(timeout))
 
     def generate(
         self,
@@ -255,17 +191,3 @@ class Client(BaseClient):
                 raise TimedOut(f"{self.url} was not ready within {seconds:g} s: {last_error}") from last_error
             sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def listed(texts: str | Iterable[str]) -> list[str]:
-    """One text as a list of one. Raises TypeError for what is no text."""
-    found = [texts] if isinstance(texts, str) else list(texts)
-    for text in found:
-        if not isinstance(text, str):
-            raise TypeError(f"a text is a str, not {type(text).__name__}")
-    return found
-
-
-def without_none(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that the caller gave; the server has defaults for the others."""
-    return {name: value for name, value in options.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Tables in every usual form -> the JSON that the server takes.
+"""Tables in every usual form, and texts -> the JSON that the server takes.
 
     table([{"age": 31}])                   # {"instances": [{"age": 31}]}
     table({"age": [31, 44]})               # {"inputs": {"age": [31, 44]}}
@@ -10,9 +10,10 @@ Neither pandas nor numpy is imported: their objects are recognized by their attr
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["dump", "table"]
+__all__ = ["dump", "listed", "table", "without_none"]
 
 
 def table(rows: Any) -> dict[str, Any]:
@@ -97,3 +98,17 @@ def json_value(value: Any) -> Any:
         if hasattr(value, convert):
             return getattr(value, convert)()
     raise TypeError(f"{value!r} is a {type_name}; cells are numbers, texts, truth values, dates or None")
+
+
+def listed(texts: str | Iterable[str]) -> list[str]:
+    """One text as a list of one. Raises TypeError for what is no text."""
+    found = [texts] if isinstance(texts, str) else list(texts)
+    for text in found:
+        if not isinstance(text, str):
+            raise TypeError(f"a text is a str, not {type(text).__name__}")
+    return found
+
+
+def without_none(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that the caller gave; the server has defaults for the others."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -16,16 +16,19 @@ from typing import Any, ClassVar, NamedTuple
 __all__ = [
     "CAPABILITIES",
     "CLASSIFY_TEXT",
+    "CLASSIFY_TOKENS",
     "EMBED_TEXT",
     "GENERATE_TEXT",
     "PREDICT_TABLE",
     "RERANK_TEXT",
     "Capability",
+    "ClassifyCall",
     "EmbedCall",
     "Part",
     "RerankCall",
     "TableCall",
     "TextCall",
+    "TokensCall",
     "Tools",
     "count_tokens",
     "summary",
@@ -54,11 +57,12 @@ PREDICT_TABLE = Capability("predict_table", "predictions", "predicts tables", "d
 GENERATE_TEXT = Capability("generate_text", "generations", "generates text", "default_text", in_turn=False)
 EMBED_TEXT = Capability("embed_text", "embeddings", "embeds texts", "default_embedding")
 RERANK_TEXT = Capability("rerank_text", "rankings", "ranks texts", "default_reranker")
+CLASSIFY_TOKENS = Capability("classify_tokens", "entities", "finds entities in texts", "default_token_classifier")
 
 # What a model of one text is asked where a text comes without the name of a model, and no model here writes any.
 CLASSIFY_TEXT = "classify_text"
 
-CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT)
+CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT, CLASSIFY_TOKENS)
 
 
 @dataclass(slots=True)
@@ -74,6 +78,20 @@ class TableCall:
     outputs: list[str] | None = None
     top_k: int | None = None
     warnings: tuple[str, ...] = ()
+
+    capability: ClassVar[Capability] = PREDICT_TABLE
+
+
+@dataclass(slots=True)
+class ClassifyCall:
+    """Texts, or pairs of them, to be told how well each of a classifier's labels fits.
+
+    A classifier of texts is a table of one column; this asks it for what no table has: pairs, and texts that are cut.
+    truncate: whether a text that is too long is cut, as the tokenizer cuts it, rather than refused.
+    """
+
+    texts: Sequence[str | tuple[str, str]]
+    truncate: bool = False
 
     capability: ClassVar[Capability] = PREDICT_TABLE
 
@@ -158,6 +176,22 @@ class RerankCall:
     truncate: bool = False
 
     capability: ClassVar[Capability] = RERANK_TEXT
+
+
+@dataclass(slots=True)
+class TokensCall:
+    """Texts whose tokens are to be classified, and the entities that they make.
+
+    aggregation: how tokens become entities, one of transformers' strategies: "none", "simple", "first", "average" or
+    "max". ignored: labels that are left out. truncate: whether a text that is too long is cut, rather than refused.
+    """
+
+    texts: Sequence[str]
+    aggregation: str = "simple"
+    ignored: Sequence[str] = ("O",)
+    truncate: bool = False
+
+    capability: ClassVar[Capability] = CLASSIFY_TOKENS
 
 
 def count_tokens(completions: Sequence[Any], n: int) -> tuple[int, int]:

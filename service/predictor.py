@@ -81,7 +81,7 @@ class Predictor:
         failed = [f"{model.name}: {model.failure}" for model in self._models.values() if model.failure is not None]
         return "; ".join(failed) or None
 
-    def _check_ready(self) -> None:
+    def check_ready(self) -> None:
         if self.failure is not None:
             raise ModelNotReady(
                 "not ready: the models are not loaded; the server's log says why", retry_after=RETRY_AFTER
@@ -184,7 +184,7 @@ class Predictor:
 
     def find(self, name: str, version: str | None = None) -> Model:
         """A loaded model. Raises ModelNotFound or ModelNotReady."""
-        self._check_ready()
+        self.check_ready()
         model = self._models.get(name)
         if model is None:
             if name in self.refused:
@@ -224,7 +224,7 @@ class Predictor:
 
         Raises ModelNotReady, or RequestError naming the candidates.
         """
-        self._check_ready()
+        self.check_ready()
         found = defaults.candidates(self._models.values(), capability, self.settings)
         name = defaults.default_name(capability, self.settings)
         if name and not found:
@@ -241,7 +241,7 @@ class Predictor:
 
         Raises RequestError naming the candidates.
         """
-        self._check_ready()
+        self.check_ready()
         models = self._models.values()
         found = defaults.classifiers(models, self.settings)
         if not found and defaults.tables_take_texts(models):

@@ -10,7 +10,14 @@ from sklearn.tree import DecisionTreeClassifier
 from client import Client
 from service import blueprints
 from service.app import create_app
-from service.capabilities import CAPABILITIES, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, RERANK_TEXT
+from service.capabilities import (
+    CAPABILITIES,
+    CLASSIFY_TOKENS,
+    EMBED_TEXT,
+    GENERATE_TEXT,
+    PREDICT_TABLE,
+    RERANK_TEXT,
+)
 from service.errors import Overloaded
 from service.packing import pack
 from service.scheduling.admission import Admission
@@ -27,16 +34,18 @@ SPOKEN = {
     "embed": {EMBED_TEXT},
     "embeddings": {EMBED_TEXT},
     "generate": {GENERATE_TEXT},
+    "predict": {PREDICT_TABLE},  # of classifiers of texts
     "rerank": {RERANK_TEXT},
     "responses": {GENERATE_TEXT},
     # Rerankers are tables of pairs there, too.
-    **{name: {PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT} for name in ("v1", "v2", "mlflow")},
+    **{name: {PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, CLASSIFY_TOKENS} for name in ("v1", "v2", "mlflow")},
 }
 METHODS = {
     PREDICT_TABLE: "predict",
     GENERATE_TEXT: "generate",
     EMBED_TEXT: "embed",
     RERANK_TEXT: "rerank",
+    CLASSIFY_TOKENS: "classify_tokens",
 }  # of the client
 TEMPLATES = Path(blueprints.__file__).parent / "templates" / "capabilities"
 STATIC = TEMPLATES.parents[1] / "static"

@@ -39,6 +39,7 @@ KINDS = {
     "text_embedding": f"{__name__}.encoders.embedder:TextEmbedder",
     "text_generation": f"{__name__}.text_generation:TextGenerationModel",
     "text_reranking": f"{__name__}.encoders.reranker:TextReranker",
+    "token_classification": f"{__name__}.encoders.token_classifier:TokenClassifier",
 }
 # Of the kinds that run in the engine process: what makes an engine of a version, and how that engine works.
 ENGINES = {
@@ -46,6 +47,7 @@ ENGINES = {
     "text_embedding": (f"{__name__}.encoders.loading:load_encoder", "reads"),
     "text_generation": (f"{__name__}.text_runner:load_engine", "writes"),
     "text_reranking": (f"{__name__}.encoders.loading:load_encoder", "reads"),
+    "token_classification": (f"{__name__}.encoders.loading:load_encoder", "reads"),
 }
 QUICK = 1000  # microseconds a call: a worker of one thread answers no other request meanwhile
 

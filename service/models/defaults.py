@@ -22,10 +22,12 @@ __all__ = [
     "capabilities_of",
     "check_defaults",
     "classifiers",
+    "columns_of",
     "default_for",
     "default_name",
     "several",
     "tables_take_texts",
+    "text_classifier",
 ]
 
 
@@ -52,6 +54,19 @@ def classifiers(models: Collection[Model], settings: Settings) -> list[Model]:
     if name:
         return [model for model in made if model.name == name]
     return [] if GENERATE_TEXT in capabilities_of(models) else made
+
+
+def text_classifier(models: Iterable[Model], settings: Settings) -> Model:
+    """The classifier of texts that answers where a request can mean no other model: that of the setting for texts,
+    where it names one, else the only one. Raises RequestError naming the candidates.
+    """
+    made = [model for model in models if tells_what_a_text_is(model)]
+    found = [model for model in made if model.name == default_name(GENERATE_TEXT, settings)] or made
+    if not found:
+        raise RequestError("no model that classifies texts is served here")
+    if len(found) > 1:
+        raise several(found, "classify texts")
+    return found[0]
 
 
 def check_defaults(loaded: Mapping[str, Model], broken: Collection[str], settings: Settings) -> None:
@@ -85,6 +100,11 @@ def tables_take_texts(models: Iterable[Model]) -> bool:
 def default_for(model: Model, models: Collection[Model], settings: Settings) -> list[str]:
     """The names of the capabilities for which this model alone may answer."""
     return [each.name for each in model.capabilities if candidates(models, each, settings) == [model]]
+
+
+def columns_of(models: Iterable[Model]) -> set[str]:
+    """The names of the columns that any of these models reads."""
+    return {column["name"] for model in models for column in model.manifest.spec.get("columns", ())}
 
 
 def capabilities_of(models: Iterable[Model]) -> set[Capability]:

@@ -49,21 +49,32 @@ def classification(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, 
     with reading(folder):
         network = read_network(folder, "AutoModelForSequenceClassification")
     tokenizer = read_tokenizer(folder)
-    problem = problem_of(network.config)
-    labels = [str(network.config.id2label[place]) for place in range(network.config.num_labels)]
-    if len(set(labels)) < len(labels):
-        raise ValueError(f"{folder}: several of its labels have the same name: {in_a_line(', '.join(labels), 200)}")
+    problem, labels = problem_of(network.config), labels_of(network, folder)
     module = Classification(network, typed=typed(tokenizer))
     spec = described(module, tokenizer, None, max_tokens) | {
         "estimator": type(network).__name__,
         "task": problem.replace("_", " "),
         "problem": problem,
+        "pairs": takes_pairs(module),
         "labels": labels,
         "container": "list",
         "columns": [Column(COLUMN, "text", "object").to_json()],
         "outputs": outputs(problem, labels),
     }
     return module, tokenizer, spec
+
+
+def labels_of(network: Any, folder: Path) -> list[str]:
+    """Raises ValueError where two have the same name."""
+    labels = [str(network.config.id2label[place]) for place in range(network.config.num_labels)]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"{folder}: several of its labels have the same name: {in_a_line(', '.join(labels), 200)}")
+    return labels
+
+
+def takes_pairs(module: Encoder) -> bool:
+    """Whether it reads two texts as a pair: not where the tokenizer's token types are more than the network has."""
+    return not module.typed or getattr(module.network.config, "type_vocab_size", 2) != 1
 
 
 def outputs(problem: str, labels: list[str]) -> dict[str, dict[str, Any]]:
@@ -115,9 +126,24 @@ def reranking(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[
     return module, tokenizer, spec
 
 
+def token_classification(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
+    """As `embedding`."""
+    with reading(folder):
+        network = read_network(folder, "AutoModelForTokenClassification")
+    tokenizer = read_tokenizer(folder)
+    module = Classification(network, typed=typed(tokenizer))
+    spec = described(module, tokenizer, None, max_tokens) | {
+        "task": "token classification",
+        "labels": labels_of(network, folder),
+        "unknown_id": tokenizer.unk_token_id,
+    }
+    return module, tokenizer, spec
+
+
 # By what they are called in manifests; each takes the folder, and tokens of a text where fewer shall be taken.
 KINDS: dict[str, Callable[[Path, int | None], tuple[Encoder, Any, dict[str, Any]]]] = {
     "text_classification": classification,
     "text_embedding": embedding,
     "text_reranking": reranking,
+    "token_classification": token_classification,
 }

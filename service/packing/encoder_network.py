@@ -56,12 +56,12 @@ class Embedding(Encoder):
 
 
 class Classification(Encoder):
-    """The logits of a network with a head."""
+    """The logits of a network with a head for texts, or for their tokens."""
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """As `called`; returns float32 [texts, labels]."""
+        """As `called`; returns float32 [texts, labels], or [texts, tokens, labels]."""
         return self.called(input_ids, attention_mask, token_type_ids).logits
 
 

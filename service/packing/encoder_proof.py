@@ -16,6 +16,7 @@ import torch
 
 from ..generation.encoders.work import Row
 from ..models.encoders.classifier import ClassifierRuntime, scores
+from ..models.encoders.entities import entities, pieces_of, softmax
 from ..models.encoders.loading import load_encoder
 from ..models.encoders.reranker import RerankerRuntime
 from ..models.encoders.table import EncoderRuntime
@@ -36,6 +37,9 @@ ODD = (
     "", " ", "a", "naïve café", "日本語のテキスト", "Привет, мир", "مرحبا بالعالم", "नमस्ते दुनिया", "שלום עולם", "🙂🙂",
     "[CLS] a [SEP] b </s> <s> <mask>", "tab\tand\r\nlines", "1998-11-27T20:34:17Z", "e\u0301 \u00e9 \u2168 \u2028",
 )  # fmt: skip
+PAIRS = 4  # of so many pairs of texts, one is tried with a classifier, which is seldom asked for them
+NAMES = "Ada Lovelace met Charles Babbage in London on 5 June 1833."
+SURE = 1e-2  # of logits: more than any rounding
 LENGTHS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377)  # words
 
 
@@ -49,10 +53,17 @@ def prove(version: StoredVersion, module: Encoder, tokenizer: Any) -> Manifest:
     texts: list[Any] = proof_texts(spec["max_tokens"])
     if version.manifest.kind == "text_reranking":
         texts = pairs(texts)
+    elif spec.get("pairs"):
+        texts = [*texts, *pairs(texts)[::PAIRS]]
+    else:
+        texts = [*texts, NAMES]
     # Where a tokenizer has no marks of its own, an empty text has no tokens, and is refused.
     texts = [text for text in texts if not tokens.rows([text], truncate=True)[1]]
     rows = proven_rows(tokens, tokenizer, texts)
-    expected = np.array([numbers(module, row) for row in rows])
+    if version.manifest.kind == "token_classification":
+        check_spans(tokens, tokenizer, texts)
+    by_text = [numbers(module, row) for row in rows]
+    expected = np.concatenate([np.atleast_2d(each) for each in by_text])
     engine = load_encoder(version, Settings(workers=1))
     together = engine.encode(rows)
     alone = np.concatenate([engine.encode([row]) for row in rows])
@@ -66,7 +77,7 @@ def prove(version: StoredVersion, module: Encoder, tokenizer: Any) -> Manifest:
         )
     measured = {"texts": len(texts), "measured": far, "neighbors": apart, "tolerance": TOLERANCE}
     proven = replace(version.manifest, spec=spec | {"runtime": spec["runtime"] | measured})
-    return replace(proven, example=example(proven, tokens, texts, expected))
+    return replace(proven, example=example(proven, tokens, texts, by_text))
 
 
 def proven_rows(tokens: Tokens, tokenizer: Any, texts: list[Any]) -> list[Row]:
@@ -86,9 +97,29 @@ def proven_rows(tokens: Tokens, tokenizer: Any, texts: list[Any]) -> list[Row]:
     return rows
 
 
+def check_spans(tokens: Tokens, tokenizer: Any, texts: list[str]) -> None:
+    """Raise ValueError where transformers says otherwise where the tokens of a text stand, or how they are written."""
+    _, encodings, _ = tokens.spans(texts, truncate=True)
+    asked = {"truncation": True, "return_offsets_mapping": True, "return_special_tokens_mask": True}
+    for text, encoding in zip(texts, encodings, strict=True):
+        given = tokenizer(text, max_length=tokens.max_tokens, **asked)
+        words = tokenizer.convert_ids_to_tokens(encoding.ids)
+        # What is unknown has its own letters in an encoding, and is shown by those of the text.
+        known = [
+            word if each == tokens.form.unknown else own
+            for each, word, own in zip(encoding.ids, words, encoding.tokens, strict=True)
+        ]
+        ours = (encoding.offsets, encoding.special_tokens_mask, known, tokens.joined(words))
+        theirs = (given.offset_mapping, given.special_tokens_mask, words, tokenizer.convert_tokens_to_string(words))
+        if ours != theirs:
+            raise ValueError(
+                f"{TOKENIZER} finds the tokens of {text!r:.60} elsewhere than transformers, or writes others"
+            )
+
+
 @torch.inference_mode()
 def numbers(module: Encoder, row: Row) -> np.ndarray:
-    """What torch gives for one text by itself."""
+    """What torch gives for one text by itself, or for each of its tokens."""
     ids, mask = batch([row.ids.tolist()], module.padding)
     if row.types is None or not module.typed:
         return module(ids, mask)[0].numpy()
@@ -108,8 +139,11 @@ def pairs(texts: list[str]) -> list[tuple[str, str]]:
     return [*((PROMPTS[0], text) for text in texts), *((text, PROMPTS[0]) for text in texts[:: len(texts) // 8])]
 
 
-def example(manifest: Manifest, tokens: Tokens, texts: list[Any], expected: np.ndarray) -> dict[str, Any]:
-    """What every worker replays before it serves."""
+def example(manifest: Manifest, tokens: Tokens, texts: list[Any], by_text: list[np.ndarray]) -> dict[str, Any]:
+    """What every worker replays before it serves. by_text: what torch gives for each."""
+    if manifest.kind == "token_classification":
+        return spans_example(manifest, tokens, texts, by_text)
+    expected = np.array(by_text)
     if manifest.kind == "text_reranking":
         return rows_example(manifest, RerankerRuntime(tokens, None, manifest.spec), texts[:3], expected[:3])
     if "labels" not in manifest.spec:
@@ -122,6 +156,25 @@ def example(manifest: Manifest, tokens: Tokens, texts: list[Any], expected: np.n
     place = max(places, key=lambda place: lead(found[place], manifest.spec["problem"]))
     runtime = ClassifierRuntime(tokens, None, manifest.spec)
     return rows_example(manifest, runtime, [(texts[place],)], expected[[place]])
+
+
+def spans_example(manifest: Manifest, tokens: Tokens, texts: list[str], by_text: list[np.ndarray]) -> dict[str, Any]:
+    """A text with names and its entities; another text, where rounding might change one of their labels."""
+    labels = manifest.spec["labels"]
+    leads = {
+        text: lead_of_tokens(found)
+        for text, found in zip(texts, by_text, strict=True)
+        if text in (NAMES, *PROMPTS) and not tokens.rows([text])[1]
+    }
+    text = NAMES if leads.get(NAMES, 0.0) > SURE else max(leads, key=lambda text: leads[text])
+    _, (encoding,), _ = tokens.spans([text])
+    pieces = pieces_of(text, encoding, softmax(by_text[texts.index(text)]), tokens.form)
+    return {"instances": [text], "predictions": [entities(pieces, labels, "simple", tokens.form, ("O",))]}
+
+
+def lead_of_tokens(logits: np.ndarray) -> float:
+    """How far the least sure of a text's tokens is from another label."""
+    return float(np.diff(np.sort(logits)[:, -2:], axis=1).min()) if logits.shape[1] > 1 else np.inf
 
 
 def rows_example(

@@ -75,6 +75,9 @@ class Settings:
     )
     default_embedding: str = setting("", "The model that embeds texts where a request names none; empty: the only one.")
     default_reranker: str = setting("", "The model that ranks texts where a request names none; empty: the only one.")
+    default_token_classifier: str = setting(
+        "", "The model that finds entities in texts where a request names none; empty: the only one."
+    )
     trusted_types: tuple[str, ...] = setting(
         (), "Types that `.skops` files may hold besides the known ones, by commas.", parse=names
     )

@@ -50,6 +50,7 @@ COMPILED = {
     "text_embedding": ("encoders", ("tokenizers",)),
     "text_generation": ("text", ("tokenizers", "llguidance")),
     "text_reranking": ("encoders", ("tokenizers",)),
+    "token_classification": ("encoders", ("tokenizers",)),
 }
 NOT_COMPILED = {
     "tabular": ("sklearn", ("sklearn", "joblib", "pandas")),

@@ -16,7 +16,11 @@ log = logging.getLogger(__name__)
 
 
 def error_response(error: ServiceError, context: RequestContext, dialect: Any) -> tuple[int, dict[str, str], bytes]:
-    """A ServiceError as (status, {header: value}, bytes of JSON). dialect: whose status, words and form it has."""
+    """A ServiceError as (status, {header: value}, bytes of JSON).
+
+    dialect: whose status, words and form it has, unless the context names another.
+    """
+    dialect = context.dialect or dialect
     context.seconds.clear()  # nothing was predicted
     context.refused = error.code
     context.media_type = JSON

@@ -17,10 +17,11 @@ from typing import Any
 
 from ..capabilities import GENERATE_TEXT, Capability, summary
 from ..errors import RequestError
-from ..models.defaults import capabilities_of
+from ..models.defaults import capabilities_of, columns_of, text_classifier
 from ..wire import Decoded, Request
 from ..wire.json_body import JSON, check_media_type
 from ..wire.negotiation import preferred
+from ..wire.tei import predict as tei_predict
 from ..wire.v2 import LENGTH
 from .body import decoded, read_body
 from .context import RequestContext
@@ -70,6 +71,11 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
         raise RequestError('send the text as a query (/predict?text=...), or POST a table or {"text": "..."}')
     else:
         request = read_request(environ, context, predictor.settings)
+        # As a table, the body has columns of these names: it is one where a model here has any of them.
+        if tei_predict.is_meant(request.json) and request.json.keys().isdisjoint(
+            columns_of(predictor.serving().values())
+        ):
+            return (yield from classify(predictor, context, request))
         capability = dialect.capability_of(request)
         decoded = dialect.ADAPTERS[capability].decode(request, None)
     if capability is GENERATE_TEXT and (classifier := predictor.classifier()) is not None:
@@ -78,6 +84,16 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
         model = predictor.default(capability)
     context.model = model.name
     return (yield from respond(dialect, predictor, context, model, request, decoded))
+
+
+def classify(predictor: Any, context: RequestContext, request: Request) -> Steps:
+    """/predict with a body of text-embeddings-inference: the model that tells what a text is answers, in its form."""
+    context.dialect = tei_predict
+    decoded = tei_predict.decode(request, None)
+    predictor.check_ready()
+    model = text_classifier(predictor.serving().values(), predictor.settings)
+    context.model = model.name
+    return (yield from respond(tei_predict, predictor, context, model, request, decoded))
 
 
 def complete(dialect: Any, predictor: Any, context: RequestContext, environ: Environ) -> Steps:

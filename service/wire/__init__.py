@@ -10,13 +10,14 @@ from .ollama import chat as ollama_chat
 from .ollama import generate as ollama_generate
 from .openai import chat, completions, embeddings, responses
 from .tei import embed as tei_embed
+from .tei import predict as tei_predict
 from .tei import rerank as tei_rerank
 
 __all__ = ["DIALECTS", "Adapter", "Decoded", "Encoded", "Request", "error_dialect"]
 
 DIALECTS = (
     *(article, completions, chat, responses, embeddings, rerank, v1, v2, mlflow),
-    *(tei_embed, tei_rerank, ollama_chat, ollama_generate),
+    *(tei_embed, tei_predict, tei_rerank, ollama_chat, ollama_generate),
 )
 
 

@@ -8,6 +8,7 @@ Protocol: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/ (`d
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .outcomes import Outcome
 from .output_options import from_values
 from .quick_tables import number_lists, typed_rows
 from .table_formats.parts import check_names, check_rows, fault, refuse
+from .text_calls import ASKED, Asked
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "VERSION", "error_body"]
 
@@ -87,6 +89,12 @@ def decode_embedding(request: Request, _model: Any) -> Decoded:
     return Decoded(call, note=ignored, names={"input": "instances"})
 
 
+def decode_asked(asked: Asked, request: Request, _model: Any) -> Decoded:
+    """JSON in one of FORMS, of texts -> a call for something else of them. Raises RequestError kinds."""
+    instances, params, ignored = envelope(request.json, request.max_rows)
+    return Decoded(asked.call(prompts(instances, request.max_rows), params), note=ignored, names={"texts": "instances"})
+
+
 def split(value: Any, max_rows: int) -> Any:
     """{"columns", "data", "index"}, as `DataFrame.to_dict(orient="split")` gives it -> an object of columns.
 
@@ -148,6 +156,10 @@ def encode_embedding(_model: Any, _request: Request, decoded: Decoded, answer: A
     return encoded(list(answer.vectors), decoded.note)
 
 
+def encode_asked(_model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    return encoded(answer.values, decoded.note)
+
+
 def encoded(predictions: list[Any], warnings: list[str]) -> Encoded:
     return Encoded(dump({"predictions": predictions} | ({"warnings": warnings} if warnings else {})))
 
@@ -163,4 +175,5 @@ ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=(table_formats.CSV,)),
     GENERATE_TEXT: Adapter(decode_text, encode_text),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding),
+    **{capability: Adapter(partial(decode_asked, asked), encode_asked) for capability, asked in ASKED.items()},
 }

@@ -20,17 +20,9 @@ from service.packing.encoder_folder import problem_of, read_embedder
 from service.packing.encoder_network import pooled
 from service.settings import Settings
 from service.store.versions import Store
+from tests.support.small_encoders import ARCHITECTURES, SMALL
 from tests.support.tiny_encoders import letter_tokenizer
 
-SMALL = {
-    "vocab_size": 80,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "max_position_embeddings": 64,
-    "initializer_range": 0.3,
-}
 LABELS = {0: "no", 1: "perhaps", 2: "yes"}
 
 
@@ -273,24 +265,6 @@ def test_pooling_is_that_of_sentence_transformers():
     mask = torch.tensor([[1, 1, 0]])
     expected = {"mean": [2, -3], "cls": [1, -1], "max": [3, -1], "lasttoken": [3, -5]}
     assert {name: pooled(states, mask, name)[0].tolist() for name in expected} == expected
-
-
-# Architecture -> values of its config beside those of SMALL.
-ARCHITECTURES = {
-    "Albert": {"embedding_size": 16},
-    "Camembert": {"pad_token_id": 0},
-    "DebertaV2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16},
-    "DistilBert": {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64},
-    "Electra": {"embedding_size": 16},
-    "MPNet": {"pad_token_id": 0},
-    "ModernBert": {
-        **dict.fromkeys(("pad_token_id", "cls_token_id", "bos_token_id"), 0),
-        **dict.fromkeys(("sep_token_id", "eos_token_id"), 2),
-        "local_attention": 16,
-    },
-    "Roberta": {"pad_token_id": 0},
-    "XLMRoberta": {"pad_token_id": 0},
-}
 
 
 @pytest.mark.heavy

@@ -3,6 +3,7 @@
     pack_embedder(store)                  # `tiny_embedder`: 8 dimensions, 32 tokens, vectors of the length 1
     pack_classifier(store)                # `mood`: low, even, high
     pack_reranker(store)                  # `ranks`: pairs of query and text
+    pack_token_classifier(store)          # `spans`: capitals are one kind of entity, digits another
 
 A token is a letter; <s> and </s> stand around a text. They are written as packing writes them, in a millisecond.
 """
@@ -92,6 +93,7 @@ def pack_classifier(store, name="mood", problem="single_label_classification", *
         "estimator": "Letters",
         "task": problem.replace("_", " "),
         "problem": problem,
+        "pairs": True,
         "labels": LABELS,
         "container": "list",
         "columns": [Column("text", "text", "object").to_json()],
@@ -129,6 +131,35 @@ def pack_reranker(store, name="ranks", activation="identity", **spec):
         "outputs": {"predict": [float(ACTIVATIONS[activation](np.float64(number_of_pair("fine?", EXAMPLE))))]},
     }
     return written(store, name, "text_reranking", letter_graph(1, normalized=False), own | spec, example)
+
+
+def token_graph(table):
+    """The row of each letter in a table, as an ONNX model."""
+    return graphs.model(
+        [helper.make_node("Gather", ["table", "input_ids"], ["numbers"])],
+        [graphs.value(name, TensorProto.INT64, ["texts", "length"]) for name in ("input_ids", "attention_mask")],
+        [graphs.value("numbers", shape=["texts", "length", table.shape[1]])],
+        {"table": table},
+        {"": 21},
+    )
+
+
+TAGS = ["O", "B-CAP", "NUM"]
+SURE = float(np.exp(8) / (np.exp(8) + 2))  # the score of each of its tokens
+
+
+def entity(text, start, end, group):
+    return {"entity_group": group, "score": SURE, "word": " ".join(text[start:end]), "start": start, "end": end}
+
+
+def pack_token_classifier(store, name="spans", **spec):
+    table = np.zeros((len(LETTERS), 3), np.float32)
+    for place, letter in enumerate(LETTERS):
+        table[place, (len(letter) == 1) * (letter.isupper() + 2 * letter.isdigit())] = 8
+    own = {"task": "token classification", "labels": TAGS, "unknown_id": LETTERS.index("<unk>")}
+    text = "Ada 12"
+    example = {"instances": [text], "predictions": [[entity(text, 0, 1, "CAP"), entity(text, 4, 6, "NUM")]]}
+    return written(store, name, "token_classification", token_graph(table), own | spec, example)
 
 
 def written(store, name, kind, graph, spec, example):

@@ -64,7 +64,7 @@ class EncoderEngine:
     # --- for any thread
 
     def encode(self, rows: Sequence[Row], deadline: float | None = None) -> np.ndarray:
-        """float32 [texts, width], once all have run.
+        """float32 [texts, width], once all have run; of a graph that tells of each token [tokens of all texts, width].
 
         deadline: a `perf_counter()` moment, or None. Raises as `submit`, DeadlineExceeded or PredictionFailed.
         """
@@ -220,7 +220,7 @@ def row_of(each: tuple[Job, int]) -> Row:
 
 
 def outcome(job: Job) -> np.ndarray:
-    """The results of a job that has ended, one row a text. Raises what ended it."""
+    """The results of a job that has ended, one row a text, or a token. Raises what ended it."""
     if job.error is not None:
         raise job.error
-    return np.stack([result for result in job.results if result is not None])
+    return np.concatenate([np.atleast_2d(result) for result in job.results if result is not None])

@@ -1,4 +1,4 @@
-"""Runs a compiled encoder by ONNX Runtime alone: token ids in, numbers out.
+"""Runs a compiled encoder by ONNX Runtime alone: token ids in, numbers out, of each text or of each of its tokens.
 
 runner = EncoderRunner("model.onnx", threads=2, padding=0)
 runner.run([Row(ids), Row(others)])        # [float32 [384], float32 [384]]
@@ -22,7 +22,7 @@ IDS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"
 class EncoderRunner:
     """A session. For one thread at a time.
 
-    width: how many numbers a text gets.
+    width: how many numbers a text gets, or each of its tokens.
     """
 
     def __init__(self, path: str | PathLike[str], *, threads: int, padding: int) -> None:
@@ -43,9 +43,10 @@ class EncoderRunner:
         self._takes_types = TYPES in inputs
         self._padding = padding
         self.width: int = outputs[0].shape[-1]
+        self._of_tokens = len(outputs[0].shape) == 3
 
     def run(self, rows: Sequence[Row]) -> list[np.ndarray]:
-        """float32 [width] for each text; they are padded to the length of the longest."""
+        """float32 [width] for each text, or [its tokens, width]; they are padded to the length of the longest."""
         shape = len(rows), max(len(row.ids) for row in rows)
         ids, mask = np.full(shape, self._padding, np.int64), np.zeros(shape, np.int64)
         fed = {IDS: ids, MASK: mask}
@@ -57,4 +58,7 @@ class EncoderRunner:
             for line, row in enumerate(rows):
                 if row.types is not None:
                     types[line, : len(row.types)] = row.types
-        return list(self._session.run(None, fed)[0])
+        numbers = self._session.run(None, fed)[0]
+        if self._of_tokens:
+            return [of_text[: len(row.ids)] for of_text, row in zip(numbers, rows, strict=True)]
+        return list(numbers)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tokenizers import Encoding
+
 from ...errors import ContextLengthExceeded, InvalidParameters, PayloadTooLarge
 from ...generation.encoders.work import Row
 from .tokens import Fault, Tokens
 
-__all__ = ["fault", "rows_of"]
+__all__ = ["at_least_one", "fault", "rows_of", "spans_of"]
 
 
 def rows_of(
@@ -22,11 +24,31 @@ def rows_of(
 
     Raises PayloadTooLarge, or ContextLengthExceeded or InvalidParameters with every text that cannot be read.
     """
-    if len(texts) > most:
-        raise PayloadTooLarge(f"{len(texts)} texts in one request; at most {most} are taken")
+    bounded(len(texts), most)
     rows, faults = tokens.rows(texts, truncate=truncate, prompt=prompt)
     refuse(faults, parameter)
     return rows
+
+
+def spans_of(
+    tokens: Tokens, texts: Sequence[str], parameter: str, *, most: float, truncate: bool
+) -> tuple[list[Row], list[Encoding]]:
+    """As `rows_of`, with the encoding of each text, whose offsets count its characters."""
+    bounded(len(texts), most)
+    rows, encodings, faults = tokens.spans(texts, truncate=truncate)
+    refuse(faults, parameter)
+    return rows, encodings
+
+
+def at_least_one(texts: Sequence[Any], parameter: str) -> None:
+    """Raise InvalidParameters where there is no text."""
+    if not texts:
+        raise InvalidParameters.naming([fault(parameter, "at least one text", "none")])
+
+
+def bounded(texts: int, most: float) -> None:
+    if texts > most:
+        raise PayloadTooLarge(f"{texts} texts in one request; at most {most} are taken")
 
 
 def refuse(faults: Sequence[Fault], parameter: str) -> None:

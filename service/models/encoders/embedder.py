@@ -8,22 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...capabilities import EMBED_TEXT, EmbedCall
-from ...errors import InvalidParameters, ServiceError, StartupError
-from ...scheduling.admission import RESERVED_THREADS
-from ..base import TurnModel
+from ...errors import InvalidParameters
 from .asked_texts import fault, rows_of
-from .loading import open_encoder
-from .tokens import Tokens
-
-if TYPE_CHECKING:
-    from ...settings import Settings
-    from ...store.manifest import Manifest
-    from ...store.versions import StoredVersion
+from .text_model import TextModel
 
 __all__ = ["EmbedAnswer", "TextEmbedder"]
 
@@ -41,34 +33,24 @@ class EmbedAnswer:
     warnings: tuple[str, ...] = ()
 
 
-class TextEmbedder(TurnModel):
+class TextEmbedder(TextModel):
     """One loaded version of an encoder that embeds texts."""
 
     capabilities = (EMBED_TEXT,)
-    min_threads = RESERVED_THREADS + 1
-    has_queue = True
-
-    def __init__(self, manifest: Manifest, tokens: Tokens, engine: Any, settings: Settings) -> None:
-        """engine: an EncoderEngine or a RemoteEncoder."""
-        super().__init__(manifest)
-        self.tokens, self.engine = tokens, engine
-        self.dimension: int = manifest.spec["dimension"]
-        self._normalized: bool = manifest.spec["normalized"]
-        self._max_texts = settings.max_rows
-
-    @classmethod
-    def load(cls, version: StoredVersion, settings: Settings) -> TextEmbedder:
-        return cls(version.manifest, *open_encoder(version, settings), settings)
 
     @property
-    def failure(self) -> str | None:
-        return self.engine.failure
+    def dimension(self) -> int:
+        return self.manifest.spec["dimension"]
+
+    @property
+    def _normalized(self) -> bool:
+        return self.manifest.spec["normalized"]
 
     def run(self, call: EmbedCall, deadline: float | None = None) -> EmbedAnswer:
         """Raises as `TurnModel.run`, and ContextLengthExceeded for a text that is too long."""
         began = perf_counter()
         self._check(call)
-        most = self._max_texts
+        most = self.max_texts
         rows = rows_of(self.tokens, call.texts, PARAMETER, most=most, truncate=call.truncate, prompt=call.prompt)
         tokenized = perf_counter()
         vectors = self.engine.encode(rows, deadline)
@@ -93,25 +75,12 @@ class TextEmbedder(TurnModel):
         if faults:
             raise InvalidParameters.naming(faults)
 
-    def warm_up(self) -> None:
-        """Embed the stored example; once for each engine. Raises StartupError where the vector is another."""
-        if self.engine.proven:
-            return
-        example = self.manifest.example
-        expected = np.array(example["predictions"])
-        try:
-            vectors = self.run(EmbedCall(example["instances"])).vectors
-        except ServiceError as error:
-            raise StartupError(f"{self.name} version {self.version} fails on its own example: {error}") from error
-        if vectors.shape != expected.shape or np.abs(vectors - expected).max() > REPLAYED * np.linalg.norm(expected):
-            raise StartupError(f"{self.name} version {self.version} gives its own example another vector")
-        self.engine.proven = True
+    def answers(self, texts: list[Any]) -> list[Any]:
+        return list(self.run(EmbedCall(texts)).vectors)
 
-    def stop(self) -> None:
-        self.engine.stop()
-
-    def sample(self) -> list[Any]:
-        return self.manifest.example["instances"]
+    def fits(self, given: list[Any], expected: list[Any]) -> bool:
+        vectors, wanted = np.array(given), np.array(expected)
+        return vectors.shape == wanted.shape and np.abs(vectors - wanted).max() <= REPLAYED * np.linalg.norm(wanted)
 
     def answer_sample(self, items: list[Any]) -> list[Any]:
-        return np.round(self.run(EmbedCall(items)).vectors.astype(float), 4).tolist()
+        return np.round(np.array(self.answers(items)).astype(float), 4).tolist()

@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from ...capabilities import PREDICT_TABLE, RERANK_TEXT, RerankCall
-from ...errors import InvalidParameters
 from ..tabular import TabularAnswer
-from .asked_texts import fault, rows_of
+from .asked_texts import at_least_one, rows_of
 from .table import EncoderRuntime, EncoderTable
 from .tokens import Tokens
 
@@ -87,15 +86,10 @@ class TextReranker(EncoderTable):
         long."""
         return self.rank(call, deadline) if call.capability is RERANK_TEXT else super().run(call, deadline)
 
-    def shared_by(self, call: Any) -> None:
-        """The engine lets requests share calls."""
-        return
-
     def rank(self, call: RerankCall, deadline: float | None = None) -> RerankAnswer:
         """Raises as `run`."""
         began = perf_counter()
-        if not call.texts:
-            raise InvalidParameters.naming([fault(PARAMETER, "at least one text", "none")])
+        at_least_one(call.texts, PARAMETER)
         pairs = [(call.query, text) for text in call.texts]
         rows = rows_of(self.runtime.tokens, pairs, PARAMETER, most=self.max_rows, truncate=call.truncate)
         tokenized = perf_counter()

@@ -84,5 +84,9 @@ class EncoderTable(TabularModel):
     def optimize(self, settings):
         """The engine lets requests share calls."""
 
+    def shared_by(self, call: Any) -> None:
+        """The engine lets requests share calls."""
+        return
+
     def stop(self) -> None:
         self.runtime.engine.stop()

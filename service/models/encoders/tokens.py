@@ -16,6 +16,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from ...generation.encoders.work import Row
+from .entities import Form
 
 if TYPE_CHECKING:
     from ...store.versions import StoredVersion
@@ -38,7 +39,8 @@ class Tokens:
     """max_tokens: of a text, or a pair of them, with the tokenizer's own marks. prompts: {name: text}."""
 
     def __init__(self, tokenizer_json: str, spec: dict[str, Any]) -> None:
-        """spec: of the manifest: max_tokens, vocabulary_size, token_types, lowercase, strip, prompts, prompt."""
+        """spec: of the manifest: max_tokens, vocabulary_size, token_types, unknown_id, lowercase, strip, prompts,
+        prompt."""
         self._json = tokenizer_json
         self._tokenizer = Tokenizer.from_str(tokenizer_json)
         self._tokenizer.no_truncation()
@@ -49,6 +51,8 @@ class Tokens:
         self._lowercase, self._strip = spec.get("lowercase", False), spec.get("strip", False)
         self.prompts: dict[str, str] = spec.get("prompts", {})
         self._prompt: str | None = spec.get("prompt")
+        marked = getattr(self._tokenizer.model, "continuing_subword_prefix", None)
+        self.form = Form(self.joined, spec.get("unknown_id"), bool(marked))
         self._longest = max(map(len, self._tokenizer.get_vocab()))  # characters of a token
 
     @classmethod
@@ -91,6 +95,22 @@ class Tokens:
         for place, encoding in zip(places, self._encoded(inputs, truncate), strict=True):
             rows[place] = self._row(place, encoding, faults)
         return [row for row in rows if row is not None], sorted(faults)
+
+    def spans(self, texts: Sequence[str], *, truncate: bool = False) -> tuple[list[Row], list[Encoding], list[Fault]]:
+        """The Rows of texts, and their encodings with offsets, which count characters of these texts."""
+        faults = [
+            Fault(place, *fault) for place, text in enumerate(texts) if (fault := self._unreadable(text, truncate))
+        ]
+        if faults:
+            return [], [], faults
+        encodings = (self._cutting if truncate else self._tokenizer).encode_batch(list(texts))
+        rows = [self._row(place, encoding, faults) for place, encoding in enumerate(encodings)]
+        return [row for row in rows if row is not None], encodings, faults
+
+    def joined(self, words: Sequence[str]) -> str:
+        """The text that tokens stand for."""
+        decoder = self._tokenizer.decoder
+        return " ".join(words) if decoder is None else decoder.decode(list(words))
 
     def prepared(self, text: str, prompt: str | None = None) -> str:
         """A text as the tokenizer gets it: the prompt before it, and what sentence-transformers does with both."""

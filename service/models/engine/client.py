@@ -108,13 +108,16 @@ class EngineClient:
 
     # --- for a RemoteEncoder
 
-    def encode(self, engine: RemoteEncoder, message: dict[str, Any], rows: bytes, deadline: float | None) -> bytes:
+    def encode(self, engine: RemoteEncoder, message: dict[str, Any], rows: bytes, deadline: float | None) -> np.ndarray:
         """The numbers of these rows, float32. deadline: a `perf_counter()` moment, or None. Raises what the engine
         refuses or ends them with."""
         number = next(self._numbers)
         message = {"do": "encode", "id": number, "handle": engine.handle, **message}
         # Without a deadline it waits for as long as the engine lives, and the client is there.
-        return self._ask(number, message, rows, wait=lambda answers: awaited(partial(taken, answers), deadline))[1]
+        answer, numbers = self._ask(
+            number, message, rows, wait=lambda answers: awaited(partial(taken, answers), deadline)
+        )
+        return np.frombuffer(numbers, np.float32).reshape(answer["shape"])
 
     # --- for a RemoteEngine
 

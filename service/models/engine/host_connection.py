@@ -140,7 +140,8 @@ class HostConnection:
         if job.error is not None:
             self._say({"say": "refused", "id": number, "error": error_value(job.error)})
         else:
-            self._say({"say": "encoded", "id": number}, outcome(job).tobytes())
+            numbers = outcome(job)
+            self._say({"say": "encoded", "id": number, "shape": numbers.shape}, numbers.tobytes())
 
     def _cancel(self, message: dict[str, Any]) -> None:
         sequence = self._running.get(message["id"])

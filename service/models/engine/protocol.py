@@ -10,12 +10,12 @@ same user, and the socket is in a folder of that user alone; still nothing here 
     {"do": "open", "handle", "model", "version", "proven"}        answered by opened {"handle", "capacity", "proven"}
     {"do": "proven", "handle"}, {"do": "close", "handle"}
     {"do": "generate", "id", "handle", "params", "eos_ids", "grammar"} + the prompt's ids, int32    by started {"id"}
-    {"do": "encode", "id", "handle", "lengths", "typed", "seconds"} + rows (rows_value)   by encoded {"id"} + float32
+    {"do": "encode", "id", "handle", "lengths", "typed", "seconds"} + rows    by encoded {"id", "shape"} + float32
     {"do": "cancel", "id"}
 
-"refused" {"handle" or "id", "error"} is the other answer. What has started reports {"say": "progress", "items":
-[[id, token, logprobs], ..., [id, null, error]]}: an item whose token is null ends its sequence. The worker chooses
-handle and id.
+Rows are as rows_value writes them. "refused" {"handle" or "id", "error"} is the other answer. What has started reports
+{"say": "progress", "items": [[id, token, logprobs], ..., [id, null, error]]}: an item whose token is null ends its
+sequence. The worker chooses handle and id.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ __all__ = [
     "send",
 ]
 
-PROTOCOL = 2
+PROTOCOL = 3
 LENGTHS = struct.Struct(">II")
 LARGEST = 2**28  # bytes of a frame; a prompt of a million tokens has 2**22
 

@@ -5,10 +5,13 @@ schemas(catalogue)["tumour.instances"]      # what every dialect's description r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ..adapter import by_capability
+from ..text_calls import ASKED, Asked
 from ..v1.json_schema import request_schema
 
 __all__ = ["schemas"]
@@ -58,6 +61,11 @@ def embedding(entry: Entry) -> dict[str, Schema]:
     }
 
 
+def reading(what: Asked, entry: Entry) -> dict[str, Schema]:
+    """Of a model that answers each text with a value of its own form."""
+    return {**asked(entry), f"{entry['name']}.{what.output}": what.answer}
+
+
 def asked(entry: Entry) -> dict[str, Schema]:
     """The texts, and what may be said beside them."""
     properties = request_schema(entry)["properties"]
@@ -69,7 +77,12 @@ def generic(entry: Entry) -> dict[str, Schema]:
     return {f"{entry['name']}.request": request_schema(entry)}
 
 
-SCHEMAS = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text, EMBED_TEXT.name: embedding}
+SCHEMAS: dict[str, Callable[[Entry], dict[str, Schema]]] = {
+    PREDICT_TABLE.name: table,
+    GENERATE_TEXT.name: text,
+    EMBED_TEXT.name: embedding,
+    **{capability.name: partial(reading, what) for capability, what in ASKED.items()},
+}
 TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
@@ -25,6 +26,7 @@ from ..outcomes import Outcome
 from ..output_options import from_query
 from ..quick_tables import number_lists, typed_rows
 from ..table_formats.parts import check_rows
+from ..text_calls import ASKED, Asked
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "describe", "error_body", "list_models"]
 
@@ -75,6 +77,12 @@ def decode_embedding(request: Request, _model: Any) -> Decoded:
     """Bytes of JSON -> an EmbedCall. Raises RequestError, PayloadTooLarge or InvalidParameters."""
     texts, parameters = texts_of(request)
     return Decoded(EmbedCall(texts, **options(parameters)), names={"input": "instances"})
+
+
+def decode_asked(asked: Asked, request: Request, _model: Any) -> Decoded:
+    """Bytes of JSON -> a call for something else of texts. Raises as `decode_embedding`."""
+    texts, parameters = texts_of(request)
+    return Decoded(asked.call(texts, parameters), names={"texts": "instances"})
 
 
 def texts_of(request: Request) -> tuple[list[str], dict[str, Any]]:
@@ -131,6 +139,10 @@ def encode_embedding(model: Any, _request: Request, _decoded: Decoded, answer: A
     return Encoded(dump({"predictions": answer.vectors, "model_name": model.name, "model_version": model.version}))
 
 
+def encode_asked(model: Any, _request: Request, _decoded: Decoded, answer: Any) -> Encoded:
+    return Encoded(dump({"predictions": answer.values, "model_name": model.name, "model_version": model.version}))
+
+
 def usage(completion: Any) -> dict[str, int]:
     prompt, completed = completion.prompt_tokens, completion.completion_tokens
     return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
@@ -171,4 +183,5 @@ ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=TABLES, answers=ANSWERS),
     GENERATE_TEXT: Adapter(decode_text, encode_text, answers=(JSON,)),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding, answers=(JSON,)),
+    **{each: Adapter(partial(decode_asked, asked), encode_asked, answers=(JSON,)) for each, asked in ASKED.items()},
 }

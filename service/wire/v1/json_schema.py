@@ -8,12 +8,15 @@ compute with), no schema can say.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ...generation.limits import PARAMETERS
 from ..adapter import by_capability
 from ..embedding_options import SCHEMA as EMBEDDING
+from ..text_calls import ASKED, Asked
 
 __all__ = ["SAMPLING", "request_schema", "row_schema"]
 
@@ -48,6 +51,11 @@ def text_schema(entry: Entry) -> Schema:
 
 def embedding_schema(entry: Entry) -> Schema:
     return schema_of_texts(entry["example"]["instances"], EMBEDDING, {"type": "string"})  # an empty text has a vector
+
+
+def asked_schema(asked: Asked, entry: Entry) -> Schema:
+    schema = schema_of_texts(entry["example"]["instances"], asked.schema, {"type": "string"})
+    return schema | ({"required": ["instances", "parameters"]} if asked.required else {})
 
 
 def schema_of_texts(example: list[str], parameters: Schema, text: Schema) -> Schema:
@@ -149,4 +157,9 @@ def generic_schema(entry: Entry) -> Schema:
     return entry.get("schema", {"type": "object"})
 
 
-SCHEMAS = {PREDICT_TABLE.name: table_schema, GENERATE_TEXT.name: text_schema, EMBED_TEXT.name: embedding_schema}
+SCHEMAS: dict[str, Callable[[Entry], Schema]] = {
+    PREDICT_TABLE.name: table_schema,
+    GENERATE_TEXT.name: text_schema,
+    EMBED_TEXT.name: embedding_schema,
+    **{capability.name: partial(asked_schema, asked) for capability, asked in ASKED.items()},
+}

@@ -12,6 +12,7 @@ Sources: https://github.com/kserve/open-inference-protocol and Triton's extensio
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall,
 from ...errors import InvalidParameters
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..embedding_options import options
+from ..json_body import dump
 from ..outcomes import Outcome
 from ..quick_tables import number_lists
+from ..text_calls import ASKED, Asked
 from .answer import EMBEDDINGS, TEXT_OUTPUTS, encode
 from .metadata import index, metadata, server
 from .outputs import RequestedOutput
@@ -85,6 +88,14 @@ def decode_embedding(request: Request, _model: Any) -> Decoded:
     )
 
 
+def decode_asked(asked: Asked, request: Request, _model: Any) -> Decoded:
+    """One tensor of texts -> a call for something else of them. Raises as `decode_text`."""
+    call = call_of_texts(request, (asked.output, FIRST))
+    return Decoded(
+        asked.call(call.texts(), call.parameters), note=call, timeout=call.timeout, names={"texts": "inputs[0].data"}
+    )
+
+
 def call_of_texts(request: Request, known: Iterable[str]) -> Call:
     """known: names of outputs."""
     call = decode(request.content, request.json_length, request.max_rows)
@@ -112,6 +123,14 @@ def encode_embedding(model: Any, request: Request, decoded: Decoded, answer: Any
     tensor = Tensor("FP32", answer.vectors.shape, answer.vectors.astype("<f4").ravel())
     outputs = call.outputs or (RequestedOutput(EMBEDDINGS[0], call.binary),)
     return encoded(*encode(model, call, request.id, [(output, [(None, tensor, None)]) for output in outputs]))
+
+
+def encode_asked(asked: Asked, model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """What each text gets, as one tensor of JSON texts, BYTES [texts]."""
+    call = decoded.note
+    told = [dump(value).decode() for value in answer.values]
+    outputs = call.outputs or (RequestedOutput(asked.output, call.binary),)
+    return encoded(*encode(model, call, request.id, [(output, [(None, told, None)]) for output in outputs]))
 
 
 def encoded(content: bytes, json_length: int | None) -> Encoded:
@@ -144,4 +163,8 @@ ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=(OCTETS,)),
     GENERATE_TEXT: Adapter(decode_text, encode_text, media_types=(OCTETS,)),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding, media_types=(OCTETS,)),
+    **{
+        capability: Adapter(partial(decode_asked, asked), partial(encode_asked, asked), media_types=(OCTETS,))
+        for capability, asked in ASKED.items()
+    },
 }

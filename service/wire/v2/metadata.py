@@ -7,7 +7,8 @@ Inputs are described one per column; a table whose columns are of one datatype m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ import orjson
 from ... import __version__
 from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ..adapter import by_capability
+from ..text_calls import ASKED, Asked
 
 __all__ = ["index", "metadata", "server"]
 
@@ -63,15 +65,22 @@ def embedding_tensors(entry: Entry) -> tuple[list[Tensor], list[Tensor]]:
     return inputs, [{"name": "embeddings", "datatype": "FP32", "shape": [-1, entry["dimension"]]}]
 
 
+def asked_tensors(asked: Asked, _: Entry) -> tuple[list[Tensor], list[Tensor]]:
+    """(inputs, outputs) of a model that answers each text with JSON."""
+    inputs = [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    return inputs, [{"name": asked.output, "datatype": "BYTES", "shape": [-1]}]
+
+
 def no_tensors(_: Entry) -> tuple[list[Tensor], list[Tensor]]:
     """Of a capability that this dialect has no adapter for."""
     return [], []
 
 
-TENSORS = {
+TENSORS: dict[str, Callable[[Entry], tuple[list[Tensor], list[Tensor]]]] = {
     PREDICT_TABLE.name: table_tensors,
     GENERATE_TEXT.name: text_tensors,
     EMBED_TEXT.name: embedding_tensors,
+    **{capability.name: partial(asked_tensors, asked) for capability, asked in ASKED.items()},
 }
 
 

@@ -172,7 +172,7 @@ def test_another_vector_of_the_example_keeps_a_version_from_serving(tmp_path):
     manifest["example"]["predictions"][0][0] += 0.01
     (version.folder / "manifest.json").write_text(json.dumps(manifest))
     model = models.load(Store(tmp_path).open("tiny_embedder"), Settings(store=tmp_path, workers=1))
-    with pytest.raises(StartupError, match="another vector"):
+    with pytest.raises(StartupError, match="another answer"):
         model.warm_up()
 
 

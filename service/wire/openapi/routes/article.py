@@ -1,6 +1,8 @@
 """The article's own contract, described: one path that takes a table or a text."""
 
 from ....capabilities import CLASSIFY_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ...tei.errors import DIRECTIONS
+from ...tei.predict import OPTIONS
 from ...v1.json_schema import SAMPLING
 from ..parts import PREDICTS, TIMED, Operation, json, query, ref
 
@@ -12,11 +14,33 @@ PREDICTIONS = {"type": "object", "properties": {"text": {"type": "array"}}, "req
 COMPLETION = {"type": "object", "properties": {"Prediction": {"type": "string"}}, "required": ["Prediction"]}
 LABEL = {"type": "object", "properties": {"Prediction": {}}, "required": ["Prediction"]}
 TEXT = {"type": "string", "minLength": 1}
+ONE_OR_TWO = {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "string"}}
+TEI = {
+    "type": "object",
+    "properties": {
+        "inputs": {"anyOf": [{"type": "string"}, ONE_OR_TWO, {"type": "array", "minItems": 1, "items": ONE_OR_TWO}]},
+        "truncation_direction": {"enum": [*DIRECTIONS, None]},
+        **{name: option.schema for name, option in OPTIONS.items()},
+    },
+    "required": ["inputs"],
+    "additionalProperties": False,
+}
+SCORED = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"score": {"type": "number"}, "label": {"type": "string"}},
+        "required": ["score", "label"],
+    },
+}
+SCORES = {"anyOf": [SCORED, {"type": "array", "items": SCORED}]}
 ANY_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 
 
 def predict(place):
-    bodies, answers, examples = [], [], {}
+    bodies: list[dict] = []
+    answers: list[dict] = []
+    examples = {}
     if (entry := place.default(PREDICT_TABLE)) is not None:
         table = {"anyOf": [ref(f"{entry['name']}.instances"), ref(f"{entry['name']}.inputs")]}
         data = {"type": "object", "properties": {"data": table}, "required": ["data"], "additionalProperties": False}
@@ -27,6 +51,10 @@ def predict(place):
         bodies.append(ANY_TEXT)
         answers.append(LABEL)
         examples["text"] = {"text": next(iter(entry["example"]["instances"][0].values()))}
+        if "pairs" in entry:
+            bodies.append(TEI)
+            answers.append(SCORES)
+            examples["scores"] = {"inputs": [[next(iter(entry["example"]["instances"][0].values()))]]}
     elif (entry := place.default(GENERATE_TEXT)) is not None:
         properties = {"text": TEXT, **SAMPLING}
         bodies.append({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": False})
@@ -35,7 +63,8 @@ def predict(place):
     return Operation(
         "Predict with the default model",
         json({"anyOf": answers or [PREDICTIONS, COMPLETION]}),
-        description="A table is rows, lists or columns, bare or under `data`; sampling parameters stand beside `text`.",
+        description="A table is rows, lists or columns, bare or under `data`; sampling parameters stand beside `text`. "
+        "A body with `inputs` is text-embeddings-inference's, unless a model here has a column of that name.",
         body=json({"anyOf": bodies} if bodies else {}, **examples),
         errors=PREDICTS,
         headers=TIMED,

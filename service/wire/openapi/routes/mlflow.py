@@ -1,10 +1,14 @@
 """MLflow's scoring server, described."""
 
+from collections.abc import Callable
+from functools import partial
+
 from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ... import mlflow
 from ...adapter import by_capability
 from ...embedding_options import SCHEMA as EMBEDDING
 from ...table_formats import CSV
+from ...text_calls import ASKED
 from ...v1.json_schema import SAMPLING
 from ..parts import PREDICTS, TIMED, Operation, json, ref
 
@@ -75,6 +79,12 @@ def embedding(entry):
     return of_texts(EMBEDDING["properties"], {"instances": entry["example"]["instances"]})
 
 
+def reading(asked, entry):
+    example = entry["example"]
+    chosen = {"params": example["parameters"]} if "parameters" in example else {}
+    return of_texts(asked.schema["properties"], {"instances": example["instances"], **chosen})
+
+
 def of_texts(parameters, example):
     several = {"type": "array", "minItems": 1}
     column = {"anyOf": [{"type": "string"}, several]}
@@ -90,7 +100,12 @@ def generic(_entry):
     return json({"type": "object"})
 
 
-BODIES = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text, EMBED_TEXT.name: embedding}
+BODIES: dict[str, Callable[[dict], dict]] = {
+    PREDICT_TABLE.name: table,
+    GENERATE_TEXT.name: text,
+    EMBED_TEXT.name: embedding,
+    **{capability.name: partial(reading, asked) for capability, asked in ASKED.items()},
+}
 
 
 def in_order(width):

@@ -1,8 +1,12 @@
 """KServe V1 and TF Serving: the native dialect, described."""
 
+from collections.abc import Callable
+from functools import partial
+
 from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ...adapter import by_capability
 from ...table_formats import ANSWERS, FORMS
+from ...text_calls import ASKED
 from ...v1.json_schema import request_schema
 from ..parts import PREDICTS, REFUSED, TIMED, Operation, json, ref
 
@@ -133,6 +137,11 @@ def embedding(place, entry):
     return of_texts(entry, f"Embed texts with {entry['name']}", "embedding", call)
 
 
+def reading(asked, place, entry):
+    call = {key: entry["example"][key] for key in ("instances", "parameters") if key in entry["example"]}
+    return of_texts(entry, f"{asked.noun} with {entry['name']}", asked.output, call)
+
+
 def of_texts(entry, summary, given, call):
     """given: the component of what a text gets."""
     name = entry["name"]
@@ -160,7 +169,12 @@ def generic(place, entry):
     )
 
 
-PREDICTS_BY_CAPABILITY = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text, EMBED_TEXT.name: embedding}
+PREDICTS_BY_CAPABILITY: dict[str, Callable[..., Operation]] = {
+    PREDICT_TABLE.name: table,
+    GENERATE_TEXT.name: text,
+    EMBED_TEXT.name: embedding,
+    **{capability.name: partial(reading, asked) for capability, asked in ASKED.items()},
+}
 
 
 def plain(entry):

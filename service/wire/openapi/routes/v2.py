@@ -3,6 +3,7 @@
 from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ... import v2
 from ...adapter import by_capability
+from ...text_calls import ASKED
 from ..parts import PREDICTS, TIMED, Operation, json
 
 __all__ = ["MODEL", "OPERATIONS", "TAG"]
@@ -92,12 +93,22 @@ def embedding(entry):
     return [{"inputs": [tensor("text", entry["example"]["instances"])]}]
 
 
+def reading(entry):
+    chosen = {"parameters": entry["example"]["parameters"]} if "parameters" in entry["example"] else {}
+    return [{"inputs": [tensor("text", entry["example"]["instances"])], **chosen}]
+
+
 def generic(entry):
     """Of a capability that this module does not know: no example."""
     return []
 
 
-EXAMPLES = {PREDICT_TABLE.name: table, GENERATE_TEXT.name: text, EMBED_TEXT.name: embedding}
+EXAMPLES = {
+    PREDICT_TABLE.name: table,
+    GENERATE_TEXT.name: text,
+    EMBED_TEXT.name: embedding,
+    **{capability.name: reading for capability in ASKED},
+}
 DATATYPES = {bool: "BOOL", int: "INT64", str: "BYTES"}
 
 

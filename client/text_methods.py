@@ -1,0 +1,126 @@
+"""What a client asks of encoders: labels, vectors, ranks and entities of texts.
+
+    with Client("http://127.0.0.1:1200") as client:
+        client.classify("a fine film")
+        client.classify_tokens("Ada was in London")
+
+`embed` uses `/v1/embeddings`, OpenAI's; `rerank` uses `/v1/rerank`, which Cohere, Jina and vLLM share; the others
+`/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .answers import Embeddings, Predictions, Ranking
+from .base_client import BaseClient, Body
+from .rows import listed, without_none
+
+__all__ = ["TextMethods"]
+
+
+class TextMethods(BaseClient):
+    """The methods of Client for texts that are read, and not gone on with."""
+
+    def classify(
+        self,
+        texts: str | Iterable[str],
+        model: str | None = None,
+        *,
+        version: str | None = None,
+        top_k: int | None = None,
+        timeout: float | None = None,
+    ) -> Predictions:
+        """Texts, or one -> Predictions, a list of labels; `.outputs["predict_proba"]` has the probabilities.
+
+        model: a name; None is the server's only classifier of texts. top_k: only the k most probable labels of each.
+        Raises as `predict`.
+        """
+        rows = [[text] for text in listed(texts)]
+        outputs = ["predict", "predict_proba"]
+        body = Body.json({"instances": rows, **without_none({"outputs": outputs, "top_k": top_k})})
+        return self._predict("text_classification", model, version, body, Predictions.from_answer, timeout)
+
+    def embed(
+        self,
+        texts: str | Iterable[str],
+        model: str | None = None,
+        *,
+        dimensions: int | None = None,
+        truncate: bool | None = None,
+        prompt_name: str | None = None,
+        timeout: float | None = None,
+    ) -> Embeddings:
+        """Texts, or one -> Embeddings, a list with a vector for each.
+
+        model: a name; None is the server's default for embeddings. dimensions: how many numbers of each vector, its
+        first. truncate: cut texts that are too long, rather than refuse them. prompt_name: of one of the model's
+        prompts, which is put before each text.
+        """
+        deadline = self.retries.until(timeout)
+        options = {"dimensions": dimensions, "truncate": truncate, "prompt_name": prompt_name}
+        payload = {"input": listed(texts), "encoding_format": "base64", **without_none(options)}
+        name = model or self._default("text_embedding", deadline)
+        body = Body.json({"model": name, **payload})
+        return self._ask("POST", "/v1/embeddings", Embeddings.from_answer, body, deadline)
+
+    def rerank(
+        self,
+        query: str,
+        texts: Iterable[str],
+        model: str | None = None,
+        *,
+        top_n: int | None = None,
+        truncate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Ranking:
+        """Texts -> Ranking, a list of them with their scores, that which answers the query best first.
+
+        model: a name; None is the server's default for ranking. top_n: only the n best. truncate: cut a query and a
+        text that are too long together, rather than refuse them.
+        """
+        listed([query])
+        options = {"model": model, "top_n": top_n, "truncate": truncate}
+        body = Body.json(
+            {"query": query, "documents": listed(texts), "return_documents": True, **without_none(options)}
+        )
+        return self._ask("POST", "/v1/rerank", Ranking.from_answer, body, self.retries.until(timeout))
+
+    def classify_tokens(
+        self,
+        texts: str | Iterable[str],
+        model: str | None = None,
+        *,
+        version: str | None = None,
+        aggregation_strategy: str | None = None,
+        ignore_labels: Iterable[str] | None = None,
+        truncate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Predictions:
+        """Texts, or one -> Predictions, a list with the entities of each: dicts with "entity_group", "score", "word",
+        and the "start" and "end" of the characters.
+
+        model: a name; None is the server's default for entities. aggregation_strategy: how tokens become entities, as
+        in transformers: "none", "simple", "first", "average" or "max"; None is "simple". ignore_labels: labels that
+        are left out; None is ["O"]. truncate: cut texts that are too long, rather than refuse them.
+        """
+        options = {
+            "aggregation_strategy": aggregation_strategy,
+            "ignore_labels": None if ignore_labels is None else list(ignore_labels),
+            "truncate": truncate,
+        }
+        return self._read("token_classification", texts, model, version, options, timeout)
+
+    def _read(
+        self,
+        kind: str,
+        texts: str | Iterable[str],
+        model: str | None,
+        version: str | None,
+        options: dict[str, Any],
+        timeout: float | None,
+    ) -> Predictions:
+        """Texts, or one -> what each gets. options: those that are not None are sent as parameters."""
+        body = Body.json({"instances": listed(texts), "parameters": without_none(options)})
+        return self._predict(kind, model, version, body, Predictions.from_answer, timeout)

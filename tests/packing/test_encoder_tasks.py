@@ -1,0 +1,69 @@
+"""Checkpoints for more than classes and vectors of texts: packed as what they are, equal to transformers' pipelines."""
+
+import pytest
+import torch
+import transformers
+
+from service import models
+from service.capabilities import TokensCall
+from service.models.encoders.entities import STRATEGIES
+from service.packing.checkpoint_task import kind_of
+from service.packing.encoder import pack_encoder
+from service.settings import Settings
+from service.store.versions import Store
+from tests.support.small_encoders import ARCHITECTURES, SMALL
+from tests.support.tiny_tokenizers import SENTENCES, SIZE, tokenizer_of
+
+SPANS = {0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC", 4: "I-LOC"}
+FAMILIES = {
+    "Bert": "wordpiece",
+    "Camembert": "unigram",
+    "DebertaV2": "unigram",
+    "ModernBert": "bytes",
+    "Roberta": "bytes",
+    "XLMRoberta": "unigram",
+}  # of tokenizers; others are as BERT's
+
+
+def checkpoint(folder, name, head, **values):
+    """A checkpoint of random weights. name: of an architecture; head: of its class."""
+    torch.manual_seed(0)
+    given = SMALL | ARCHITECTURES.get(name, {}) | {"vocab_size": SIZE, "max_position_embeddings": 72} | values
+    config = getattr(transformers, f"{name}Config")(**given)
+    getattr(transformers, f"{name}{head}")(config).eval().save_pretrained(folder)
+    tokenizer_of(FAMILIES.get(name, "wordpiece")).save_pretrained(folder)
+    return folder
+
+
+def packed(folder, store, **options):
+    version = pack_encoder(folder, name="it", store=store, **options)
+    assert version.manifest.spec["runtime"]["measured"] < 1e-5
+    model = models.load(Store(store).open("it"), Settings(store=store, workers=1))
+    model.warm_up()
+    return model
+
+
+def without_scores(entities):
+    return [{name: value for name, value in each.items() if name != "score"} for each in entities]
+
+
+def test_token_classifiers_are_told_by_their_architecture(tmp_path):
+    folder = checkpoint(tmp_path / "it", "Bert", "ForTokenClassification", id2label=SPANS)
+    assert kind_of(folder) == "token_classification"
+
+
+@pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore:Tokenizer does not support real words")
+@pytest.mark.parametrize("name", ["Bert", *ARCHITECTURES])
+def test_entities_are_those_of_the_pipeline(tmp_path, name):
+    folder = checkpoint(tmp_path / "it", name, "ForTokenClassification", id2label=SPANS)
+    model = packed(folder, tmp_path / "store")
+    pipeline = transformers.pipeline("token-classification", model=str(folder))
+    for strategy in STRATEGIES:
+        answer = model.run(TokensCall(SENTENCES, strategy, truncate=True)).values
+        for given, expected in zip(answer, pipeline(SENTENCES, aggregation_strategy=strategy), strict=True):
+            assert without_scores(given) == without_scores(expected)
+            assert [each["score"] for each in given] == pytest.approx(
+                [float(each["score"]) for each in expected], abs=1e-5
+            )
+    model.stop()
