@@ -206,7 +206,8 @@ def asking(session, url):
         if answer.headers.get("Content-Type", "").startswith("application/json") and method != "HEAD":
             json.loads(answer.text, parse_constant=pytest.fail)
         else:
-            assert answer.status_code < 400 or method == "HEAD", (method, made.url, answer.headers, answer.text[:500])
+            page = pieces[:1] == ["models"]  # of a model that is not here: the start page, which says so
+            assert answer.status_code < 400 or method == "HEAD" or page, (method, made.url, answer.text[:500])
 
     return ask
 

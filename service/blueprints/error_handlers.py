@@ -21,8 +21,8 @@ def attach(app: Flask) -> None:
 
 
 def service_error(error: ServiceError, headers: dict[str, str] | None = None) -> Response:
-    """A ServiceError as its answer, in the dialect of the path."""
-    status, more, body = error_response(error, context(), dialect_of(request.path))
+    """A ServiceError as its answer, in the dialect of its path."""
+    status, more, body = error_response(error, context(), dialect_of(request.method, request.path))
     return Response(body, status, {**(headers or {}), **more}, mimetype=JSON)
 
 

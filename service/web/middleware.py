@@ -92,7 +92,7 @@ class Middleware:
         """The answer where an error was raised; called while it is handled."""
         if not isinstance(error, ServiceError):
             error = internal_error(context, method, path)
-        return error_response(error, context, dialect_of(path))
+        return error_response(error, context, dialect_of(method, path))
 
     def open(self, environ: Environ, socket: Any) -> RequestContext:
         """The context of a request, which counts as in flight. socket: the client's connection, or None."""

@@ -80,6 +80,11 @@ class Route:
         return re.compile(expression(self.path, CONVERTERS), re.DOTALL)
 
     @cached_property
+    def any_names(self) -> re.Pattern[str]:
+        """Matches the same, and names with a colon, which no model has."""
+        return re.compile(expression(self.path, CONVERTERS | {"plain": CONVERTERS[None]}), re.DOTALL)
+
+    @cached_property
     def guarded_paths(self) -> re.Pattern[str]:
         """Matches the paths that the route's scope is for: of an admin route all that begin as it does."""
         if self.scope is not Scope.ADMIN:
@@ -203,6 +208,10 @@ def scope_of(path: str) -> Scope:
 
 
 @lru_cache(maxsize=256)
-def dialect_of(path: str) -> Any:
-    """The dialect in whose form the errors of this path are, whatever the method."""
-    return error_dialect(next((route.dialect for route in WITH_DIALECT if route.paths.fullmatch(path)), None), path)
+def dialect_of(method: str, path: str) -> Any:
+    """The dialect in whose form the errors of this path are: of its route, whatever the method; else of the route that
+    it would be if a name might hold a colon, as `llama3.2:1b` does, which OpenAI's clients ask for.
+    """
+    exact = (route.dialect for route in WITH_DIALECT if route.paths.fullmatch(path))
+    near = (route.dialect for route in WITH_DIALECT if route.method == method and route.any_names.fullmatch(path))
+    return error_dialect(next(exact, None) or next(near, None), path)

@@ -270,6 +270,16 @@ def test_an_unknown_model_is_not_found(ask):
     assert answer.json["error"]["type"] == "invalid_request_error"
 
 
+def test_a_model_that_is_asked_for_by_a_name_with_a_colon_is_refused_in_openais_words(app):
+    """As `llama3.2:1b` and fine-tuned models have it: the answer had V1's form, with a text for an error, which the
+    document does not promise and OpenAI's clients do not read. Verbs of TensorFlow Serving stay V1's."""
+    asked = app.test_client()
+    for path in ("/v1/models/llama3.2:1b", "/v1/models/llama/versions/a:b"):
+        answer = asked.get(path)
+        assert (answer.status_code, answer.json["error"]["type"]) == (404, "invalid_request_error")
+    assert isinstance(asked.post("/v1/models/llama:classify", json={}).json["error"], str)
+
+
 def test_too_much_at_once_is_told_to_wait_before_any_frame(ask):
     """The engine holds eight, four of which wait; two of five each are too many together."""
     five = PROMPT | {"n": 5, "max_tokens": 120, "temperature": 1, "stream": True}
