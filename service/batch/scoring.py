@@ -1,230 +1,251 @@
-"""Offline scoring: a file of rows through the same column plan as the service, in bounded memory.
+"""Offline scoring: the rows of a file through the same column plan as the service's, in bounded memory.
 
-    tally = score(model, "in.csv", "out.csv", rejects="out.rejects.csv")
+    scorer = Scorer(model)
+    tally = scorer.score(part, "out.csv", "out.rejects.csv", progress)
     tally.scored, tally.rejected
 
 The scored file has the input's columns and the predictions after them. Rows that the model cannot take go to the
-rejects file with their number and the reason; all others are scored. CSV and Parquet in and out, "-" for CSV on
-standard input or output. A file appears under its name when all of it is written.
+rejects file with their number and the reason; all others are scored. A file appears under its name when all of it is
+written.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
+import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ..errors import InvalidInstances
-from ..wire.table_formats.arrow_cells import cells_of_table, check_types
-from ..wire.table_formats.csv_cells import cells_of
-from ..wire.table_formats.csv_dialect import Dialect, recognise
-from ..wire.table_formats.formulas import inert
+from ..errors import InvalidInstances, RequestError
 from ..wire.table_formats.parts import flat
+from .chunks import Chunk, Lines
+from .formats import format_of
+from .parts import Part
+from .reading import read
+from .writing import json_lines, writer
 
-__all__ = ["CHUNK_ROWS", "Tally", "score"]
+__all__ = ["CHUNK_ROWS", "Progress", "Scorer", "Tally", "nothing", "score"]
 
 CHUNK_ROWS = 10_000
-STANDARD = "-"
-HEAD = 2**16  # bytes that tell how a CSV file is written
-NUMBERS = ("number", "integer")  # kinds of columns
-
-Cells = dict[str, list[Any]]  # {column: JSON cells}
-Progress = Callable[[int], Any]
+SLICE = 100  # rows that are looked at together where some of a chunk are wrong: an answer names no more violations
+KEPT = 10  # warnings
+ROW, REASON = "row", "reason"  # columns of a file of rejects
 
 
 @dataclass
 class Tally:
-    """How many rows were scored, and how many rejected."""
+    """How many rows were scored, and how many rejected; what was warned of, each once."""
 
     scored: int = 0
     rejected: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, warnings: Sequence[str]) -> None:
+        self.warnings += [each for each in warnings if each not in self.warnings][: KEPT - len(self.warnings)]
+
+    def __iadd__(self, other: Tally) -> Tally:
+        self.scored += other.scored
+        self.rejected += other.rejected
+        self.warn(other.warnings)
+        return self
 
 
-def score(
-    model: Any,
-    source: str | Path,
-    target: str | Path,
-    *,
-    rejects: str | Path,
-    outputs: list[str] | None = None,
-    escape_formulas: bool = False,
-    progress: Progress | None = None,
-) -> Tally:
-    """Score every row of `source` (a path, or "-") into `target`.
+Progress = Callable[[int, int], Any]  # bytes that were read, and rows that were done, since the last call
 
-    model: one that predicts tables. escape_formulas: whether texts of CSV, those of the input too, are made inert for
-    spreadsheet programs (wire.table_formats.formulas). progress: called with the bytes (CSV) or rows (Parquet) read
-    since its last call.
-    Raises InvalidInstances where no row can be scored: a column is missing from the whole file.
+
+def nothing(read: int, done: int) -> None: ...
+
+
+def score(model: Any, source: str | Path, target: str | Path, *, rejects: str | Path, **options: Any) -> Tally:
+    """Score every row of the file `source` into the file `target`, in this process. options: of Scorer."""
+    form = format_of(str(source))
+    if form is None:
+        raise ValueError(f"{source}: no format has this ending")
+    return Scorer(model, **options).score(Part(str(source), form, str(target)), target, rejects)
+
+
+class Scorer:
+    """Scores parts with a model.
+
+    model: one that predicts tables. outputs: names of its outputs; None: its first. prefix: before the names of the
+    columns that come after those of the file. escape_formulas: whether texts of CSV, those of the input too, are made
+    inert for spreadsheet programs. rows: how many are predicted at once.
     """
-    tally, first_row = Tally(), 0
-    columns = {column.name: column for column in model.plan.columns}
-    with ExitStack() as stack:
-        scored = stack.enter_context(writer(target, escape_formulas))
-        rejected = stack.enter_context(writer(rejects, escape_formulas))
-        for frame, cells in read(source, columns, progress):
-            places, answers, reasons = split(model, cells, len(frame), outputs)
-            if places:
-                scored(frame.iloc[places].reset_index(drop=True).join(pd.DataFrame(flat(answers))))
-            if reasons:
-                rows = frame.iloc[list(reasons)].reset_index(drop=True)
-                why = {"row": [first_row + row for row in reasons], "reason": list(reasons.values())}
-                rejected(pd.concat([pd.DataFrame(why), rows], axis=1))
-            tally.scored += len(places)
-            tally.rejected += len(reasons)
-            first_row += len(frame)
-    return tally
 
+    def __init__(
+        self,
+        model: Any,
+        outputs: Sequence[str] | None = None,
+        *,
+        prefix: str = "",
+        escape_formulas: bool = False,
+        rows: int = CHUNK_ROWS,
+    ) -> None:
+        self.model = model
+        self.outputs = outputs
+        self.prefix = prefix
+        self.escape_formulas = escape_formulas
+        self.rows = min(rows, model.max_rows)
 
-def split(
-    model: Any, cells: Cells, rows: int, outputs: list[str] | None
-) -> tuple[list[int], dict[str, list[Any]], dict[int, str]]:
-    """Predict the rows that can be predicted: (their places, their outputs, {place: reason} of all others)."""
-    places = list(range(rows))
-    reasons: dict[int, str] = {}
-    while places:
-        part = {name: [values[place] for place in places] for name, values in cells.items()}
+    def score(self, part: Part, target: str | Path, rejects: str | Path, progress: Progress = nothing) -> Tally:
+        """Score every row of a part. progress: as Progress says.
+
+        Raises InvalidInstances where no row can be scored, since the file lacks a column; RequestError where it cannot
+        be read; PredictionFailed.
+        """
+        tally = Tally()
+        form, rejects_form = (format_of(str(path)) for path in (target, rejects))
+        assert form is not None  # the names were checked
+        assert rejects_form is not None
+        with ExitStack() as stack:
+            # The last that is entered is the first to appear: the rejects are there when the scored rows are.
+            scored = stack.enter_context(writer(target, form.name, escape_formulas=self.escape_formulas))
+            rejected = stack.enter_context(writer(rejects, rejects_form.name, escape_formulas=self.escape_formulas))
+            for chunk in read(part, self.model.plan.columns, self.rows, lambda read: progress(read, 0)):
+                reasons: dict[int, str] = {}
+                for places, answer, wrong in self._answers(chunk) if len(chunk) else ():
+                    reasons |= wrong
+                    if places:
+                        scored.write(self._scored(chunk, places, answer, form.name))
+                        tally.scored += len(places)
+                        tally.warn(answer.warnings)
+                if reasons or chunk.rejected:
+                    rejected.write(rejected_rows(chunk, reasons, rejects_form.name))
+                    tally.rejected += len(reasons) + len(chunk.rejected)
+                progress(0, len(chunk) + len(chunk.rejected))
+        return tally
+
+    def _answers(self, chunk: Chunk) -> list[tuple[list[int], Any, dict[int, str]]]:
+        """(places of rows that were predicted, their answer, {place: reason} of others), each place once."""
+        every = list(range(len(chunk)))
+        plan = self.model.plan
         try:
-            return places, model.predict(part, outputs).outputs, reasons
-        except InvalidInstances as error:
-            wrong = {places[row]: reason for row, reason in by_row(error).items()}
-            reasons |= wrong
-            places = [place for place in places if place not in wrong]
-    return places, {}, dict(sorted(reasons.items()))
+            return [(every, self.model.predict(chunk.instances(plan), self.outputs), {})]
+        except InvalidInstances:
+            cells = chunk.cells(plan)  # a Table of the plan is no longer what a row was
+        slices = [every[start : start + SLICE] for start in range(0, len(every), SLICE)]
+        return [self._split(chunk, cells, places) for places in slices]
+
+    def _split(self, chunk: Any, cells: Any, places: list[int]) -> tuple[list[int], Any, dict[int, str]]:
+        reasons: dict[int, str] = {}
+        while places:
+            try:
+                return places, self.model.predict(chunk.pick(cells, places), self.outputs), reasons
+            except InvalidInstances as error:
+                wrong = {places[row]: reason for row, reason in by_row(error, len(places)).items()}
+                reasons |= wrong
+                places = [place for place in places if place not in wrong]
+        return [], None, dict(sorted(reasons.items()))
+
+    def _scored(self, chunk: Chunk, places: Sequence[int], answer: Any, form: str) -> pa.Table | bytes:
+        if form == "jsonl":
+            answers = {f"{self.prefix}{name}": values for name, values in answer.outputs.items()}
+            rows = [dict(zip(answers, values, strict=True)) for values in zip(*answers.values(), strict=True)]
+            if isinstance(chunk, Lines):
+                return b"".join(spliced(chunk, place, row) for place, row in zip(places, rows, strict=True))
+            table = chunk.take(places)
+            self._check_free(table.column_names, answers)
+            return json_lines([left | right for left, right in zip(table.to_pylist(), rows, strict=True)])
+        columns = {f"{self.prefix}{name}": column for name, column in columns_of(answer).items()}
+        table = chunk.take(places)
+        self._check_free(table.column_names, columns)
+        for name, column in columns.items():
+            table = table.append_column(name, column)
+        return table
+
+    def _check_free(self, names: Sequence[str], new: Any) -> None:
+        if taken := sorted({*names} & {*new}):
+            raise RequestError(f"the file has a column {taken[0]} already; put something before the new ones: --prefix")
 
 
-def by_row(error: InvalidInstances) -> dict[int, str]:
-    """{row: every reason} of the violations that an error names. Raises it again where one has no row."""
+def spliced(chunk: Lines, place: int, answer: dict[str, Any]) -> bytes:
+    """A line with the answer at its end; what stood there is kept to the letter."""
+    row = chunk.objects[place]
+    if taken := sorted(row.keys() & answer.keys()):
+        raise RequestError(
+            f"row {chunk.numbers[place]} has a key {taken[0]} already; put something before the new ones: --prefix"
+        )
+    return joined(chunk.texts[place], orjson.dumps(answer, default=str))
+
+
+def joined(first: bytes, second: bytes) -> bytes:
+    """Two objects of JSON as one, and the end of the line."""
+    first, second = first.strip()[:-1].rstrip(), second.strip()[1:].lstrip()
+    comma = b"" if first == b"{" or second == b"}" else b","
+    return first + comma + second + b"\n"
+
+
+def rejected_rows(chunk: Chunk, reasons: dict[int, str], form: str) -> pa.Table | bytes:
+    """Those rows with their numbers and the reasons, in order; of rows that could not be read, no more than that."""
+    told = {chunk.numbers[place]: reason for place, reason in reasons.items()} | chunk.rejected
+    if isinstance(chunk, Lines) and form == "jsonl":
+        texts = {chunk.numbers[place]: (chunk.objects[place], chunk.texts[place]) for place in reasons}
+        return b"".join(rejected_line(number, told[number], *texts.get(number, ({}, b"{}"))) for number in sorted(told))
+    table = chunk.take(list(reasons))
+    if chunk.rejected:
+        table = table.take(pa.array([*range(table.num_rows), *[None] * len(chunk.rejected)], pa.int64()))
+    row, reason = free_names(table.column_names)
+    numbers = pa.table({row: pa.array(list(told), pa.int64()), reason: pa.array(list(told.values()), pa.string())})
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        numbers = numbers.append_column(name, column)
+    return numbers.sort_by(row) if chunk.rejected else numbers
+
+
+def rejected_line(number: int, why: str, row: dict[str, Any], text: bytes) -> bytes:
+    names = free_names(row)
+    return joined(orjson.dumps(dict(zip(names, (number, why), strict=True))), text)
+
+
+def free_names(taken: Collection[str]) -> tuple[str, str]:
+    """What the number of a rejected row and the reason are called beside these columns."""
+    names = ROW, REASON
+    while {*names} & {*taken}:
+        names = f"rejected_{names[0]}", f"rejected_{names[1]}"
+    return names
+
+
+def by_row(error: InvalidInstances, count: int) -> dict[int, str]:
+    """{row: every reason} of the violations that an error names, among `count` rows.
+
+    A violation without a row is one of all of them: each lacks the column.
+    """
     rows: dict[int, list[str]] = {}
     for violation in error.details:
-        if "row" not in violation:
-            raise error
         where = f"{violation['column']}: " if "column" in violation else ""
-        rows.setdefault(violation["row"], []).append(f"{where}expected {violation['expected']}, got {violation['got']}")
+        told = f"{where}expected {violation['expected']}, got {violation['got']}"
+        for row in [violation["row"]] if "row" in violation else range(count):
+            rows.setdefault(row, []).append(told)
     if error.total > len(error.details) and len(rows) > 1:
         rows.popitem()  # the list was cut inside this row; the next pass finds it again
     return {row: "; ".join(reasons) for row, reasons in rows.items()}
 
 
-def read(
-    source: str | Path, columns: dict[str, Any], progress: Progress | None
-) -> Iterator[tuple[pd.DataFrame, Cells]]:
-    """Yield (frame as in the file, its cells), chunk by chunk."""
-    if str(source).endswith(".parquet"):
-        yield from read_parquet(source, columns, progress)
-        return
-    with ExitStack() as stack:
-        opened: Any = sys.stdin.buffer if str(source) == STANDARD else stack.enter_context(open(source, "rb"))
-        file = io.BufferedReader(opened, HEAD)
-        dialect = recognise(file.peek(HEAD)[:HEAD], whole=False)
-        options: dict[str, Any] = {"sep": dialect.separator, "encoding": dialect.encoding}
-        done = 0
-        for frame in pd.read_csv(file, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS, **options):
-            yield (
-                frame,
-                {name: typed(frame[name].tolist(), columns[name], dialect) for name in frame if name in columns},
-            )
-            if progress and file.seekable():
-                progress(file.tell() - done)
-                done = file.tell()
+def columns_of(answer: Any) -> dict[str, pa.Array]:
+    """The answer's outputs as flat columns, as `flat` names them; what is no number (NaN) is missing."""
+    columns: dict[str, pa.Array] = {}
+    for name, parts in answer.arrays().items():
+        for target, values, labels in parts:
+            prefix = name if target is None else f"{name}.{target}"
+            array = isinstance(values, np.ndarray) and values.dtype.kind in "biufU"
+            if array and values.ndim == 1:
+                columns[prefix] = pa.array(values, from_pandas=True)
+            elif array and values.ndim == 2:
+                keys = range(values.shape[1]) if labels is None else labels
+                for place, key in enumerate(keys):
+                    columns[f"{prefix}.{key}"] = pa.array(np.ascontiguousarray(values[:, place]), from_pandas=True)
+            else:
+                return {name: of_cells(cells) for name, cells in flat(answer.outputs).items()}
+    return columns
 
 
-def typed(cells: list[str], column: Any, dialect: Dialect) -> list[Any]:
-    """Cells of CSV as JSON would have them; numbers as this file writes them."""
-    if dialect.decimal != "." or dialect.thousands:
-        cells = list(map(dialect.number, cells)) if column.kind in NUMBERS else cells
-    return cells_of(cells, column)
-
-
-def read_parquet(
-    source: str | Path, columns: dict[str, Any], progress: Progress | None
-) -> Iterator[tuple[pd.DataFrame, Cells]]:
-    with pq.ParquetFile(source) as file:
-        check_types(file.schema_arrow, list(columns.values()))
-        for batch in file.iter_batches(CHUNK_ROWS):
-            table = pa.Table.from_batches([batch])
-            cells = cells_of_table(
-                table.select([name for name in table.column_names if name in columns]), columns.values(), math.inf
-            )
-            yield table.to_pandas(types_mapper=pd.ArrowDtype), cells  # numpy has no whole numbers with holes
-            if progress:
-                progress(batch.num_rows)
-
-
-@contextmanager
-def writer(target: str | Path, escape_formulas: bool) -> Iterator[Csv | Parquet]:
-    """Give what appends frames to `target`; the file appears at the end, if there was a frame and no error."""
-    if str(target) == STANDARD:
-        yield Csv(sys.stdout, escape_formulas)
-        return
-    draft = Path(f"{target}.part")
-    sink = Parquet(draft) if str(target).endswith(".parquet") else Csv(draft, escape_formulas)
+def of_cells(cells: list[Any]) -> pa.Array:
+    """Plain values as a column; as texts of JSON where they are of several types."""
     try:
-        yield sink
-        sink.close()
-        if draft.exists():
-            os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def escaped(frame: pd.DataFrame) -> pd.DataFrame:
-    """A copy of the frame whose texts, and names of columns, no spreadsheet program computes."""
-    frame = frame.copy()
-    for place, dtype in enumerate(frame.dtypes):
-        if dtype.kind in "OU":  # pandas' own texts, and Arrow's
-            frame.isetitem(place, [inert(cell) for cell in frame.iloc[:, place]])
-    frame.columns = list(map(inert, frame.columns))
-    return frame
-
-
-class Csv:
-    """Appends frames as CSV; the header comes with the first."""
-
-    def __init__(self, file: Any, escape_formulas: bool) -> None:
-        self.file = file
-        self.escape_formulas = escape_formulas
-        self.header = True
-
-    def __call__(self, frame: pd.DataFrame) -> None:
-        if self.escape_formulas:
-            frame = escaped(frame)
-        frame.to_csv(self.file, mode="w" if self.header else "a", header=self.header, index=False)
-        self.header = False
-
-    def close(self) -> None:
-        """No file is open between frames."""
-
-
-def named_type(field: pa.Field) -> pa.Field:
-    """An empty column has no type yet: text, since later chunks may bring some."""
-    return field.with_type(pa.string()) if pa.types.is_null(field.type) else field
-
-
-class Parquet:
-    """Appends frames as Parquet, in the schema of the first."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file: pq.ParquetWriter | None = None
-
-    def __call__(self, frame: pd.DataFrame) -> None:
-        table = pa.Table.from_pandas(frame, schema=self.file and self.file.schema, preserve_index=False)
-        if self.file is None:
-            table = table.cast(pa.schema([named_type(field) for field in table.schema]))
-            self.file = pq.ParquetWriter(self.path, table.schema)
-        self.file.write_table(table)
-
-    def close(self) -> None:
-        if self.file:
-            self.file.close()
+        return pa.array(cells, from_pandas=True)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([None if cell is None else orjson.dumps(cell, default=str).decode() for cell in cells])

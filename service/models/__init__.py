@@ -6,7 +6,7 @@ worker without text models never pays for torch, and gunicorn's master imports n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from ..store.missing_libraries import check_libraries, install
 from ..store.signature import Keys
 
 if TYPE_CHECKING:
+    from ..capabilities import Capability
     from ..generation.suspects import Suspects
     from ..settings import Settings
     from ..store.versions import StoredVersion
@@ -24,6 +25,7 @@ __all__ = [
     "ENGINES",
     "KINDS",
     "QUICK",
+    "capabilities_of",
     "check_kind",
     "check_stored",
     "load",
@@ -70,6 +72,13 @@ def check_stored(version: StoredVersion, settings: Settings) -> None:
     manifest = version.manifest
     if manifest.kind == "tabular" and manifest.spec.get("runtime", {}).get("name", "sklearn") == "sklearn":
         check_needs(manifest.provenance.get("needs", {}), allow=settings.allow_version_mismatch)
+
+
+def capabilities_of(version: StoredVersion) -> Sequence[Capability]:
+    """What a version can do, without loading it. Raises UnknownKind."""
+    check_kind(version)
+    found: type[Model] = resolve_name(KINDS[version.manifest.kind])
+    return found.capabilities
 
 
 def load(version: StoredVersion, settings: Settings) -> Model:

@@ -75,7 +75,7 @@ def test_invalid_rows_are_rejected_with_reasons_and_the_rest_is_scored(
     frame.loc[3, "zip"] = "999"
     frame.to_csv(tmp_path / "in.csv", index=False)
     result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 3, result.output
     assert "236 rows scored into" in result.output
     assert "; 4 rejected, with the reasons in" in result.output
     rejects = pd.read_csv(tmp_path / "out.rejects.csv", dtype=str)
@@ -111,7 +111,7 @@ def test_formulas_of_the_input_are_escaped_where_that_is_asked_for(store, tmp_pa
     frame.to_csv(tmp_path / "in.csv", index=False)
     for options, notes, wrong in ([], ["=1+1", "-1.5"], "@old"), (["--escape-formulas"], ["'=1+1", "-1.5"], "'@old"):
         result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv", *options)
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == 3, result.output
         scored = pd.read_csv(tmp_path / "out.csv", dtype=str)
         assert scored["zip"].tolist() == ["007", "123"]
         assert scored["age"].tolist() == ["31", "-5"]
@@ -128,16 +128,42 @@ def test_a_file_without_a_column_is_refused_and_leaves_nothing(store, table, tmp
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
-    [(["absent.csv"], "No such file"), (["bad.csv"], "Expected 2 fields"), (["empty.csv"], "No columns to parse")],
+    ("name", "told"),
+    [
+        ("absent.csv", "No such file"),
+        ("empty.csv", "the file is empty; a header line is expected"),
+        ("twice.csv", 'column "age": expected one column of this name, got 2'),
+        ("text.parquet", "cannot be read as parquet"),
+        ("rows.txt", "expected a name that ends with .csv, .parquet"),
+    ],
 )
-def test_files_that_cannot_be_read_are_one_sentence(store, tmp_path, arguments, told):
-    (tmp_path / "bad.csv").write_text("zip,age\n007,1\n007,1,2,3\n")
-    (tmp_path / "empty.csv").write_text("")
-    result = run(store, tmp_path / arguments[0], "-o", tmp_path / "out.csv")
+def test_files_that_cannot_be_read_are_one_sentence(store, tmp_path, name, told):
+    for file, content in (
+        ("empty.csv", ""),
+        ("twice.csv", "age,age\n1,2\n"),
+        ("text.parquet", "age"),
+        ("rows.txt", "age"),
+    ):
+        (tmp_path / file).write_text(content)
+    result = run(store, tmp_path / name, "-o", tmp_path / "out.csv")
     assert result.exit_code == 1
     assert told in result.output
     assert "Traceback" not in result.output
+
+
+def test_lines_with_too_few_or_too_many_fields_are_rejected(store, tmp_path):
+    """They once ended the run, or were filled up."""
+    (tmp_path / "in.csv").write_text("zip,age\n007,1\n007,1,2,3\n\n123,40\n123\n007,x\n")
+    result = run(store, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 3, result.output
+    assert [line[:6] for line in (tmp_path / "out.csv").read_text().splitlines()[1:]] == ["007,1,", "123,40"]
+    rejects = pd.read_csv(tmp_path / "out.rejects.csv", dtype=str, keep_default_na=False)
+    assert rejects["row"].tolist() == ["1", "3", "4"]
+    assert rejects["reason"].tolist() == [
+        "expected 2 values, as many as the header, got 007,1,2,3",
+        "expected 2 values, as many as the header, got 123",
+        'age: expected integer, got "x"',
+    ]
 
 
 def test_cells_become_what_their_kind_asks_for_or_stay_text():

@@ -96,8 +96,11 @@ class ColumnPlan:
             return None
         return Table(self._fitted(found.array, found.holes), len(found.array)), found.options
 
-    def read_arrays(self, instances):
-        """float64 [rows, columns], or {column: float64 [rows]}, no NaN in it -> Table; None as of read_json."""
+    def read_arrays(self, instances, *, may_miss=False):
+        """float64 [rows, columns], or {column: float64 [rows]} -> Table; None as of read_json.
+
+        may_miss: whether a NaN is a missing value; else there is to be none.
+        """
         width = len(self.names)
         if type(instances) is dict:
             columns = [instances.get(name) for name in self.names]
@@ -106,7 +109,8 @@ class ColumnPlan:
                 return None
             instances = np.array(columns).T.copy()
         fits = type(instances) is np.ndarray and instances.dtype == np.float64 and instances.shape[1:] == (width,)
-        return self._numbers(instances, (), may_miss=False) if self.reads_numbers and fits and len(instances) else None
+        fits = fits and self.reads_numbers and len(instances) > 0
+        return self._numbers(instances, (), may_miss=may_miss) if fits else None
 
     def records(self, instances):
         """Rows in any accepted form -> a list of {column: cell} with this model's columns only."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from ...errors import RequestError
 from .parts import fault, flat, refuse, too_large
 
-__all__ = ["TEXTS", "any_of", "cells_of_table", "check_types", "table_of"]
+__all__ = ["MOMENTS", "NUMBERS", "TEXTS", "VIEWS", "any_of", "cells_of_table", "check_types", "table_of"]
 
 is_a = pa.types
 MOMENTS = (is_a.is_timestamp, is_a.is_date, is_a.is_time)
