@@ -11,6 +11,7 @@ compares them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,10 +24,13 @@ __all__ = ["NativeHead", "NativeHeads"]
 
 KEPT = 256  # heads: the clients of a worker write few different ones, again and again
 SHORT = 1024  # bytes of a head that is kept
+# Lines of which proxies and tracers write another one for each request.
+VARYING = re.compile(rb"\r\n([Xx]-[Rr]equest-[Ii][Dd]|[Tt]raceparent): ([!-~]+)(?=\r\n)")
 KEEP = "keep-alive"
 LONGEST_LENGTH = 15  # digits of Content-Length
 ALLOWED = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})  # what they ask for is gunicorn's business
+OF_THE_LINE = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING")
 OWN_NAMES = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}  # in an environ, without HTTP_
 
 
@@ -60,25 +64,38 @@ class Fields:
 
 
 class NativeHeads:
-    """Reads heads, and keeps those it has read lately: most clients send the same one with each request."""
+    """Reads heads, and keeps those it has read lately: most clients send the same one each time, but for VARYING."""
 
     def __init__(self, cfg: Any, find: Callable[[str], Any]) -> None:
         """cfg: gunicorn's configuration, whose limits hold here, too."""
         self.find = find
         self.most_fields = cfg.limit_request_fields
         self.most_bytes = min(cfg.limit_request_line, cfg.limit_request_field_size)  # of all lines, not of each
+        self.short = min(SHORT, self.most_bytes)
         self.known: dict[bytes, NativeHead] = {}
 
     def read(self, head: bytes) -> NativeHead | None:
         """head: a request's bytes to the end of its empty line. None: gunicorn's parser is to read it."""
         found = self.known.get(head)
-        if found is None and head.startswith(b"POST /"):
-            found = self.parse(head)
-            if found is not None and len(head) <= SHORT:
-                if len(self.known) >= KEPT:
-                    self.known.clear()
-                self.known[head] = found
-        return found
+        if found is not None or not head.startswith(b"POST /"):
+            return found
+        if len(head) > self.short:
+            return self.parse(head)
+        common, own = apart(head)
+        found = self.known.get(common)
+        if found is None:
+            found = self.parse(common)
+            if found is None:
+                return None
+            if len(self.known) >= KEPT:
+                self.known.clear()
+            self.known[common] = found
+        if not own:
+            return found
+        fields = len(found.environ) - len(OF_THE_LINE) + len(own)
+        if fields > self.most_fields or not own.keys().isdisjoint(found.environ):
+            return None
+        return NativeHead(found.route, found.path, found.environ | own, found.length)
 
     def parse(self, head: bytes) -> NativeHead | None:
         if len(head) > self.most_bytes or head.translate(None, ALLOWED):
@@ -99,8 +116,17 @@ class NativeHeads:
         length = environ.get("CONTENT_LENGTH", "0") if environ else ""
         if not length.isdigit() or len(length) > LONGEST_LENGTH:
             return None
-        environ |= {"REQUEST_METHOD": "POST", "PATH_INFO": path, "QUERY_STRING": query}
+        environ |= zip(OF_THE_LINE, ("POST", path, query), strict=True)
         return NativeHead(route, path, environ, int(length))
+
+
+def apart(head: bytes) -> tuple[bytes, dict[str, str]]:
+    """(a head without its VARYING lines, what they say under WSGI's names); a head that has one of them twice is left
+    whole, for that is gunicorn's business.
+    """
+    pieces = VARYING.split(head)
+    own = {key_of(name): value.decode("ascii") for name, value in zip(pieces[1::3], pieces[2::3], strict=True)}
+    return (b"".join(pieces[::3]), own) if 3 * len(own) == len(pieces) - 1 else (head, {})
 
 
 def environ_of(fields: list[tuple[bytes, bytes]]) -> dict[str, Any]:

@@ -31,7 +31,10 @@ def with_line(line):
 
 
 def native(head):
-    return NativeHeads(CFG, lambda path: path if path.startswith("/") else None).read(head)
+    """As a worker reads it that has read the same before, with another id."""
+    heads = NativeHeads(CFG, lambda path: path if path.startswith("/") else None)
+    heads.read(head.replace(b"abc", b"another-id"))
+    return heads.read(head)
 
 
 def by_gunicorn(head):
@@ -76,6 +79,10 @@ def same(head):
         head_of(PLAIN[0], b"Host: a"),
         head_of(b"POST /predict HTTP/1.1", b"Host: a", b"Content-Length: \t 3 \t", b"Accept:"),
         with_line(b"X-Forwarded-For: 10.0.0.1, 10.0.0.2"),
+        with_line(b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        head_of(*PLAIN).replace(b": abc", b":abc"),
+        head_of(*PLAIN).replace(b": abc", b": a b"),
+        head_of(*PLAIN).replace(b": abc", b": "),
         with_line(b"Authorization: Bearer dl_abc"),
     ],
 )
@@ -110,6 +117,9 @@ def test_plain_heads_are_read_natively(head):
         with_line(b"Content-Length: 12"),
         with_line(b"Host: localhost:1200"),
         with_line(b"X-Request-ID: abc"),
+        with_line(b"x-request-id:abc"),
+        head_of(*PLAIN).replace(b": abc", b": abc\r\n b"),
+        head_of(*PLAIN).replace(b": abc", b": a\x7fb"),
         with_line(b"Transfer-Encoding: chunked"),
         with_line(b"Transfer-Encoding: identity"),
         with_line(b"Expect: 100-continue"),
@@ -176,10 +186,31 @@ def test_no_change_of_a_head_is_read_differently_by_the_two_parsers(edits):
 
 def test_heads_are_kept_and_bounded():
     heads = NativeHeads(CFG, lambda path: path)
-    first = heads.read(head_of(*PLAIN))
-    assert heads.read(head_of(*PLAIN)) is first
+    head = head_of(*PLAIN).replace(b"X-Request-ID: abc\r\n", b"")
+    assert heads.read(head) is heads.read(head)
     for number in range(2 * KEPT):
         assert heads.read(with_line(b"X-N: %d" % number)) is not None
     assert heads.read(with_line(b"X-N: " + b"x" * SHORT)) is not None
     assert len(heads.known) <= KEPT
     assert max(map(len, heads.known)) <= SHORT
+
+
+def test_an_id_of_its_own_for_each_request_makes_no_other_head():
+    """nginx adds one to each request, and so each head behind it was parsed anew, and kept in place of useful ones."""
+    heads = NativeHeads(CFG, lambda path: path)
+    for number in range(10):
+        traced = b"traceparent: 00-%032x-%016x-01" % (number + 1, number + 1)
+        found = heads.read(head_of(*PLAIN, traced).replace(b"abc", b"id-%d" % number))
+        assert found.environ["HTTP_X_REQUEST_ID"] == f"id-{number}"
+        assert found.environ["HTTP_TRACEPARENT"] == traced.partition(b": ")[2].decode()
+    assert len(heads.known) == 1
+
+
+def test_lines_that_differ_count_as_fields():
+    cfg = Config()
+    cfg.set("limit_request_fields", len(PLAIN[1:]))
+    heads = NativeHeads(cfg, lambda path: path)
+    traced = head_of(*PLAIN, b"traceparent: 00-1-1-01")
+    assert heads.read(head_of(*PLAIN)) is not None
+    assert heads.read(traced.replace(b"X-Request-ID: abc\r\n", b"")) is not None
+    assert heads.read(traced) is None
