@@ -48,7 +48,7 @@ def load_line(rivals, name, question, quotients):
     if one.absent:
         return [one.title, one.absent]
     load = one.load[question]
-    if name != DAYLIGHT:
+    if name != DAYLIGHT and load["rate"]:  # on a busy machine a slow one answers nothing in two seconds
         quotients[name] = round(daylight["rate"] / load["rate"], 2)
     ratio = f"{quotients[name]:.2f}" if name in quotients else ""
     rate = f"{load['rate']:,.{0 if load['rate'] >= 100 else 1}f}"
