@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-deploy lint docs bench bench-peers bench-text bench-encoders clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy lint docs bench bench-peers bench-text bench-encoders clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ test-faults: install test-tools system-tools ## Kill workers, fill the disk, mov
 
 test-encoders: install test-tools ## Compare encoders with torch: tiny ones of every architecture and pooling.
 	$(BIN)/python -m pytest -m heavy tests/packing/test_encoders.py tests/packing/test_encoder_tasks.py
+
+test-explanations: install test-tools ## Compare explanations of models of many kinds with shap's exact values.
+	$(BIN)/python -m pytest -m heavy tests/models/explanations
 
 test-boosted: install test-tools ## Compile over a hundred models of XGBoost, LightGBM and CatBoost, the rarest steps before them too.
 	$(BIN)/python -m pytest -m "heavy or not heavy" tests/packing/test_boosted.py

@@ -165,17 +165,6 @@ def day(moment):
     return f"{packed.day} {packed:%B %Y}"
 
 
-@blueprint.app_template_filter("typical")
-def typical(model):
-    """A typical row: the median of each column of numbers, the rest as in the example."""
-    row = dict(model["example"]["instances"][0])
-    for column in model["columns"]:
-        median = column.get("quantiles", {}).get("0.5")
-        if median is not None and column["name"] in row:
-            row[column["name"]] = round(median) if column["kind"] == "integer" else median
-    return row
-
-
 @blueprint.app_template_filter("gauge")
 def gauge(column, value):
     """Where a value and the middle half of the sample lie between the column's ends, in percent.

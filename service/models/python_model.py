@@ -57,7 +57,7 @@ class PythonModel(TabularModel):
     def __init__(self, manifest, runtime, **limits):
         super().__init__(manifest, runtime, **limits)
         self.plan = RowPlan(self.plan.columns)
-        self.outputs = {name: PlainOutput(**vars(output)) for name, output in self.outputs.items()}
+        self.answers = self.outputs = {name: PlainOutput(**vars(output)) for name, output in self.outputs.items()}
 
     def describe(self):
         # Callers use it as any tabular model: in answers, `kind` has always said so.

@@ -5,12 +5,10 @@ answer.outputs["predict"]          # ["yes"]
 answer.outputs["predict_proba"]    # [{"yes": 0.8, "no": 0.2}]
 """
 
-import json
 import logging
 import math
-from dataclasses import dataclass, field
 from time import perf_counter
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,12 +26,16 @@ from ..errors import (
 from ..scheduling.batching import SMALL, alike, batched, rows_between
 from . import runtimes
 from .base import TurnModel
+from .explanations.explainer import MOST_ROWS, Explainer
+from .explanations.output import EXPLANATION
 from .fault_search import blame
+from .stored_rows import background_of, proof_of
+from .tables.answer import TabularAnswer
 from .tables.column import Column, shown
 from .tables.output import PROMISED, Output, close, largest
 from .tables.plan import ColumnPlan, Table
 
-__all__ = ["TabularAnswer", "TabularModel", "proof_of"]
+__all__ = ["TabularModel"]
 
 log = logging.getLogger(__name__)
 
@@ -44,44 +46,15 @@ CELL_FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeErr
 DEPENDENT = "this model's answer for a row depends on the other rows of its request; alone the row may get another one"
 
 
-@dataclass(slots=True)
-class TabularAnswer:
-    """`raw`: {name: (its Output, what the method returned)}, in the order asked for; the first is the prediction.
-
-    `seconds`: where the time went, {"check", "queue", "predict"}. `tokens`: a table has none.
-    """
-
-    raw: dict
-    warnings: tuple = ()
-    seconds: dict = field(default_factory=dict)
-    top_k: int | None = None
-    tokens: None = None
-    _outputs: dict | None = None
-
-    @property
-    def outputs(self):
-        """{name: one plain value a row}; scores keyed by label."""
-        # Kept by hand: functools.cached_property takes a lock, in Python 3.11.
-        if self._outputs is None:
-            self._outputs = {name: output.plain(raw, self.top_k) for name, (output, raw) in self.raw.items()}
-        return self._outputs
-
-    def arrays(self):
-        """{name: a list of (target or None, values, labels or None)}, as Output.arrays says."""
-        return {name: output.arrays(raw) for name, (output, raw) in self.raw.items()}
-
-    @property
-    def predictions(self):
-        return next(iter(self.outputs.values()))
-
-
 class TabularModel(TurnModel):
     """One loaded version of a tabular model."""
 
     capabilities: ClassVar[tuple[Capability, ...]] = (PREDICT_TABLE,)
 
-    def __init__(self, manifest, runtime, proof=(), *, max_rows=math.inf):
-        """`proof`: instances with the outputs that warming up must find again, besides the example."""
+    def __init__(self, manifest, runtime, proof=(), *, background=(), max_rows=math.inf):
+        """`proof`: instances with the outputs that warming up must find again, besides the example. `background`: rows
+        that answers are explained against.
+        """
         super().__init__(manifest)
         spec = manifest.spec
         self.runtime = runtime
@@ -92,6 +65,11 @@ class TabularModel(TurnModel):
         self.reads_one_text = [column.kind for column in self.plan.columns] == ["text"]
         self.outputs = {name: Output(**described) for name, described in spec["outputs"].items()}
         self.primary = next(iter(self.outputs))
+        self.answers: dict[str, Any] = self.outputs  # {name: its Output} of whatever may be asked for
+        self.explainer: Any = None  # an Explainer, where there are background rows
+        if background:
+            self.explainer = Explainer(self.plan, spec[EXPLANATION], background, self.outputs)
+            self.answers = {**self.outputs, EXPLANATION: self.explainer.output}
         self.max_rows = max_rows
         self.caveats = (DEPENDENT,) if spec.get("rows_depend") else ()
         self.shares = False  # whether a row gets the same answer alone and among others
@@ -101,14 +79,14 @@ class TabularModel(TurnModel):
         version.verify()
         try:
             runtime = runtimes.load(version, settings)
-            proof = proof_of(version)
+            proof, background = proof_of(version), background_of(version)
         except VersionMismatch as error:
             raise VersionMismatch(f"{version} cannot be loaded: {error}") from None
         except StartupError:
             raise
         except Exception as error:  # a pickle may raise anything; whatever it is, the version cannot serve
             raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {in_a_line(error)}") from error
-        return cls(version.manifest, runtime, proof, max_rows=settings.max_rows)
+        return cls(version.manifest, runtime, proof, background=background, max_rows=settings.max_rows)
 
     def run(self, call, deadline=None):
         """A TableCall -> TabularAnswer. Raises as `predict`."""
@@ -120,6 +98,8 @@ class TabularModel(TurnModel):
     def shared_by(self, call):
         table = call.instances
         if not (self.shares and type(table) is Table and table.rows <= min(SMALL, self.max_rows)):
+            return None
+        if call.outputs and EXPLANATION in call.outputs:
             return None
         return tuple(call.outputs or ()), call.top_k, table.values.dtype
 
@@ -153,6 +133,8 @@ class TabularModel(TurnModel):
         names = self._chosen(outputs, top_k)
         if (rows := rows_of(instances)) > self.max_rows:
             raise PayloadTooLarge(f"{rows} rows in one request; at most {self.max_rows} are taken")
+        if names[-1] == EXPLANATION and rows > MOST_ROWS:
+            raise PayloadTooLarge(f"{rows} rows to explain in one request; at most {MOST_ROWS} are explained")
         table = self.plan.read(instances)
         checked = perf_counter()
         try:
@@ -164,11 +146,11 @@ class TabularModel(TurnModel):
             raise
         except Exception as error:  # the user's model may raise anything; _blame finds out whose fault it was
             log.exception("%s version %s raised while predicting", self.name, self.version)
-            self._blame(instances, names, error)
+            self._blame(instances, [name for name in names if name != EXPLANATION], error)
         queued = getattr(raw, "queued", 0.0)  # a runtime that lets requests wait for each other says how long
         seconds = {"check": checked - began, "queue": queued, "predict": perf_counter() - checked - queued}
         warnings = (*table.warnings, *self.caveats)
-        return TabularAnswer({name: (self.outputs[name], raw[name]) for name in names}, warnings, seconds, top_k)
+        return TabularAnswer({name: (self.answers[name], raw[name]) for name in names}, warnings, seconds, top_k)
 
     def warm_up(self):
         for example in [self.manifest.example, *self.proof]:
@@ -215,11 +197,9 @@ class TabularModel(TurnModel):
         if not outputs and top_k is None:
             return (self.primary,)
         names = list(dict.fromkeys(outputs or (self.primary,)))
-        faults = [
-            {"parameter": "outputs", "expected": f"any of {', '.join(self.outputs)}", "got": shown(name)}
-            for name in names
-            if name not in self.outputs
-        ]
+        if EXPLANATION in names:  # beside what it explains, and behind it
+            names = [*([name for name in names if name != EXPLANATION] or [self.primary]), EXPLANATION]
+        faults = [self._unknown(name) for name in names if name not in self.answers]
         if top_k is not None and not any(self.outputs[name].labels for name in names if name in self.outputs):
             faults.append(
                 {"parameter": "top_k", "expected": "an output keyed by label beside it", "got": shown(outputs)}
@@ -228,15 +208,33 @@ class TabularModel(TurnModel):
             raise InvalidParameters.naming(faults)
         return names
 
+    def _unknown(self, name):
+        """The fault of an output that there is not."""
+        if name == EXPLANATION:
+            reason = self.manifest.spec.get(EXPLANATION, {}).get("reason", "it has no background rows: pack it again")
+            return {"message": f"outputs: this version explains nothing: {reason}"}
+        return {"parameter": "outputs", "expected": f"any of {', '.join(self.answers)}", "got": shown(name)}
+
     def _compute(self, table, names, deadline=None):
         """{output: what the runtime returned}, one value a row of the declared type.
 
         Raises PredictionFailed or NotFinite where it is not, DeadlineExceeded, or what the model raises.
         """
+        if names[-1] == EXPLANATION:
+            return self._compute_explained(table, names[:-1], deadline)
         raw = self.runtime.run(table.values, names, deadline)
         for name in names:
             raw[name] = self.outputs[name].check(raw[name], table.rows)
         return raw
+
+    def _compute_explained(self, table, names, deadline):
+        """As `_compute`, with the explanation of the rows."""
+        raw = self._compute(table, list(dict.fromkeys([*names, *self.explainer.needs])), deadline)
+
+        def run(values, rows, methods):
+            return self._compute(Table(values, rows), methods, deadline)
+
+        return raw | {EXPLANATION: self.explainer.explain(table.values, raw, run, deadline)}
 
     def _blame(self, instances, names, error):
         """The model raised: name the cells it cannot take, or say that it failed. Always raises."""
@@ -258,15 +256,6 @@ class TabularModel(TurnModel):
         except (*CELL_FAULTS, InvalidInstances):
             return False
         return True
-
-
-def proof_of(version):
-    """The rows that a compiled model was proven on and repeats at every load; none where scikit-learn serves."""
-    name = version.manifest.spec.get("runtime", {}).get("proof")
-    if name is None:
-        return []
-    with version.open(name) as file:
-        return [json.load(file)]
 
 
 def rows_of(instances):

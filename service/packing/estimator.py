@@ -19,6 +19,7 @@ from typing import Any
 import joblib
 
 from ..errors import InvalidInstances, in_a_line
+from ..models.explanations.output import EXPLANATION
 from ..models.runtimes import onnx_files
 from ..models.runtimes.boosters import as_estimator
 from ..models.runtimes.onnx_files import OnnxModel
@@ -26,6 +27,7 @@ from ..store.draft import Draft
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
 from . import mlflow_folder
+from .background import BACKGROUND, background
 from .compilation import Compiled, compile_model
 from .contract import Contract, learn_contract
 from .open_source_file import Opened, carry, known_of_written, open_file, open_store, promotes, told
@@ -213,15 +215,16 @@ def written(
     payload: str,
     **known: Any,
 ) -> Manifest:
-    """Write the compiled files into the draft; returns the manifest of everything in it."""
-    for name, content in compiled.files.items():
+    """Write the compiled files and the background rows into the draft; returns the manifest of everything in it."""
+    explanation, rows = background(contract)
+    for name, content in {**compiled.files, **({} if rows is None else {BACKGROUND: rows})}.items():
         (draft.folder / name).write_bytes(content)
     return Manifest(
         model=draft.model,
         version=draft.version,
         kind="tabular",
         files=draft.digests(),
-        spec=contract.spec() | {"runtime": compiled.runtime, "payload": payload},
+        spec=contract.spec() | {"runtime": compiled.runtime, "payload": payload, EXPLANATION: explanation},
         example=contract.example,
         metrics=dict(metrics or {}),
         provenance=provenance(*LIBRARIES, rows=contract.sample_rows, **known),

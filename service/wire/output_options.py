@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl
 
 from ..errors import InvalidParameters, RequestError
 
-__all__ = ["from_query", "from_values"]
+__all__ = ["from_query", "from_values", "output_names"]
 
+EXPLANATION = "explanation"  # the output, and what a catalogue entry says of it
 MOST = 100  # names and values in one query
 
 
@@ -48,6 +49,12 @@ def from_values(values: dict[str, Any]) -> tuple[list[str] | None, int | None]:
     if faults:
         raise InvalidParameters.naming(faults)
     return values.get("outputs"), values.get("top_k")
+
+
+def output_names(entry: dict[str, Any]) -> list[str]:
+    """The outputs that may be asked for of a model that predicts tables. entry: of the catalogue."""
+    explained = "background" in entry.get(EXPLANATION, {})
+    return [*entry["outputs"], *([EXPLANATION] if explained else [])]
 
 
 def names(value: Any) -> bool:

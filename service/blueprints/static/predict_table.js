@@ -85,7 +85,7 @@ export function start(section) {
   const shared = kept("row");
   if (shared && typeof shared === "object") writeRow(fields, { ...example, ...shared });
   const fieldOf = (column) => byName.get(column);
-  const outdated = why(section, { rowNow: currentRow, fieldOf });
+  const outdated = why(section, { rowNow: currentRow });
   const again = whatIf(section, {
     rowNow: currentRow,
     fieldOf,

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...capabilities import ClassifyCall
 from ...errors import InvalidParameters
-from ..tabular import TabularAnswer
+from ..tables.answer import TabularAnswer
 from .asked_texts import fault, rows_of
 from .table import EncoderRuntime, EncoderTable
 from .tokens import Tokens

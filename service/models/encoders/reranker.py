@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...capabilities import PREDICT_TABLE, RERANK_TEXT, RerankCall
-from ..tabular import TabularAnswer
+from ..tables.answer import TabularAnswer
 from .asked_texts import at_least_one, rows_of
 from .table import EncoderRuntime, EncoderTable
 from .tokens import Tokens

@@ -14,8 +14,9 @@ import numpy as np
 
 from ...errors import StartupError
 from ...scheduling.admission import RESERVED_THREADS
+from ..stored_rows import proof_of
 from ..tables.violations import Violations
-from ..tabular import TabularModel, proof_of
+from ..tabular import TabularModel
 from .loading import open_encoder
 from .tokens import Fault, Tokens
 

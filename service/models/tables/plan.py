@@ -57,8 +57,8 @@ class ColumnPlan:
     those that read texts, as an array of objects.
     Columns that the model never reads (`unread`) are not looked at. They are missing in what the
     estimator gets, which may count its columns, and not there at all in what a `compiled` model gets.
-    `columns` and `names` are those that are read. `reads_numbers`: whether the model takes nothing but numbers,
-    in an array, so that read_json and read_arrays may be asked.
+    `columns` and `names` are those that are read, `places` where they stand in the table. `reads_numbers`: whether the
+    model takes nothing but numbers, in an array, so that read_json and read_arrays may be asked.
     """
 
     def __init__(self, columns, container, *, compiled=False):
@@ -69,6 +69,7 @@ class ColumnPlan:
         self.rows = Rows(self.columns, every)
         self._every = every if len(every) > len(self.columns) and not compiled else ()
         fitted = self._every or self.columns
+        self.places = self.rows.places if self._every else list(range(len(self.names)))
         self._codes = container in ("numbers", "objects")
         self._labels = [column.name if column.label is None else column.label for column in fitted]
         self._pick: Any = itemgetter(*self.names) if len(self.names) > 1 else None

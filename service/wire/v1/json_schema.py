@@ -16,6 +16,7 @@ from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ...generation.limits import PARAMETERS
 from ..adapter import by_capability
 from ..embedding_options import SCHEMA as EMBEDDING
+from ..output_options import output_names
 from ..text_calls import ASKED, Asked
 
 __all__ = ["SAMPLING", "request_schema", "row_schema"]
@@ -95,7 +96,7 @@ def table_schema(entry: Entry) -> Schema:
             "examples": [entry["example"]["instances"]],
         },
         "inputs": {"type": "object", "properties": columns, "required": row["required"]},
-        "outputs": {"type": "array", "minItems": 1, "items": {"enum": list(entry["outputs"])}},
+        "outputs": {"type": "array", "minItems": 1, "items": {"enum": output_names(entry)}},
         "signature_name": {"const": "serving_default"},
     }
     schema: Schema = {

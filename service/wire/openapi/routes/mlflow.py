@@ -7,6 +7,7 @@ from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ... import mlflow
 from ...adapter import by_capability
 from ...embedding_options import SCHEMA as EMBEDDING
+from ...output_options import output_names
 from ...table_formats import CSV
 from ...text_calls import ASKED
 from ...v1.json_schema import SAMPLING
@@ -58,7 +59,7 @@ def table(entry):
     }
     params = {
         "type": ["object", "null"],
-        "properties": {"outputs": {"type": "array", "minItems": 1, "items": {"enum": list(entry["outputs"])}}},
+        "properties": {"outputs": {"type": "array", "minItems": 1, "items": {"enum": output_names(entry)}}},
         "additionalProperties": False,
     }
     call = {
