@@ -80,8 +80,11 @@ def line(method: str, path: str, status: int, context: RequestContext, *, quiet:
     milliseconds = (time.perf_counter() - context.began) * 1000
     # Escaped: a URL must not write log lines of its own, nor colors into a terminal.
     shown = path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
-    key = f" key={context.key}" if context.key else ""
-    text = f"{method} {shown} {status} {milliseconds:.1f}ms model={context.model} id={context.id}{key}"
+    more = f" key={context.key}" if context.key else ""
+    if context.trace:
+        _, trace, span, _ = context.trace.split("-")
+        more += f" trace={trace} span={span}"
+    text = f"{method} {shown} {status} {milliseconds:.1f}ms model={context.model} id={context.id}{more}"
     handler = own_handler()
     if handler is not None:
         handler.write(text)

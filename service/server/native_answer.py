@@ -62,6 +62,8 @@ class AnswerWriter:
         if keep and answer.usual:
             context = answer.context
             timing = f"Server-Timing: {context.timing}\r\n" if context.seconds else ""
+            if context.trace:
+                timing += f"traceparent: {context.trace}\r\n"
             text = f"{lines.usual}Content-Length: {len(answer.body)}\r\nX-Request-ID: {context.id}\r\n{timing}\r\n"
         else:
             text = self.spelled_out(answer, keep, lines.dated)

@@ -60,7 +60,7 @@ class RequestContext:
     names: {parameter: its name in the body}, where that is another. dialect: in whose form errors are, where the body
     tells, and not the path; else None. media_type, more: of the answer, its Content-Type and further headers. refused:
     the code of the error that was answered, "" without an error. seconds: {stage: seconds}, empty until something was
-    predicted. tokens: (of prompts, of completions), or None.
+    predicted. tokens: (of prompts, of completions), or None. trace: its traceparent (trace.py), "" without one.
     """
 
     __slots__ = (
@@ -81,6 +81,7 @@ class RequestContext:
         "seconds",
         "socket",
         "tokens",
+        "trace",
     )
 
     def __init__(self, caller_id: str | None = None) -> None:
@@ -88,7 +89,7 @@ class RequestContext:
         self.id = caller_id if caller_id and SOUND_ID.fullmatch(caller_id) else os.urandom(16).hex()
         self.deadline: float | None = None
         self.allowed = True
-        self.key = self.refused = ""
+        self.key = self.refused = self.trace = ""
         self.media_type = "application/json"
         self.model = self.route = "-"
         self.seconds: dict[str, float] = {}
@@ -151,6 +152,8 @@ class RequestContext:
             [pair for pair in SECURITY_HEADERS if pair[0].lower() not in present] if present else SECURITY_HEADERS
         )
         headers = [("X-Request-ID", self.id), *security, *self.more]
+        if self.trace:
+            headers.append(("traceparent", self.trace))
         if self.seconds:
             headers.append(("Server-Timing", self.timing))
         return headers

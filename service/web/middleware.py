@@ -22,6 +22,7 @@ from .error_response import error_response, internal_error
 from .handlers import Steps, finish
 from .routes import QUIET, Route, dialect_of, fast_route, scope_of
 from .services import Services
+from .trace import continued
 
 __all__ = ["Answer", "Match", "Middleware"]
 
@@ -98,6 +99,8 @@ class Middleware:
         """The context of a request, which counts as in flight. socket: the client's connection, or None."""
         context = RequestContext(environ.get("HTTP_X_REQUEST_ID"))
         context.socket = socket
+        if "HTTP_TRACEPARENT" in environ:
+            context.trace = continued(environ["HTTP_TRACEPARENT"])
         self.meter.began()
         if self.cors and "HTTP_ORIGIN" in environ:
             context.more = self.cors.headers(environ["HTTP_ORIGIN"])

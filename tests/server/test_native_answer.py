@@ -13,7 +13,7 @@ class Answer:
     """Stands for a web.direct.DirectAnswer."""
 
     status, body, usual = 200, b"{}", True
-    context = SimpleNamespace(id="1", seconds={}, timing="")
+    context = SimpleNamespace(id="1", seconds={}, timing="", trace="")
 
     def fields(self):
         return [("Content-Type", "application/json")]
@@ -51,3 +51,11 @@ def test_no_thread_sends_a_head_that_another_one_is_still_making(monkeypatch, us
     for connection in (first, second):
         assert connection.sent.startswith(b"HTTP/1.1 200 OK\r\nServer: gunicorn")
         assert b"\r\nDate: second " in connection.sent
+
+
+def test_the_trace_is_told_in_the_quick_head_too():
+    answer, connection = Answer(), Connection()
+    answer.context = SimpleNamespace(id="1", seconds={}, timing="", trace="00-1-2-01")
+    AnswerWriter().send(connection, answer, keep=True)
+    head, _, body = connection.sent.partition(b"\r\n\r\n")
+    assert (head.splitlines()[-1], body) == (b"traceparent: 00-1-2-01", b"{}")

@@ -20,7 +20,7 @@ REQUEST_HEADERS = ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID",
 # of them gives a page of a named origin anything: keys are headers, and cookies are not used.
 NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 MOST_NAMES = 64
-ANSWER_HEADERS = "Retry-After, Server-Timing, X-Request-ID"
+ANSWER_HEADERS = "Retry-After, Server-Timing, traceparent, X-Request-ID"
 MAX_AGE = 600  # seconds for which a browser need not ask again
 
 Headers = list[tuple[str, str]]
