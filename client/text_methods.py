@@ -112,6 +112,32 @@ class TextMethods(BaseClient):
         }
         return self._read("token_classification", texts, model, version, options, timeout)
 
+    def classify_zero_shot(
+        self,
+        texts: str | Iterable[str],
+        candidate_labels: Iterable[str],
+        model: str | None = None,
+        *,
+        version: str | None = None,
+        hypothesis_template: str | None = None,
+        multi_label: bool | None = None,
+        truncate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Predictions:
+        """Texts, or one -> Predictions, for each a dict with its "labels", the best first, and their "scores".
+
+        candidate_labels: labels of your own. model: a name; None is the server's default for this. hypothesis_template:
+        the sentence that a label makes, {} standing for it; None is "This example is {}.". multi_label: whether several
+        may fit; else the scores of a text add up to 1. truncate: cut texts that are too long, rather than refuse them.
+        """
+        options = {
+            "candidate_labels": listed(candidate_labels),
+            "hypothesis_template": hypothesis_template,
+            "multi_label": multi_label,
+            "truncate": truncate,
+        }
+        return self._read("zero_shot_classification", texts, model, version, options, timeout)
+
     def _read(
         self,
         kind: str,

@@ -17,8 +17,10 @@ __all__ = [
     "CAPABILITIES",
     "CLASSIFY_TEXT",
     "CLASSIFY_TOKENS",
+    "CLASSIFY_ZERO_SHOT",
     "EMBED_TEXT",
     "GENERATE_TEXT",
+    "HYPOTHESIS",
     "PREDICT_TABLE",
     "RERANK_TEXT",
     "Capability",
@@ -30,6 +32,7 @@ __all__ = [
     "TextCall",
     "TokensCall",
     "Tools",
+    "ZeroShotCall",
     "count_tokens",
     "summary",
 ]
@@ -58,11 +61,14 @@ GENERATE_TEXT = Capability("generate_text", "generations", "generates text", "de
 EMBED_TEXT = Capability("embed_text", "embeddings", "embeds texts", "default_embedding")
 RERANK_TEXT = Capability("rerank_text", "rankings", "ranks texts", "default_reranker")
 CLASSIFY_TOKENS = Capability("classify_tokens", "entities", "finds entities in texts", "default_token_classifier")
+CLASSIFY_ZERO_SHOT = Capability(
+    "classify_zero_shot", "classifications", "classifies texts by labels of the request", "default_zero_shot"
+)
 
 # What a model of one text is asked where a text comes without the name of a model, and no model here writes any.
 CLASSIFY_TEXT = "classify_text"
 
-CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT, CLASSIFY_TOKENS)
+CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT, CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT)
 
 
 @dataclass(slots=True)
@@ -192,6 +198,26 @@ class TokensCall:
     truncate: bool = False
 
     capability: ClassVar[Capability] = CLASSIFY_TOKENS
+
+
+HYPOTHESIS = "This example is {}."  # that of transformers' pipeline
+
+
+@dataclass(slots=True)
+class ZeroShotCall:
+    """Texts to be told how well each of some labels fits.
+
+    template: the sentence that a label makes, {} standing for it. multi_label: whether several may fit; else the scores
+    of a text add up to 1. truncate: whether a text that is too long is cut, rather than refused.
+    """
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+    template: str = HYPOTHESIS
+    multi_label: bool = False
+    truncate: bool = False
+
+    capability: ClassVar[Capability] = CLASSIFY_ZERO_SHOT
 
 
 def count_tokens(completions: Sequence[Any], n: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from service.app import create_app
 from service.capabilities import (
     CAPABILITIES,
     CLASSIFY_TOKENS,
+    CLASSIFY_ZERO_SHOT,
     EMBED_TEXT,
     GENERATE_TEXT,
     PREDICT_TABLE,
@@ -38,7 +39,7 @@ SPOKEN = {
     "rerank": {RERANK_TEXT},
     "responses": {GENERATE_TEXT},
     # Rerankers are tables of pairs there, too.
-    **{name: {PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, CLASSIFY_TOKENS} for name in ("v1", "v2", "mlflow")},
+    **dict.fromkeys(("v1", "v2", "mlflow"), set(CAPABILITIES) - {RERANK_TEXT}),
 }
 METHODS = {
     PREDICT_TABLE: "predict",
@@ -46,6 +47,7 @@ METHODS = {
     EMBED_TEXT: "embed",
     RERANK_TEXT: "rerank",
     CLASSIFY_TOKENS: "classify_tokens",
+    CLASSIFY_ZERO_SHOT: "classify_zero_shot",
 }  # of the client
 TEMPLATES = Path(blueprints.__file__).parent / "templates" / "capabilities"
 STATIC = TEMPLATES.parents[1] / "static"

@@ -45,7 +45,11 @@ FIRST = 8
     type=click.IntRange(min=2),
     help="Tokens of a text model's prompt and completion together (default: what its config tells).",
 )
-@click.option("--task", type=click.Choice(["rerank"]), help="What a checkpoint is for, where its files do not say it.")
+@click.option(
+    "--task",
+    type=click.Choice(["rerank", "zero-shot", "classify"]),
+    help="What a checkpoint is for, where its files do not say it.",
+)
 @click.option(
     "--promote/--no-promote", "promoted", default=None, help="Make it the current version (default: DAYLIGHT_PROMOTE)."
 )

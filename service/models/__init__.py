@@ -42,6 +42,7 @@ KINDS = {
     "text_generation": f"{__name__}.text_generation:TextGenerationModel",
     "text_reranking": f"{__name__}.encoders.reranker:TextReranker",
     "token_classification": f"{__name__}.encoders.token_classifier:TokenClassifier",
+    "zero_shot_classification": f"{__name__}.encoders.zero_shot:ZeroShotClassifier",
 }
 # Of the kinds that run in the engine process: what makes an engine of a version, and how that engine works.
 ENGINES = {
@@ -50,6 +51,7 @@ ENGINES = {
     "text_generation": (f"{__name__}.text_runner:load_engine", "writes"),
     "text_reranking": (f"{__name__}.encoders.loading:load_encoder", "reads"),
     "token_classification": (f"{__name__}.encoders.loading:load_encoder", "reads"),
+    "zero_shot_classification": (f"{__name__}.encoders.loading:load_encoder", "reads"),
 }
 QUICK = 1000  # microseconds a call: a worker of one thread answers no other request meanwhile
 

@@ -26,6 +26,7 @@ __all__ = [
     "check_is_checkpoint",
     "check_left_to_right",
     "cross_encoder_marks",
+    "is_entailment",
     "kind_of",
     "read_json",
     "task_of",
@@ -73,7 +74,11 @@ KINDS: dict[str | None, str] = {
 }
 BEFORE_4 = "sbert_ce_default_activation_function"  # where sentence-transformers wrote it before release 4
 # What packing may be told that a checkpoint is for, where its files do not say it.
-TASKS = {"rerank": "text_reranking"}
+TASKS = {
+    "rerank": "text_reranking",
+    "zero-shot": "zero_shot_classification",
+    "classify": "text_classification",
+}
 
 
 def kind_of(folder: Path, task: str | None = None) -> str:
@@ -82,9 +87,9 @@ def kind_of(folder: Path, task: str | None = None) -> str:
     cannot be what it is said to be.
     """
     kind = kind_by_files(folder)
-    if task is None or kind == TASKS[task]:
+    if task is None:
         return kind
-    if kind != "text_classification":
+    if kind not in TASKS.values():
         raise ValueError(f"{folder} is no model for sequence classification, so it cannot be packed to {task}")
     return TASKS[task]
 
@@ -97,8 +102,23 @@ def kind_by_files(folder: Path) -> str:
         kinds = {KINDS.get(task_of(each), "text_generation") for each in architectures(read_json(folder))}
         if len(kinds) == 1:
             (kind,) = kinds
-            return "text_reranking" if kind == "text_classification" and is_cross_encoder(folder) else kind
+            return kind_of_classifier(folder) if kind == "text_classification" else kind
     return "text_generation"
+
+
+def kind_of_classifier(folder: Path) -> str:
+    """The kind of a model for sequence classification: one that tells whether a text follows from another has a label
+    for that, and says little of a text alone.
+    """
+    labels = read_json(folder).get("id2label")
+    if isinstance(labels, dict) and any(map(is_entailment, labels.values())):
+        return "zero_shot_classification"
+    return "text_reranking" if is_cross_encoder(folder) else "text_classification"
+
+
+def is_entailment(label: Any) -> bool:
+    """As transformers' zero-shot pipeline tells it."""
+    return str(label).lower().startswith("entail")
 
 
 def is_cross_encoder(folder: Path) -> bool:

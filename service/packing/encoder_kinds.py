@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import in_a_line
 from ..models.tables.column import Column
 from .checkpoint import read_tokenizer, reading
+from .checkpoint_task import CONFIG, is_entailment
 from .cross_encoder import read_cross_encoder
 from .encoder_folder import Embedder, longest_text, problem_of, read_embedder
 from .encoder_network import Classification, Embedding, Encoder, check_both_directions, read_network
@@ -140,10 +141,35 @@ def token_classification(folder: Path, max_tokens: int | None) -> tuple[Encoder,
     return module, tokenizer, spec
 
 
+def zero_shot_classification(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
+    """As `embedding`."""
+    with reading(folder):
+        network = read_network(folder, "AutoModelForSequenceClassification")
+    tokenizer = read_tokenizer(folder)
+    module = Classification(network, typed=typed(tokenizer))
+    if not takes_pairs(module):
+        raise ValueError(f"{folder}: {type(network).__name__} tells no two texts apart")
+    labels = labels_of(network, folder)
+    entailment = next((at for at, label in enumerate(labels) if is_entailment(label)), None)
+    if entailment is None or len(labels) == 1:
+        raise ValueError(
+            f"{folder} has the labels {in_a_line(', '.join(labels), 200)}; to classify by labels of the request, one "
+            f"of several has to begin with 'entail' (id2label and label2id in {CONFIG})"
+        )
+    spec = described(module, tokenizer, None, max_tokens) | {
+        "task": "zero-shot classification",
+        "labels": labels,
+        "entailment": entailment,
+        "truncation": "only_first",
+    }
+    return module, tokenizer, spec
+
+
 # By what they are called in manifests; each takes the folder, and tokens of a text where fewer shall be taken.
 KINDS: dict[str, Callable[[Path, int | None], tuple[Encoder, Any, dict[str, Any]]]] = {
     "text_classification": classification,
     "text_embedding": embedding,
     "text_reranking": reranking,
     "token_classification": token_classification,
+    "zero_shot_classification": zero_shot_classification,
 }

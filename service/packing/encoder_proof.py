@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..capabilities import HYPOTHESIS, ZeroShotCall
 from ..generation.encoders.work import Row
 from ..models.encoders.classifier import ClassifierRuntime, scores
 from ..models.encoders.entities import entities, pieces_of, softmax
@@ -21,6 +22,7 @@ from ..models.encoders.loading import load_encoder
 from ..models.encoders.reranker import RerankerRuntime
 from ..models.encoders.table import EncoderRuntime
 from ..models.encoders.tokens import TOKENIZER, Tokens
+from ..models.encoders.zero_shot import hypotheses, judged
 from ..models.tables.output import Output
 from ..settings import Settings
 from ..store.manifest import Manifest
@@ -39,6 +41,8 @@ ODD = (
 )  # fmt: skip
 PAIRS = 4  # of so many pairs of texts, one is tried with a classifier, which is seldom asked for them
 NAMES = "Ada Lovelace met Charles Babbage in London on 5 June 1833."
+CANDIDATES = ("science", "sport", "cooking")  # labels of a request
+ASKED = hypotheses(CANDIDATES, HYPOTHESIS)
 SURE = 1e-2  # of logits: more than any rounding
 LENGTHS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377)  # words
 
@@ -53,6 +57,8 @@ def prove(version: StoredVersion, module: Encoder, tokenizer: Any) -> Manifest:
     texts: list[Any] = proof_texts(spec["max_tokens"])
     if version.manifest.kind == "text_reranking":
         texts = pairs(texts)
+    elif version.manifest.kind == "zero_shot_classification":
+        texts = [*((text, ASKED[0]) for text in texts), *((NAMES, each) for each in ASKED)]
     elif spec.get("pairs"):
         texts = [*texts, *pairs(texts)[::PAIRS]]
     else:
@@ -86,7 +92,7 @@ def proven_rows(tokens: Tokens, tokenizer: Any, texts: list[Any]) -> list[Row]:
     for text, row in zip(texts, rows, strict=True):
         # A list of one: alone, a pair whose second text is empty would be taken for a single text.
         given = text if isinstance(text, tuple) else tokens.prepared(text)
-        encoded = tokenizer([given], truncation=True, max_length=tokens.max_tokens)
+        encoded = tokenizer([given], truncation=tokens.truncation, max_length=tokens.max_tokens)
         (ids,), types = encoded.input_ids, encoded.get("token_type_ids")
         if row.ids.tolist() != ids:
             raise ValueError(
@@ -141,6 +147,10 @@ def pairs(texts: list[str]) -> list[tuple[str, str]]:
 
 def example(manifest: Manifest, tokens: Tokens, texts: list[Any], by_text: list[np.ndarray]) -> dict[str, Any]:
     """What every worker replays before it serves. by_text: what torch gives for each."""
+    if manifest.kind == "zero_shot_classification":
+        call = ZeroShotCall([NAMES], CANDIDATES)
+        given = judged(NAMES, np.array(by_text[-len(ASKED) :]), call, manifest.spec)
+        return {"instances": [NAMES], "parameters": {"candidate_labels": [*CANDIDATES]}, "predictions": [given]}
     if manifest.kind == "token_classification":
         return spans_example(manifest, tokens, texts, by_text)
     expected = np.array(by_text)

@@ -51,6 +51,7 @@ COMPILED = {
     "text_generation": ("text", ("tokenizers", "llguidance")),
     "text_reranking": ("encoders", ("tokenizers",)),
     "token_classification": ("encoders", ("tokenizers",)),
+    "zero_shot_classification": ("encoders", ("tokenizers",)),
 }
 NOT_COMPILED = {
     "tabular": ("sklearn", ("sklearn", "joblib", "pandas")),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..capabilities import CLASSIFY_TOKENS, Capability, TokensCall
+from ..capabilities import CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT, Capability, TokensCall, ZeroShotCall
 from ..errors import InvalidParameters
 from ..generation.limits import BOOLEAN, Parameter
 from .envelope import options_of
@@ -34,6 +34,43 @@ def is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
+def is_labels(value: Any) -> bool:
+    """A text of labels between commas, or a list of them; each once, none of them empty."""
+    labels = labels_in(value) if isinstance(value, str) else value
+    return is_texts(labels) and all(labels) and 0 < len(labels) == len(set(labels))
+
+
+def labels_in(value: str | list[str]) -> list[str]:
+    if isinstance(value, list):
+        return value
+    return [label.strip() for label in value.split(",") if label.strip()]
+
+
+def is_template(value: Any) -> bool:
+    """Other holes than one would be filled by str.format, which can be told to write gigabytes."""
+    return (
+        isinstance(value, str)
+        and value.count("{}") == 1
+        and not any(brace in value.replace("{}", "") for brace in "{}")
+    )
+
+
+LABELS = Parameter(
+    "a list of labels, each once, or a text of them between commas",
+    {
+        "anyOf": [
+            {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string", "minLength": 1}},
+            {"type": "string", "pattern": "[^,\\s]"},
+        ]
+    },
+    is_labels,
+    labels_in,
+)
+TEMPLATE = Parameter(
+    "a text with {} where the label stands, and no other braces",
+    {"type": ["string", "null"], "pattern": r"^[^{}]*\{\}[^{}]*$"},
+    is_template,
+)
 TEXTS = Parameter("a list of texts", {"type": ["array", "null"], "items": {"type": "string"}}, is_texts)
 
 
@@ -83,6 +120,16 @@ ENTITY: Schema = {
     "required": ["score", "word", "start", "end"],
 }
 
+JUDGED: Schema = {
+    "type": "object",
+    "properties": {
+        "sequence": {"type": "string"},
+        "labels": {"type": "array", "items": {"type": "string"}, "description": "the best first"},
+        "scores": {"type": "array", "items": {"type": "number"}},
+    },
+    "required": ["sequence", "labels", "scores"],
+}
+
 ASKED: dict[Capability, Asked] = {
     CLASSIFY_TOKENS: Asked(
         "Find entities in texts",
@@ -91,5 +138,19 @@ ASKED: dict[Capability, Asked] = {
         {"aggregation_strategy": "aggregation", "ignore_labels": "ignored"},
         {"type": "array", "items": ENTITY},
         "entities",
+    ),
+    CLASSIFY_ZERO_SHOT: Asked(
+        "Classify texts by labels of the request",
+        ZeroShotCall,
+        {
+            "candidate_labels": LABELS,
+            "hypothesis_template": TEMPLATE,
+            "multi_label": BOOLEAN,
+            "truncate": BOOLEAN,
+        },
+        {"candidate_labels": "labels", "hypothesis_template": "template"},
+        JUDGED,
+        "classification",
+        ("candidate_labels",),
     ),
 }

@@ -5,7 +5,7 @@ import torch
 import transformers
 
 from service import models
-from service.capabilities import TokensCall
+from service.capabilities import TokensCall, ZeroShotCall
 from service.models.encoders.entities import STRATEGIES
 from service.packing.checkpoint_task import kind_of
 from service.packing.encoder import pack_encoder
@@ -66,4 +66,51 @@ def test_entities_are_those_of_the_pipeline(tmp_path, name):
             assert [each["score"] for each in given] == pytest.approx(
                 [float(each["score"]) for each in expected], abs=1e-5
             )
+    model.stop()
+
+
+NLI = {0: "entailment", 1: "neutral", 2: "contradiction"}
+IDS = {label: place for place, label in NLI.items()}
+
+
+def test_a_network_that_tells_entailment_is_no_classifier_of_one_text(tmp_path):
+    """It was packed as one in silence, and told of each text alone whether it follows from nothing."""
+    folder = checkpoint(
+        tmp_path / "it",
+        "Bert",
+        "ForSequenceClassification",
+        id2label=NLI,
+        label2id=IDS,
+    )
+    assert kind_of(folder) == kind_of(folder, "zero-shot") == "zero_shot_classification"
+    assert kind_of(folder, "classify") == "text_classification"
+    other = checkpoint(tmp_path / "other", "Bert", "ForSequenceClassification", id2label=SPANS)
+    assert kind_of(other) == "text_classification"
+    with pytest.raises(ValueError, match="has to begin with 'entail'"):
+        pack_encoder(other, name="other", store=tmp_path / "store", task="zero-shot")
+    spans = checkpoint(tmp_path / "spans", "Bert", "ForTokenClassification", id2label=SPANS)
+    with pytest.raises(ValueError, match="no model for sequence classification"):
+        kind_of(spans, "zero-shot")
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["Bert", *ARCHITECTURES])
+def test_labels_of_the_request_are_judged_as_the_pipeline_does(tmp_path, name):
+    folder = checkpoint(
+        tmp_path / "it",
+        name,
+        "ForSequenceClassification",
+        id2label=NLI,
+        label2id=IDS,
+    )
+    model = packed(folder, tmp_path / "store")
+    pipeline = transformers.pipeline("zero-shot-classification", model=str(folder))
+    labels, texts = ["London", "sport", "日本"], [*SENTENCES, "word " * 90]
+    for several in (False, True):
+        for template in ("This example is {}.", "{}"):
+            given = model.run(ZeroShotCall(texts, labels, template, several, truncate=True)).values
+            asked = {"candidate_labels": labels, "hypothesis_template": template, "multi_label": several}
+            for found, expected in zip(given, pipeline(texts, **asked), strict=True):
+                assert (found["sequence"], found["labels"]) == (expected["sequence"], expected["labels"])
+                assert found["scores"] == pytest.approx(expected["scores"], abs=1e-5)
     model.stop()

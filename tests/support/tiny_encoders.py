@@ -3,6 +3,7 @@
     pack_embedder(store)                  # `tiny_embedder`: 8 dimensions, 32 tokens, vectors of the length 1
     pack_classifier(store)                # `mood`: low, even, high
     pack_reranker(store)                  # `ranks`: pairs of query and text
+    pack_zero_shot(store)                 # `judge`: entailment, neutral, contradiction
     pack_token_classifier(store)          # `spans`: capitals are one kind of entity, digits another
 
 A token is a letter; <s> and </s> stand around a text. They are written as packing writes them, in a millisecond.
@@ -131,6 +132,26 @@ def pack_reranker(store, name="ranks", activation="identity", **spec):
         "outputs": {"predict": [float(ACTIVATIONS[activation](np.float64(number_of_pair("fine?", EXAMPLE))))]},
     }
     return written(store, name, "text_reranking", letter_graph(1, normalized=False), own | spec, example)
+
+
+def numbers_of_pair(text, sentence):
+    """What the graph of a zero-shot classifier gives for a pair, computed by hand."""
+    return vectors(3)[letter_tokenizer().encode(text, sentence).ids].mean(axis=0)
+
+
+def pack_zero_shot(store, name="judge", **spec):
+    own = {
+        "task": "zero-shot classification",
+        "labels": ["contradiction", "neutral", "entailment"],
+        "entailment": 2,
+        "truncation": "only_first",
+    }
+    found = np.exp([numbers_of_pair(EXAMPLE, f"This example is {label}.")[2] for label in ("a", "Z")])
+    scores = dict(zip(("a", "Z"), (found / found.sum()).tolist(), strict=True))
+    labels = sorted(scores, key=lambda label: -scores[label])
+    given = {"sequence": EXAMPLE, "labels": labels, "scores": [scores[label] for label in labels]}
+    example = {"instances": [EXAMPLE], "parameters": {"candidate_labels": ["a", "Z"]}, "predictions": [given]}
+    return written(store, name, "zero_shot_classification", letter_graph(3, normalized=False), own | spec, example)
 
 
 def token_graph(table):

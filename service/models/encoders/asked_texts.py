@@ -14,7 +14,7 @@ from ...errors import ContextLengthExceeded, InvalidParameters, PayloadTooLarge
 from ...generation.encoders.work import Row
 from .tokens import Fault, Tokens
 
-__all__ = ["at_least_one", "fault", "rows_of", "spans_of"]
+__all__ = ["at_least_one", "fault", "refuse", "rows_of", "spans_of"]
 
 
 def rows_of(

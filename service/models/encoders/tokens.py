@@ -39,8 +39,8 @@ class Tokens:
     """max_tokens: of a text, or a pair of them, with the tokenizer's own marks. prompts: {name: text}."""
 
     def __init__(self, tokenizer_json: str, spec: dict[str, Any]) -> None:
-        """spec: of the manifest: max_tokens, vocabulary_size, token_types, unknown_id, lowercase, strip, prompts,
-        prompt."""
+        """spec: of the manifest: max_tokens, vocabulary_size, token_types, truncation, unknown_id, lowercase, strip,
+        prompts, prompt."""
         self._json = tokenizer_json
         self._tokenizer = Tokenizer.from_str(tokenizer_json)
         self._tokenizer.no_truncation()
@@ -48,6 +48,7 @@ class Tokens:
         self.max_tokens: int = spec["max_tokens"]
         self.vocabulary_size: int = spec["vocabulary_size"]
         self._typed: bool = spec["token_types"]
+        self.truncation: str = spec.get("truncation", "longest_first")  # which text of a pair is cut
         self._lowercase, self._strip = spec.get("lowercase", False), spec.get("strip", False)
         self.prompts: dict[str, str] = spec.get("prompts", {})
         self._prompt: str | None = spec.get("prompt")
@@ -65,7 +66,7 @@ class Tokens:
         """The tokenizer again, which cuts what is too long as transformers' do; made when it is first asked for."""
         tokenizer = Tokenizer.from_str(self._json)
         tokenizer.no_padding()
-        tokenizer.enable_truncation(self.max_tokens)
+        tokenizer.enable_truncation(self.max_tokens, strategy=self.truncation)
         return tokenizer
 
     def rows(
