@@ -138,6 +138,24 @@ class TextMethods(BaseClient):
         }
         return self._read("zero_shot_classification", texts, model, version, options, timeout)
 
+    def fill_mask(
+        self,
+        texts: str | Iterable[str],
+        model: str | None = None,
+        *,
+        version: str | None = None,
+        top_k: int | None = None,
+        truncate: bool | None = None,
+        timeout: float | None = None,
+    ) -> Predictions:
+        """Texts, or one, with the model's mask in it -> Predictions, for each a list of dicts, the likeliest first:
+        "score", "token_str", and "sequence", the whole text; of a text with several masks a list for each of them.
+
+        model: a name; None is the server's default for this; `describe(model)["mask"]` is its mask. top_k: how many for
+        each mask; None is 5. truncate: cut texts that are too long, rather than refuse them.
+        """
+        return self._read("fill_mask", texts, model, version, {"top_k": top_k, "truncate": truncate}, timeout)
+
     def _read(
         self,
         kind: str,

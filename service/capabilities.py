@@ -19,6 +19,7 @@ __all__ = [
     "CLASSIFY_TOKENS",
     "CLASSIFY_ZERO_SHOT",
     "EMBED_TEXT",
+    "FILL_MASK",
     "GENERATE_TEXT",
     "HYPOTHESIS",
     "PREDICT_TABLE",
@@ -26,6 +27,7 @@ __all__ = [
     "Capability",
     "ClassifyCall",
     "EmbedCall",
+    "FillMaskCall",
     "Part",
     "RerankCall",
     "TableCall",
@@ -64,11 +66,12 @@ CLASSIFY_TOKENS = Capability("classify_tokens", "entities", "finds entities in t
 CLASSIFY_ZERO_SHOT = Capability(
     "classify_zero_shot", "classifications", "classifies texts by labels of the request", "default_zero_shot"
 )
+FILL_MASK = Capability("fill_mask", "fillings", "fills masks in texts", "default_fill_mask")
 
 # What a model of one text is asked where a text comes without the name of a model, and no model here writes any.
 CLASSIFY_TEXT = "classify_text"
 
-CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT, CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT)
+CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT, CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT, FILL_MASK)
 
 
 @dataclass(slots=True)
@@ -218,6 +221,20 @@ class ZeroShotCall:
     truncate: bool = False
 
     capability: ClassVar[Capability] = CLASSIFY_ZERO_SHOT
+
+
+@dataclass(slots=True)
+class FillMaskCall:
+    """Texts with masks, to be told which tokens are the likeliest in their places.
+
+    top_k: how many for each mask. truncate: whether a text that is too long is cut, rather than refused.
+    """
+
+    texts: Sequence[str]
+    top_k: int = 5
+    truncate: bool = False
+
+    capability: ClassVar[Capability] = FILL_MASK
 
 
 def count_tokens(completions: Sequence[Any], n: int) -> tuple[int, int]:

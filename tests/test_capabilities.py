@@ -15,6 +15,7 @@ from service.capabilities import (
     CLASSIFY_TOKENS,
     CLASSIFY_ZERO_SHOT,
     EMBED_TEXT,
+    FILL_MASK,
     GENERATE_TEXT,
     PREDICT_TABLE,
     RERANK_TEXT,
@@ -48,6 +49,7 @@ METHODS = {
     RERANK_TEXT: "rerank",
     CLASSIFY_TOKENS: "classify_tokens",
     CLASSIFY_ZERO_SHOT: "classify_zero_shot",
+    FILL_MASK: "fill_mask",
 }  # of the client
 TEMPLATES = Path(blueprints.__file__).parent / "templates" / "capabilities"
 STATIC = TEMPLATES.parents[1] / "static"

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 KINDS = {
+    "fill_mask": f"{__name__}.encoders.mask_filler:MaskFiller",
     "python": f"{__name__}.python_model:PythonModel",
     "tabular": f"{__name__}.tabular:TabularModel",
     "text_classification": f"{__name__}.encoders.classifier:TextClassifier",
@@ -46,6 +47,7 @@ KINDS = {
 }
 # Of the kinds that run in the engine process: what makes an engine of a version, and how that engine works.
 ENGINES = {
+    "fill_mask": (f"{__name__}.encoders.loading:load_encoder", "reads"),
     "text_classification": (f"{__name__}.encoders.loading:load_encoder", "reads"),
     "text_embedding": (f"{__name__}.encoders.loading:load_encoder", "reads"),
     "text_generation": (f"{__name__}.text_runner:load_engine", "writes"),

@@ -71,6 +71,7 @@ KINDS: dict[str | None, str] = {
     "TEXT_ENCODING": "text_embedding",
     "": "text_embedding",
     "TOKEN_CLASSIFICATION": "token_classification",
+    "MASKED_LM": "fill_mask",
 }
 BEFORE_4 = "sbert_ce_default_activation_function"  # where sentence-transformers wrote it before release 4
 # What packing may be told that a checkpoint is for, where its files do not say it.

@@ -19,8 +19,9 @@ from ..models.runtimes import boosters, onnx_files
 from ..models.runtimes.graph_reading import read_graph
 from ..models.runtimes.library_versions import DISTRIBUTIONS
 from ..models.runtimes.pickle_rules import resolve
+from ..store.missing_libraries import COMPILED as LIBRARIES
 from . import mlflow_folder
-from .checkpoint_task import check_generates_text
+from .checkpoint_task import CONFIG, MODULES, check_generates_text, kind_of
 from .open_source_file import refusal_sentence, version_hint
 from .other_ways import CLASS_WAY
 from .pickle_file import Contents, contents
@@ -36,6 +37,15 @@ IS, MADE, IMPORTS, NEEDS, TRUST, COMPILES, NEXT = (
     *("trust", "would compile", "next"),
 )
 LISTED = 12  # names in one finding
+# What an encoder of each kind does.
+ENCODERS = {
+    "fill_mask": "which tells the likeliest tokens for masks in texts",
+    "text_classification": "which tells what a text is; a reranker without a mark looks the same: --task rerank",
+    "text_embedding": "which turns texts into vectors",
+    "text_reranking": "which tells how well texts answer a query",
+    "token_classification": "which finds entities in texts",
+    "zero_shot_classification": "which judges labels of the request; --task classify makes a classifier of texts of it",
+}
 OWN = frozenset({"builtins", "copyreg", "collections", "_codecs", "functools", "datetime"})
 
 
@@ -69,18 +79,35 @@ def of_folder(path: Path) -> Iterator[Finding]:
         rows = "no input example: give it --data" if example is None else f"an input example of {len(example)} rows"
         yield IS, f"the folder of an MLflow model, whose file is {file.name}; {rows}"
         yield from examine(file)
-    elif (path / "config.json").is_file():
-        try:
-            check_generates_text(path)
-            yield IS, "a checkpoint of a text generator"
-            yield NEXT, f"daylight pack {path}"
-        except ValueError as error:
-            yield IS, str(error)
+    elif (path / CONFIG).is_file() or (path / MODULES).is_file():
+        yield from of_checkpoint(path)
     else:
         yield (
             IS,
             f"a folder without config.json and without MLmodel: neither a checkpoint nor an MLflow model; {CLASS_WAY}",
         )
+
+
+def of_checkpoint(path: Path) -> Iterator[Finding]:
+    """Of the folder of a checkpoint: what it would be packed as, by its files alone."""
+    try:
+        kind = kind_of(path)
+        if kind not in ENCODERS:
+            check_generates_text(path)
+    except ValueError as error:
+        yield IS, str(error)
+        return
+    if kind not in ENCODERS:
+        yield IS, "a checkpoint of a text generator"
+    else:
+        yield IS, f"a checkpoint of an encoder: it would be packed as {kind}, {ENCODERS[kind]}"
+        _, libraries = LIBRARIES[kind]
+        yield from needs({*libraries, "onnxruntime", "torch", "transformers", "onnxscript"})
+        yield (
+            COMPILES,
+            "yes, by torch's exporter, and only where the graph gives torch's numbers: it is served as a graph",
+        )
+    yield NEXT, f"daylight pack {path}"
 
 
 def of_archive(path: Path) -> Iterator[Finding]:

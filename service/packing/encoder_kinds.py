@@ -15,7 +15,7 @@ from .checkpoint import read_tokenizer, reading
 from .checkpoint_task import CONFIG, is_entailment
 from .cross_encoder import read_cross_encoder
 from .encoder_folder import Embedder, longest_text, problem_of, read_embedder
-from .encoder_network import Classification, Embedding, Encoder, check_both_directions, read_network
+from .encoder_network import Classification, Embedding, Encoder, MaskFilling, check_both_directions, read_network
 from .text_facts import check_tokenizer
 
 __all__ = ["KINDS"]
@@ -165,8 +165,29 @@ def zero_shot_classification(folder: Path, max_tokens: int | None) -> tuple[Enco
     return module, tokenizer, spec
 
 
+def mask_filling(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
+    """As `embedding`."""
+    with reading(folder):
+        network = read_network(folder, "AutoModelForMaskedLM")
+    tokenizer = read_tokenizer(folder)
+    if tokenizer.mask_token_id is None:
+        raise ValueError(f"{folder}: its tokenizer has no mask (mask_token)")
+    bytes_joined = type(tokenizer.backend_tokenizer.model).__name__ == "BPE"
+    told = described(Encoder(network, typed=typed(tokenizer)), tokenizer, None, max_tokens)
+    module = MaskFilling(network, tokenizer.mask_token_id, typed=typed(tokenizer))
+    spec = told | {
+        "task": "fill-mask",
+        "mask": tokenizer.mask_token,
+        "mask_id": tokenizer.mask_token_id,
+        "pad_id": tokenizer.pad_token_id,
+        "clean_up": bool(tokenizer.clean_up_tokenization_spaces) and not bytes_joined,
+    }
+    return module, tokenizer, spec
+
+
 # By what they are called in manifests; each takes the folder, and tokens of a text where fewer shall be taken.
 KINDS: dict[str, Callable[[Path, int | None], tuple[Encoder, Any, dict[str, Any]]]] = {
+    "fill_mask": mask_filling,
     "text_classification": classification,
     "text_embedding": embedding,
     "text_reranking": reranking,

@@ -19,9 +19,19 @@ from ..models.checkpoints import misfit, read_pretrained
 from .text_facts import check_finite
 from .torch_export import export
 
-__all__ = ["Classification", "Embedding", "Encoder", "batch", "check_both_directions", "read_network", "write_graph"]
+__all__ = [
+    "Classification",
+    "Embedding",
+    "Encoder",
+    "MaskFilling",
+    "batch",
+    "check_both_directions",
+    "read_network",
+    "write_graph",
+]
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+PLACES = "mask_places"
 
 
 class Encoder(torch.nn.Module):
@@ -32,6 +42,13 @@ class Encoder(torch.nn.Module):
         self.network = network
         self.padding = int(network.config.pad_token_id or 0)
         self.typed = typed and "token_type_ids" in inspect.signature(network.forward).parameters
+
+    def given(
+        self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """{input of the graph: tensor} for texts, padded on the right. types: None: all 0."""
+        told = torch.zeros_like(ids) if types is None else types
+        return dict(zip(INPUTS, (ids, mask, told) if self.typed else (ids, mask), strict=False))
 
     def called(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, types: torch.Tensor | None) -> Any:
         """input_ids, attention_mask, types: int64 [texts, tokens], padded on the right."""
@@ -63,6 +80,53 @@ class Classification(Encoder):
     ) -> torch.Tensor:
         """As `called`; returns float32 [texts, labels], or [texts, tokens, labels]."""
         return self.called(input_ids, attention_mask, token_type_ids).logits
+
+
+class MaskFilling(Encoder):
+    """The logits of the masked tokens alone, of each a number for every token of the vocabulary.
+
+    Where that gives the same, only their states go through the last layer, which is as wide as the vocabulary.
+    """
+
+    def __init__(self, network: Any, mask: int, *, typed: bool) -> None:
+        """mask: the id of a masked token."""
+        super().__init__(network, typed=typed)
+        self.mask = mask
+        self.last: torch.nn.Module = torch.nn.Identity()
+        ids, attended = batch([[1, mask, 2], [2, mask]], self.padding)
+        with torch.inference_mode():
+            expected = self.called(ids, attended, None).logits
+            place = next(
+                (name for name, each in network.named_modules() if each is network.get_output_embeddings()), ""
+            )
+            if not place:
+                return
+            last = network.get_submodule(place)
+            network.set_submodule(place, torch.nn.Identity())
+            found = last(self.called(ids, attended, None).logits)
+            if found.shape == expected.shape and torch.allclose(found, expected, rtol=1e-5, atol=1e-5):
+                self.last = last
+            else:
+                network.set_submodule(place, last)
+
+    def given(
+        self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """As Encoder's, with the places of masks; 0 fills up where a text has fewer than others."""
+        found = [row.nonzero()[:, 0].tolist() for row in ids == self.mask]
+        places, _ = batch(found if all(found) else [[*each, 0] for each in found], 0)
+        return {**super().given(ids, mask, types), PLACES: places}
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        mask_places: torch.Tensor,
+        token_type_ids: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """As `called`; mask_places: int64 [texts, masks]. Returns float32 [texts, masks, vocabulary]."""
+        states = self.called(input_ids, attention_mask, token_type_ids).logits
+        return self.last(states.gather(1, mask_places.unsqueeze(-1).expand(-1, -1, states.shape[-1])))
 
 
 def pooled(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -117,13 +181,14 @@ def batch(rows: Sequence[Sequence[int]], padding: int) -> tuple[torch.Tensor, to
 
 def write_graph(module: Encoder, path: Path) -> None:
     """Raises what torch's exporter raises."""
-    ids, mask = batch([[1, 2, 3], [2, 1]], module.padding)
-    arguments = (ids, mask, torch.zeros_like(ids)) if module.typed else (ids, mask)
+    marked = getattr(module, "mask", 3)
+    given = module.given(*batch([[1, marked, marked, marked, 2], [2, marked, 1]], module.padding))
+    names = [name for name in inspect.signature(module.forward).parameters if name in given]
     export(
         module.eval(),
-        arguments,
+        tuple(given[name] for name in names),
         path,
-        inputs=INPUTS[: len(arguments)],
+        inputs=names,
         outputs=["numbers"],
-        dynamic=({0: "texts", 1: "tokens"},) * len(arguments),
+        dynamic=tuple({0: "texts", 1: "masks" if name == PLACES else "tokens"} for name in names),
     )

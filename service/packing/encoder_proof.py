@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..capabilities import HYPOTHESIS, ZeroShotCall
+from ..capabilities import HYPOTHESIS, FillMaskCall, ZeroShotCall
 from ..generation.encoders.work import Row
 from ..models.encoders.classifier import ClassifierRuntime, scores
 from ..models.encoders.entities import entities, pieces_of, softmax
 from ..models.encoders.loading import load_encoder
+from ..models.encoders.mask_filler import fillings
 from ..models.encoders.reranker import RerankerRuntime
 from ..models.encoders.table import EncoderRuntime
 from ..models.encoders.tokens import TOKENIZER, Tokens
@@ -57,6 +58,9 @@ def prove(version: StoredVersion, module: Encoder, tokenizer: Any) -> Manifest:
     texts: list[Any] = proof_texts(spec["max_tokens"])
     if version.manifest.kind == "text_reranking":
         texts = pairs(texts)
+    elif version.manifest.kind == "fill_mask":
+        mask = spec["mask"]
+        texts = [*(f"{mask} {text}" for text in texts), f"{mask}{mask}, {mask}.", f"{mask} is the capital of France."]
     elif version.manifest.kind == "zero_shot_classification":
         texts = [*((text, ASKED[0]) for text in texts), *((NAMES, each) for each in ASKED)]
     elif spec.get("pairs"):
@@ -68,6 +72,8 @@ def prove(version: StoredVersion, module: Encoder, tokenizer: Any) -> Manifest:
     rows = proven_rows(tokens, tokenizer, texts)
     if version.manifest.kind == "token_classification":
         check_spans(tokens, tokenizer, texts)
+    elif version.manifest.kind == "fill_mask":
+        check_written(tokens, tokenizer, rows)
     by_text = [numbers(module, row) for row in rows]
     expected = np.concatenate([np.atleast_2d(each) for each in by_text])
     engine = load_encoder(version, Settings(workers=1))
@@ -123,13 +129,23 @@ def check_spans(tokens: Tokens, tokenizer: Any, texts: list[str]) -> None:
             )
 
 
+def check_written(tokens: Tokens, tokenizer: Any, rows: list[Row]) -> None:
+    """Raise ValueError where transformers writes the tokens of a text otherwise."""
+    for row in rows:
+        ids = row.ids.tolist()
+        for skip in (False, True):
+            if tokens.written(ids, skip_marks=skip) != (text := tokenizer.decode(ids, skip_special_tokens=skip)):
+                raise ValueError(
+                    f"{TOKENIZER} writes {tokens.written(ids)!r:.60} for what transformers has {text!r:.60}"
+                )
+
+
 @torch.inference_mode()
 def numbers(module: Encoder, row: Row) -> np.ndarray:
     """What torch gives for one text by itself, or for each of its tokens."""
     ids, mask = batch([row.ids.tolist()], module.padding)
-    if row.types is None or not module.typed:
-        return module(ids, mask)[0].numpy()
-    return module(ids, mask, torch.tensor(row.types[None].astype(np.int64)))[0].numpy()
+    types = None if row.types is None else torch.tensor(row.types[None].astype(np.int64))
+    return module(**module.given(ids, mask, types))[0].numpy()
 
 
 def proof_texts(max_tokens: int) -> list[str]:
@@ -147,6 +163,10 @@ def pairs(texts: list[str]) -> list[tuple[str, str]]:
 
 def example(manifest: Manifest, tokens: Tokens, texts: list[Any], by_text: list[np.ndarray]) -> dict[str, Any]:
     """What every worker replays before it serves. by_text: what torch gives for each."""
+    if manifest.kind == "fill_mask":
+        (row,), _ = tokens.rows(texts[-1:], truncate=True)
+        filled = fillings(row.ids, by_text[-1], FillMaskCall(texts[-1:]).top_k, tokens, manifest.spec)
+        return {"instances": texts[-1:], "predictions": [filled]}
     if manifest.kind == "zero_shot_classification":
         call = ZeroShotCall([NAMES], CANDIDATES)
         given = judged(NAMES, np.array(by_text[-len(ASKED) :]), call, manifest.spec)

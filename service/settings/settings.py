@@ -81,6 +81,9 @@ class Settings:
     default_zero_shot: str = setting(
         "", "The model that classifies texts by labels of the request where that names none; empty: the only one."
     )
+    default_fill_mask: str = setting(
+        "", "The model that fills masks in texts where a request names none; empty: the only one."
+    )
     trusted_types: tuple[str, ...] = setting(
         (), "Types that `.skops` files may hold besides the known ones, by commas.", parse=names
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .manifest import Manifest
     from .versions import StoredVersion
 
-__all__ = ["EXTRAS", "check_libraries", "extra_of", "install"]
+__all__ = ["COMPILED", "EXTRAS", "check_libraries", "extra_of", "install"]
 
 # The name a library is imported by -> the smallest extra that brings it.
 EXTRAS = {
@@ -46,6 +46,7 @@ SMALL = frozenset({"arrow", "encoders", "pack", "sklearn", "text"})  # those tha
 
 # What serving needs beyond a bare install: kind -> (extra, libraries) where its graph runs, and where it has none.
 COMPILED = {
+    "fill_mask": ("encoders", ("tokenizers",)),
     "text_classification": ("encoders", ("tokenizers",)),
     "text_embedding": ("encoders", ("tokenizers",)),
     "text_generation": ("text", ("tokenizers", "llguidance")),

@@ -13,15 +13,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..capabilities import CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT, Capability, TokensCall, ZeroShotCall
+from ..capabilities import (
+    CLASSIFY_TOKENS,
+    CLASSIFY_ZERO_SHOT,
+    FILL_MASK,
+    Capability,
+    FillMaskCall,
+    TokensCall,
+    ZeroShotCall,
+)
 from ..errors import InvalidParameters
-from ..generation.limits import BOOLEAN, Parameter
+from ..generation.limits import BOOLEAN, Parameter, number
 from .envelope import options_of
 
 __all__ = ["ASKED", "Asked"]
 
 Schema = dict[str, Any]
 
+MOST_FILLINGS = 100  # of a mask; the whole text is written for each
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
@@ -130,6 +139,17 @@ JUDGED: Schema = {
     "required": ["sequence", "labels", "scores"],
 }
 
+FILLING: Schema = {
+    "type": "object",
+    "properties": {
+        "score": {"type": "number"},
+        "token": {"type": "integer"},
+        "token_str": {"type": "string"},
+        "sequence": {"type": "string", "description": "the text with this token in place of the mask"},
+    },
+    "required": ["score", "token", "token_str", "sequence"],
+}
+
 ASKED: dict[Capability, Asked] = {
     CLASSIFY_TOKENS: Asked(
         "Find entities in texts",
@@ -152,5 +172,13 @@ ASKED: dict[Capability, Asked] = {
         JUDGED,
         "classification",
         ("candidate_labels",),
+    ),
+    FILL_MASK: Asked(
+        "Fill masks in texts",
+        FillMaskCall,
+        {"top_k": number(1, MOST_FILLINGS, whole=True), "truncate": BOOLEAN},
+        {},
+        {"type": "array", "items": {"anyOf": [FILLING, {"type": "array", "items": FILLING}]}},
+        "fillings",
     ),
 }

@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from service.cli import main
+from service.packing.doctor import ENCODERS
+from service.packing.encoder_kinds import KINDS
 
 
 def doctor(path):
@@ -83,8 +85,48 @@ def test_what_torch_has_saved_and_folders(tmp_path):
     joblib.dump(LogisticRegression().fit(X[:, :1], Y), folder / "model.pkl")
     assert "whose file is model.pkl; no input example" in doctor(folder)[1]
     (folder / "MLmodel").unlink()
-    (folder / "config.json").write_text(json.dumps({"architectures": ["BertForSequenceClassification"]}))
-    assert "it is no text generator" in doctor(folder)[1]
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "said"),
+    [
+        ({"architectures": ["BertForSequenceClassification"]}, "text_classification", "what a text is"),
+        ({"architectures": ["BertForTokenClassification"]}, "token_classification", "finds entities"),
+        ({"architectures": ["BertForMaskedLM"]}, "fill_mask", "likeliest tokens"),
+        ({"architectures": ["BertModel"]}, "text_embedding", "into vectors"),
+        (
+            {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "ENTAILMENT", "1": "other"}},
+            "zero_shot_classification",
+            "labels of the request",
+        ),
+        (
+            {"architectures": ["BertForSequenceClassification"], "sentence_transformers": {"activation_fn": "x"}},
+            "text_reranking",
+            "answer a query",
+        ),
+    ],
+)
+def test_an_encoder_is_told_as_what_it_would_be_packed(tmp_path, config, kind, said):
+    """It said that the folder was no text generator, and nothing of what it is."""
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    status, told = doctor(tmp_path)
+    assert status == 0
+    assert f"it would be packed as {kind}, " in told
+    assert said in told
+    assert "would compile    yes" in told
+    assert "tokenizers" in told
+    assert "no text generator" not in told
+
+
+def test_other_checkpoints_are_told_for_what_they_are(tmp_path):
+    assert set(ENCODERS) == set(KINDS), "each kind of encoder is told"
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": ["BertForQuestionAnswering"]}))
+    assert "it is no text generator" in doctor(tmp_path)[1]
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2"}))
+    assert "a checkpoint of a text generator" in doctor(tmp_path)[1]
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "modules.json").write_text("[]")
+    assert "it would be packed as text_embedding" in doctor(tmp_path)[1]
 
 
 def test_a_broken_file_and_none_are_sentences(tmp_path):

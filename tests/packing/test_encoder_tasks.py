@@ -5,7 +5,7 @@ import torch
 import transformers
 
 from service import models
-from service.capabilities import TokensCall, ZeroShotCall
+from service.capabilities import FillMaskCall, TokensCall, ZeroShotCall
 from service.models.encoders.entities import STRATEGIES
 from service.packing.checkpoint_task import kind_of
 from service.packing.encoder import pack_encoder
@@ -113,4 +113,22 @@ def test_labels_of_the_request_are_judged_as_the_pipeline_does(tmp_path, name):
             for found, expected in zip(given, pipeline(texts, **asked), strict=True):
                 assert (found["sequence"], found["labels"]) == (expected["sequence"], expected["labels"])
                 assert found["scores"] == pytest.approx(expected["scores"], abs=1e-5)
+    model.stop()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["Bert", *ARCHITECTURES])
+def test_masks_are_filled_as_the_pipeline_fills_them(tmp_path, name):
+    folder = checkpoint(tmp_path / "it", name, "ForMaskedLM")
+    assert kind_of(folder) == "fill_mask"
+    model = packed(folder, tmp_path / "store")
+    pipeline = transformers.pipeline("fill-mask", model=str(folder))
+    texts = [f"{text[:12]} <mask>{text[12:30]}" for text in SENTENCES]
+    texts += ["<mask> and <mask>", "don't <mask> , it 's <mask>", "word " * 6 + "<mask>"]
+    for given, expected in zip(model.run(FillMaskCall(texts, top_k=4)).values, map(pipeline, texts), strict=True):
+        several = isinstance(expected[0], list)
+        for ours, theirs in zip(given if several else [given], expected if several else [expected], strict=True):
+            assert without_scores(ours) == without_scores(theirs[:4])
+            scores = [each["score"] for each in theirs[:4]]
+            assert [each["score"] for each in ours] == pytest.approx(scores, abs=1e-5)
     model.stop()

@@ -4,6 +4,7 @@
     pack_classifier(store)                # `mood`: low, even, high
     pack_reranker(store)                  # `ranks`: pairs of query and text
     pack_zero_shot(store)                 # `judge`: entailment, neutral, contradiction
+    pack_mask_filler(store)               # `guess`: of a text with the mask *
     pack_token_classifier(store)          # `spans`: capitals are one kind of entity, digits another
 
 A token is a letter; <s> and </s> stand around a text. They are written as packing writes them, in a millisecond.
@@ -26,7 +27,7 @@ from tests.support import graphs
 DIMENSION, MAX_TOKENS = 8, 32
 LABELS = ["low", "even", "high"]
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
-LETTERS = [*SPECIAL, *string.ascii_letters, *string.digits, *" .,;:!?'-"]
+LETTERS = [*SPECIAL, *string.ascii_letters, *string.digits, *" .,;:!?'-*"]
 EXAMPLE = "a fine day"
 SPEC = {
     "architecture": "Letters",
@@ -163,6 +164,37 @@ def token_graph(table):
         {"table": table},
         {"": 21},
     )
+
+
+MASK = "*"
+
+
+def pack_mask_filler(store, name="guess", **spec):
+    """Its scores at a mask tell of the mask's place alone."""
+    table = vectors(len(LETTERS))
+    graph = graphs.model(
+        [helper.make_node("Gather", ["table", "mask_places"], ["numbers"])],
+        [
+            graphs.value(each, TensorProto.INT64, ["texts", size])
+            for each, size in (("input_ids", "length"), ("attention_mask", "length"), ("mask_places", "masks"))
+        ],
+        [graphs.value("numbers", shape=["texts", "masks", len(LETTERS)])],
+        {"table": table},
+        {"": 21},
+    )
+    own = {"task": "fill-mask", "mask": MASK, "mask_id": LETTERS.index(MASK), "pad_id": 0}
+    scores = scores_at(1)
+    first = [
+        {"score": float(scores[place]), "token": int(place), "token_str": LETTERS[place], "sequence": ""}
+        for place in np.argsort(-scores)[:5]
+    ]
+    return written(store, name, "fill_mask", graph, own | spec, {"instances": [f"{MASK} day"], "predictions": [first]})
+
+
+def scores_at(place):
+    """Of every letter, for a mask that is the token at this place."""
+    powers = np.exp(vectors(len(LETTERS))[place])
+    return powers / powers.sum()
 
 
 TAGS = ["O", "B-CAP", "NUM"]

@@ -76,7 +76,7 @@ class TextEmbedder(TextModel):
             raise InvalidParameters.naming(faults)
 
     def answers(self, texts: list[Any]) -> list[Any]:
-        return list(self.run(EmbedCall(texts)).vectors)
+        return list(self.run(EmbedCall(texts, truncate=True)).vectors)
 
     def fits(self, given: list[Any], expected: list[Any]) -> bool:
         vectors, wanted = np.array(given), np.array(expected)

@@ -54,5 +54,5 @@ def load_encoder(
     spec = version.manifest.spec
     path = version.folder / spec["runtime"]["payload"]
     check_decoder(path.read_bytes(), version.manifest.files)
-    runner = EncoderRunner(path, threads=settings.engine_threads, padding=spec["padding_id"])
+    runner = EncoderRunner(path, threads=settings.engine_threads, padding=spec["padding_id"], mask=spec.get("mask_id"))
     return EncoderEngine(runner, capacity=settings.max_waiting_tokens, suspects=suspects(MOST_ROWS))

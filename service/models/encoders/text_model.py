@@ -61,7 +61,7 @@ class TextModel(TurnModel):
 
     @abstractmethod
     def answers(self, texts: list[Any]) -> list[Any]:
-        """A plain answer for each text of a sample, as the example has them. Raises as `run`."""
+        """A plain answer for each text of a sample, cut where it is too long. Raises as `run`."""
 
     def fits(self, given: list[Any], expected: list[Any]) -> bool:
         """Whether answers to the example are those that are stored."""

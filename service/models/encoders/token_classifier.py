@@ -49,4 +49,4 @@ class TokenClassifier(TextModel):
         return entities(pieces, self.manifest.spec["labels"], call.aggregation, form, call.ignored)
 
     def answers(self, texts: Sequence[Any]) -> list[Any]:
-        return self.run(TokensCall(texts)).values
+        return self.run(TokensCall(texts, truncate=True)).values

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["TOKENIZER", "Fault", "Tokens"]
 
 TOKENIZER = "tokenizer.json"
+# Spaces that transformers takes out of the texts of some tokenizers (clean_up_tokenization_spaces), in this order.
+CLEANED = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re")),
+)
 
 
 class Fault(NamedTuple):
@@ -39,8 +45,8 @@ class Tokens:
     """max_tokens: of a text, or a pair of them, with the tokenizer's own marks. prompts: {name: text}."""
 
     def __init__(self, tokenizer_json: str, spec: dict[str, Any]) -> None:
-        """spec: of the manifest: max_tokens, vocabulary_size, token_types, truncation, unknown_id, lowercase, strip,
-        prompts, prompt."""
+        """spec: of the manifest: max_tokens, vocabulary_size, token_types, truncation, unknown_id, clean_up,
+        lowercase, strip, prompts, prompt."""
         self._json = tokenizer_json
         self._tokenizer = Tokenizer.from_str(tokenizer_json)
         self._tokenizer.no_truncation()
@@ -49,6 +55,7 @@ class Tokens:
         self.vocabulary_size: int = spec["vocabulary_size"]
         self._typed: bool = spec["token_types"]
         self.truncation: str = spec.get("truncation", "longest_first")  # which text of a pair is cut
+        self._clean_up: bool = spec.get("clean_up", False)
         self._lowercase, self._strip = spec.get("lowercase", False), spec.get("strip", False)
         self.prompts: dict[str, str] = spec.get("prompts", {})
         self._prompt: str | None = spec.get("prompt")
@@ -107,6 +114,13 @@ class Tokens:
         encodings = (self._cutting if truncate else self._tokenizer).encode_batch(list(texts))
         rows = [self._row(place, encoding, faults) for place, encoding in enumerate(encodings)]
         return [row for row in rows if row is not None], encodings, faults
+
+    def written(self, ids: Sequence[int], *, skip_marks: bool = False) -> str:
+        """The text that token ids stand for. skip_marks: leave out the tokenizer's own."""
+        text = self._tokenizer.decode(list(ids), skip_special_tokens=skip_marks)
+        for spaced, close in CLEANED if self._clean_up else ():
+            text = text.replace(spaced, close)
+        return text
 
     def joined(self, words: Sequence[str]) -> str:
         """The text that tokens stand for."""

@@ -68,7 +68,7 @@ class ZeroShotClassifier(TextModel):
             raise InvalidParameters.naming([fault(f"{LABELS}[{at}]", expected, got) for at, got in named])
 
     def answers(self, texts: list[Any]) -> list[Any]:
-        return self.run(ZeroShotCall(texts, self.manifest.example["parameters"][LABELS])).values
+        return self.run(ZeroShotCall(texts, self.manifest.example["parameters"][LABELS], truncate=True)).values
 
     def fits(self, given: list[Any], expected: list[Any]) -> bool:
         """Labels whose scores are nearly the same may change places."""
