@@ -168,9 +168,11 @@ def put_object(draft: Draft, given: Any, opened: Opened, code: Iterable[Path | s
 
 
 def dump(estimator: Any, path: Path) -> None:
-    """Write the pickle. Raises ValueError for what pickle cannot write."""
+    """Write the pickle. Raises ValueError for what pickle cannot write, OSError where the disk is full."""
     try:
         joblib.dump(estimator, path)
+    except OSError:
+        raise
     except Exception as error:  # pickle's own errors are of many types
         raise ValueError(
             f"{type(estimator).__name__} cannot be pickled: {in_a_line(error, 200)}. A server imports functions and "

@@ -82,5 +82,5 @@ def test_scored_rows_go_beside_the_file_or_where_their_ending_says(iris, tmp_pat
     assert f"150 rows scored into {tmp_path / file}" in ran.output
     assert (tmp_path / file).stat().st_size > 1000
     refused = CliRunner().invoke(main, [*command, "-o", str(tmp_path / "x.xlsx")])
-    assert "expected a name that ends with .csv or .parquet" in refused.output
+    assert "expected a name that ends with .csv, .parquet," in refused.output
     assert not (tmp_path / "x.xlsx").exists()

@@ -78,7 +78,9 @@ TELLS = {
     "store/key_pairs.py": "when a key pair was made",
     "store/manifest.py": "when a version was packed",
     "store/receipts.py": "when a history's entry was made",
+    "wire/ollama/response.py": "`created_at` of Ollama's answers",
     "wire/openai/response.py": "`created` of OpenAI's answers",
+    "wire/openai/responses/response.py": "`created_at` of its answers",
     "models/chat.py": "what a chat template calls today",
 }
 

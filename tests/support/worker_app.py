@@ -16,7 +16,7 @@ class Echo:
     """Answers POST /echo without WSGI, so that tests of framing go through both parsers."""
 
     status, usual = 200, True
-    context = SimpleNamespace(seconds={}, id="echo")
+    context = SimpleNamespace(seconds={}, id="echo", trace="")
 
     def __init__(self, body=b""):
         self.body = body
