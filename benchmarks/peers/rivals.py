@@ -113,6 +113,19 @@ RIVALS = {
         env=SERVING,
         own=False,
     ),
+    # MLServer's own bodies, a tensor a column or one for all: the two servers speak one protocol.
+    "daylight_v2": Rival(
+        "Daylight, asked as MLServer is",
+        GUNICORN,
+        "/v2/models/bench/infer",
+        asks={
+            "lists": lambda rows, columns: tensors([("rows", rows)]),
+            "names": lambda rows, columns: tensors(zip(columns, rows.T[:, :, None], strict=True)),
+        },
+        read=lambda answer: answer["outputs"][0]["data"],
+        env=SERVING,
+        own=False,
+    ),
     "fastapi_onnx": Rival("FastAPI + ONNX Runtime by hand", UVICORN),
     CEILING: Rival("the ceiling: granian + a bare function", GRANIAN, prepared_by=GRAPHS),
     "robyn_onnx": Rival("Robyn + ONNX Runtime by hand", ROBYN, prepared_by=GRAPHS),
