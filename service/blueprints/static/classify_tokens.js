@@ -1,31 +1,18 @@
 // A token classifier's section: a text, and the entities that are found in it, marked where they stand.
 
-import { asking, raw } from "./ask.js";
-import { el, markFault, one } from "./dom.js";
+import { el, one } from "./dom.js";
 import { bars } from "./lists.js";
 import { percent } from "./outputs.js";
-import { snippets } from "./snippets.js";
+import { askingTexts } from "./texts.js";
 
 export function start(section) {
-  const form = one(section, "[data-form]");
-  const update = snippets(one(section, "[data-snippets]"));
-  const { text, strategy } = form.elements;
-  const call = () => ({ instances: [text.value], parameters: { aggregation_strategy: strategy.value } });
-
-  form.addEventListener("input", (event) => {
-    markFault(event.target.closest(".field"), "");
-    update(call());
-  });
-  update(call());
-  asking(section, {
-    call,
-    show: (answer, { instances }) => [
-      el("p", { class: "entities" }, ...marked(instances[0], answer.predictions[0])),
-      found(answer.predictions[0]),
-      el("p", { class: "by" }, `${answer.model_name}, version ${answer.model_version}`),
-      raw(answer),
+  const { text, strategy } = one(section, "[data-form]").elements;
+  askingTexts(section, {
+    call: () => ({ instances: [text.value], parameters: { aggregation_strategy: strategy.value } }),
+    show: ({ predictions: [entities] }, { instances }) => [
+      el("p", { class: "entities" }, ...marked(instances[0], entities)),
+      found(entities),
     ],
-    where: (detail) => one(form, `[data-parameter="${CSS.escape(detail.parameter ?? "")}"]`),
   });
 }
 

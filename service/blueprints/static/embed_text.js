@@ -1,28 +1,14 @@
 // An embedding model's section: two texts, and how alike their vectors are.
 
-import { asking, raw } from "./ask.js";
-import { all, el, markFault, one } from "./dom.js";
+import { all, one } from "./dom.js";
 import { similarity } from "./outputs.js";
-import { snippets } from "./snippets.js";
+import { askingTexts } from "./texts.js";
 
 export function start(section) {
-  const form = one(section, "[data-form]");
-  const update = snippets(one(section, "[data-snippets]"));
-  const call = () => ({ instances: all(form, "textarea").map((field) => field.value) });
-
-  form.addEventListener("input", (event) => {
-    markFault(event.target.closest(".field"), "");
-    update(call());
-  });
-  update(call());
-  asking(section, {
-    call,
-    show: (answer) => [
-      similarity(cosine(...answer.predictions)),
-      el("p", { class: "by" }, `${answer.model_name}, version ${answer.model_version}`),
-      raw(answer),
-    ],
-    where: (detail) => one(form, `[data-parameter="${CSS.escape(detail.parameter ?? "")}"]`),
+  const fields = all(one(section, "[data-form]"), "textarea");
+  askingTexts(section, {
+    call: () => ({ instances: fields.map((field) => field.value) }),
+    show: (answer) => [similarity(cosine(...answer.predictions))],
   });
 }
 
