@@ -24,6 +24,13 @@ COLUMN = "text"  # of the table that a classifier reads
 PAIR = ("query", "text")  # of the table that a reranker reads
 
 
+def opened(folder: Path, auto: str) -> tuple[Any, Any]:
+    """(network, tokenizer) of a checkpoint. auto: transformers' class that loads it. Raises ValueError."""
+    with reading(folder):
+        network = read_network(folder, auto)
+    return network, read_tokenizer(folder)
+
+
 def embedding(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
     """(what is compiled, the tokenizer, the manifest's spec). Raises ValueError."""
     read = read_embedder(folder)
@@ -47,9 +54,7 @@ def embedding(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[
 
 def classification(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
     """As `embedding`."""
-    with reading(folder):
-        network = read_network(folder, "AutoModelForSequenceClassification")
-    tokenizer = read_tokenizer(folder)
+    network, tokenizer = opened(folder, "AutoModelForSequenceClassification")
     problem, labels = problem_of(network.config), labels_of(network, folder)
     module = Classification(network, typed=typed(tokenizer))
     spec = described(module, tokenizer, None, max_tokens) | {
@@ -112,9 +117,7 @@ def described(module: Encoder, tokenizer: Any, told: int | None, asked: int | No
 def reranking(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
     """As `embedding`."""
     read = read_cross_encoder(folder)
-    with reading(folder):
-        network = read_network(folder, "AutoModelForSequenceClassification")
-    tokenizer = read_tokenizer(folder)
+    network, tokenizer = opened(folder, "AutoModelForSequenceClassification")
     module = Classification(network, typed=typed(tokenizer))
     spec = described(module, tokenizer, read.max_tokens, max_tokens) | {
         "estimator": type(network).__name__,
@@ -129,9 +132,7 @@ def reranking(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[
 
 def token_classification(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
     """As `embedding`."""
-    with reading(folder):
-        network = read_network(folder, "AutoModelForTokenClassification")
-    tokenizer = read_tokenizer(folder)
+    network, tokenizer = opened(folder, "AutoModelForTokenClassification")
     module = Classification(network, typed=typed(tokenizer))
     spec = described(module, tokenizer, None, max_tokens) | {
         "task": "token classification",
@@ -143,9 +144,7 @@ def token_classification(folder: Path, max_tokens: int | None) -> tuple[Encoder,
 
 def zero_shot_classification(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
     """As `embedding`."""
-    with reading(folder):
-        network = read_network(folder, "AutoModelForSequenceClassification")
-    tokenizer = read_tokenizer(folder)
+    network, tokenizer = opened(folder, "AutoModelForSequenceClassification")
     module = Classification(network, typed=typed(tokenizer))
     if not takes_pairs(module):
         raise ValueError(f"{folder}: {type(network).__name__} tells no two texts apart")
@@ -167,9 +166,7 @@ def zero_shot_classification(folder: Path, max_tokens: int | None) -> tuple[Enco
 
 def mask_filling(folder: Path, max_tokens: int | None) -> tuple[Encoder, Any, dict[str, Any]]:
     """As `embedding`."""
-    with reading(folder):
-        network = read_network(folder, "AutoModelForMaskedLM")
-    tokenizer = read_tokenizer(folder)
+    network, tokenizer = opened(folder, "AutoModelForMaskedLM")
     if tokenizer.mask_token_id is None:
         raise ValueError(f"{folder}: its tokenizer has no mask (mask_token)")
     bytes_joined = type(tokenizer.backend_tokenizer.model).__name__ == "BPE"
