@@ -1,1 +1,1 @@
-"""Files of rows scored offline: one file or a folder, in parts, by several processes or on Ray."""
+"""Files of rows scored offline: one file or a folder, in parts, by several processes."""

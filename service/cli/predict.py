@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..batch.formats import ENDINGS, FORMATS, STANDARD, format_of, without_ending
 from ..capabilities import PREDICT_TABLE, summary
 from ..settings import Settings
 from ..settings.machine import cores
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 FAILED, REJECTED = 1, 3  # exit codes
-FORMATS = ["csv", "parquet", "arrow", "jsonl"]
 SHOWN = 10  # files that failed
 
 
@@ -37,9 +37,7 @@ SHOWN = 10  # files that failed
     "-o", "--out", help="Where the scored rows go: a file, a folder, or - for CSV on stdout (default: IN.scored)."
 )
 @click.option("--rejects", help="Where the rows of one file that cannot be scored go (default: beside --out).")
-@click.option(
-    "--format", "form", type=click.Choice(["csv", "parquet", "arrow", "jsonl"]), help="Of the files in --out."
-)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Of the files in --out.")
 @click.option("--outputs", help="What to compute, separated by commas (default: the prediction).")
 @click.option("--prefix", default="", help="Put before the names of the new columns.")
 @click.option("--version", help="The version to score with (default: the current one).")
@@ -117,8 +115,6 @@ def predict(
 
 def default_out(source: str) -> str:
     """Beside what is scored: rows.csv -> rows.scored.csv, rows/ -> rows.scored; standard output for standard input."""
-    from ..batch.formats import STANDARD, format_of, without_ending
-
     path = Path(source)
     if source == STANDARD:
         return STANDARD
@@ -131,8 +127,6 @@ def default_out(source: str) -> str:
 
 def default_rejects(source: str, out: str) -> str:
     """Beside the scored file, in its format; JSON lines stay such, which any row fits into."""
-    from ..batch.formats import STANDARD, format_of, without_ending
-
     if out == STANDARD:
         return "rejects.csv"
     form = format_of(source)
@@ -143,8 +137,6 @@ def default_rejects(source: str, out: str) -> str:
 
 def is_file(source: str, out: str) -> bool:
     """Whether the rows go into one file, as the name says; a single file with an odd ending is meant to be one, too."""
-    from ..batch.formats import STANDARD, format_of
-
     if out.endswith("/") or Path(out).is_dir() or (source != STANDARD and not Path(source).is_file()):
         return source == STANDARD
     return format_of(out) is not None or bool(Path(out).suffix)
@@ -152,8 +144,6 @@ def is_file(source: str, out: str) -> bool:
 
 def check_endings(*paths: str) -> None:
     """Raise ValueError for a name whose ending no format has: it would be written as something else."""
-    from ..batch.formats import ENDINGS, format_of
-
     for path in paths:
         form = format_of(path)
         if form is None or form.compression:
