@@ -12,13 +12,14 @@ import click
 from ..store.about import change_about, read_about
 from ..store.missing import did_you_mean
 from ..store.versions import Store, StoredVersion, check_name
+from .completion import models_of
 from .options import about_options, errors_as_sentences, json_option, settings, store_option
 
 __all__ = ["describe", "say"]
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=models_of)
 @about_options
 @json_option
 @store_option

@@ -12,6 +12,7 @@ import click
 from ..errors import ArtifactMissing, StartupError
 from ..models import check_stored
 from ..store.missing import did_you_mean
+from .completion import models_of
 from .options import errors_as_sentences, open_store, settings, store_option
 
 __all__ = ["image"]
@@ -20,7 +21,7 @@ ENGINES = ("docker", "podman", "buildah")
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=models_of)
 @click.option("-o", "--out", type=Path, default=Path("image"), help="The folder to write into (default: image).")
 @click.option("-t", "--tag", help="The image's name (default: NAME and its version).")
 @click.option("--mount", is_flag=True, help="Leave the models out: the store is mounted at /mnt/models.")

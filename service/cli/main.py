@@ -3,7 +3,7 @@
 `doctor FILE` says what a file is, and `pack FILE` makes an immutable version of it; `models`, `verify`, `promote`,
 `rollback`, `remove`, `history` and `describe` look after the store; `predict` scores a file; `serve` starts the
 server, and `serve FILE` does it all, from a pickle to an endpoint; `image` writes what a container image is built from;
-`keys` looks after API keys, `signers` after key pairs that sign models.
+`keys` looks after API keys, `signers` after key pairs that sign models; `completion` sets up a shell.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .completion import completion
 from .describe import describe
 from .doctor import doctor
 from .image import image
@@ -46,5 +47,6 @@ for command in (
     image,
     keys,
     signers,
+    completion,
 ):
     main.add_command(command)

@@ -18,6 +18,7 @@ from ..capabilities import PREDICT_TABLE, summary
 from ..settings import Settings
 from ..settings.machine import cores
 from ..store.versions import Store
+from .completion import models_of
 from .options import errors_as_sentences, settings, store_option
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SHOWN = 10  # files that failed
 
 
 @click.command(epilog="Exit codes: 0 every row is scored, 1 a file is not, 2 wrong usage, 3 rows were rejected.")
-@click.argument("name")
+@click.argument("name", shell_complete=models_of)
 @click.argument("source", metavar="IN")
 @click.option(
     "-o", "--out", help="Where the scored rows go: a file, a folder, or - for CSV on stdout (default: IN.scored)."

@@ -16,6 +16,7 @@ from ..errors import StartupError
 from ..settings import Settings
 from ..store.contract_changes import breaking
 from ..store.versions import Store
+from .completion import models_of, versions_of
 from .following import Follower, followers
 from .options import errors_as_sentences, json_option, message_option, settings, store_option
 
@@ -38,8 +39,8 @@ def with_urls(command: Any) -> Any:
 
 
 @click.command()
-@click.argument("name")
-@click.argument("version")
+@click.argument("name", shell_complete=models_of)
+@click.argument("version", shell_complete=versions_of)
 @click.option("--dry-run", is_flag=True, help="Check and compare, and change nothing.")
 @click.option("--breaking", "may_break", is_flag=True, help="Even where callers of the current version would break.")
 @message_option
@@ -69,7 +70,7 @@ def promote(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=models_of)
 @message_option
 @with_urls
 @store_option
@@ -91,8 +92,8 @@ def rollback(name: str, *, message: str, urls: Sequence[str], key_file: Path | N
 
 
 @click.command()
-@click.argument("name")
-@click.argument("version")
+@click.argument("name", shell_complete=models_of)
+@click.argument("version", shell_complete=versions_of)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @message_option
 @store_option
@@ -114,7 +115,7 @@ def remove(name: str, version: str, *, yes: bool, message: str, store: Path | No
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=models_of)
 @json_option
 @store_option
 def history(name: str, store: Path | None, *, as_json: bool) -> None:

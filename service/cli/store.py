@@ -11,6 +11,7 @@ import click
 from ..errors import ArtifactMissing, StartupError
 from ..store.missing import did_you_mean
 from ..store.versions import Store, check_name
+from .completion import models_of, versions_of
 from .options import errors_as_sentences, json_option, settings, store_option
 
 __all__ = ["models", "verify"]
@@ -32,8 +33,8 @@ def models(store: Path | None, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", required=False)
-@click.argument("version", required=False)
+@click.argument("name", required=False, shell_complete=models_of)
+@click.argument("version", required=False, shell_complete=versions_of)
 @store_option
 def verify(name: str | None, version: str | None, store: Path | None) -> None:
     """Check versions as a worker does: signature, digests, load, replay of the example. All of them, or NAME's."""
