@@ -24,6 +24,7 @@ from .generation.encoders.asker import asked_by
 from .generation.request import GenerationRequest
 from .models import defaults
 from .models.opening import open_current, open_version
+from .observability.observers import Observer
 from .scheduling.admission import Admission
 from .scheduling.cancellation import Cancellations
 from .settings import Settings
@@ -45,7 +46,7 @@ class Predictor:
 
     failure: None, or the error that keeps the worker from being ready. refused: {name: {"version", "reason"}} of
     versions that may not take a model's place. awaited: {name: version} of models whose first version is still being
-    loaded. draining: whether the worker is about to leave.
+    loaded. draining: whether the worker is about to leave. observers: told of each answer.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -55,6 +56,7 @@ class Predictor:
         self.refused: Mapping[str, dict[str, Any]] = {}  # replaced whole
         self.awaited: Mapping[str, str] = {}  # replaced whole
         self.draining = False
+        self.observers: Sequence[Observer] = ()
         self.admission = Admission(settings.threads, settings.max_wait)
         self.cancellations = Cancellations(settings.run_folder)
         self._models: dict[str, Model] = {}  # current versions by name; replaced whole
@@ -198,9 +200,8 @@ class Predictor:
 
     def _version(self, name: str, version: str) -> Model:
         """A version that is not the current one: loaded at its first request, then kept for the next."""
-        key = (name, version)
-        if key in self._others:
-            return self._others[key]
+        if (name, version) in self._others:
+            return self._others[name, version]
         try:
             return self.beside(name, version)
         except StartupError as error:
@@ -226,8 +227,7 @@ class Predictor:
         """
         self.check_ready()
         found = defaults.candidates(self._models.values(), capability, self.settings)
-        name = defaults.default_name(capability, self.settings)
-        if name and not found:
+        if not found and (name := defaults.default_name(capability, self.settings)):
             return self.find(name)  # which says why it cannot be
         if len(found) == 1:
             return found[0]

@@ -118,6 +118,7 @@ class TabularModel(TurnModel):
                 table.warnings,
                 {"check": 0.0, "queue": 0.0, "predict": seconds},
                 call.top_k,
+                table=table,
             )
             for call, table, end in zip(calls, tables, ends, strict=True)
         ]
@@ -150,7 +151,8 @@ class TabularModel(TurnModel):
         queued = getattr(raw, "queued", 0.0)  # a runtime that lets requests wait for each other says how long
         seconds = {"check": checked - began, "queue": queued, "predict": perf_counter() - checked - queued}
         warnings = (*table.warnings, *self.caveats)
-        return TabularAnswer({name: (self.answers[name], raw[name]) for name in names}, warnings, seconds, top_k)
+        given = {name: (self.answers[name], raw[name]) for name in names}
+        return TabularAnswer(given, warnings, seconds, top_k, table=table)
 
     def warm_up(self):
         for example in [self.manifest.example, *self.proof]:

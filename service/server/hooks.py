@@ -11,12 +11,9 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from ..errors import StartupError
@@ -31,13 +28,12 @@ from .lifecycle.running_servers import announce
 from .lifecycle.worker_registry import WorkerRegistry
 from .rolling_reload import new_workers_first, worker_gone
 from .worker_class import KEEP_ALIVE
+from .worker_end import end_hanging_worker, end_with_master, on_term
 
 __all__ = ["Hooks"]
 
 # Exit codes of a worker that end the whole server. gunicorn's own are 3 and 4, and any model may end its process so.
 CANNOT_BOOT, CANNOT_IMPORT = 190, 191
-LOOK = 0.5  # seconds between two looks of a worker at its master
-LAST_SECONDS = 2.0  # for running requests once the master is gone
 YOUNG_OBJECTS = 20_000  # between two garbage collections; Python's 700 are those of three requests
 
 
@@ -191,6 +187,8 @@ class Hooks:
             sys.exit(CANNOT_BOOT)
         predictor.restrict(self.unfit)
         rollout.start(grace=worker.cfg.graceful_timeout, workers=worker.cfg.workers)
+        for observer in predictor.observers:
+            observer.start()
         on_term(rollout.drain)  # after start: drain reads the grace
         end_hanging_worker(worker, predictor.admission)
         end_with_master(worker, self.run_folder)
@@ -207,9 +205,12 @@ class Hooks:
         return reason and f"{reason}, and this server runs for other models: HUP to process {os.getppid()} changes it"
 
     def worker_exit(self, server: Any, worker: Any) -> None:
-        """A worker ends by itself: deregister it."""
+        """A worker ends by itself: deregister it, and keep what its observers have."""
         if worker.booted:
-            worker.wsgi.extensions[EXTENSION].rollout.leave()
+            services = worker.wsgi.extensions[EXTENSION]
+            services.rollout.leave()
+            for observer in services.predictor.observers:
+                observer.end()
 
 
 def check_store(settings: Settings) -> None:
@@ -246,55 +247,3 @@ def module_of(program: str) -> str:
     """The module whose `__main__.py` a path is: gunicorn's, or `daylight serve`'s own."""
     own = os.path.join(os.path.dirname(__file__), "__main__.py")
     return __package__ if os.path.exists(program) and os.path.samefile(program, own) else "gunicorn"
-
-
-def end_with_master(worker: Any, run_folder: str) -> None:
-    """Let the worker end within three seconds of its master, however that ends, and not outlive the run folder.
-
-    gunicorn's workers look at their parent when they are idle; one that waits for a slow client looks much later.
-    """
-
-    def watch() -> None:
-        while os.getppid() == worker.ppid:
-            time.sleep(LOOK)
-            if not os.path.isdir(run_folder):
-                worker.log.error("the run folder %s was removed: the server ends, to be started again", run_folder)
-                with suppress(ProcessLookupError):
-                    os.kill(worker.ppid, signal.SIGTERM)
-                return
-        worker.log.error("the master %d is gone: this worker ends", worker.ppid)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(LAST_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="daylight-master", daemon=True).start()
-
-
-def end_hanging_worker(worker: Any, admission: Any) -> None:
-    """Let the worker end itself when a table prediction takes longer than gunicorn's `timeout`.
-
-    A thread cannot be ended, and the worker's heartbeat goes on beside it. Its other requests are lost with the worker;
-    nginx and the client send them again.
-    """
-    heartbeat = worker.notify
-
-    def notify() -> None:
-        name, seconds = admission.oldest()
-        if 0 < worker.cfg.timeout < seconds:
-            worker.log.critical("a prediction of %s has not ended in %.0f s, so this worker does", name, seconds)
-            os.kill(os.getpid(), signal.SIGKILL)  # every other signal waits for the thread
-        heartbeat()
-
-    worker.notify = notify
-
-
-def on_term(call: Callable[[], None]) -> None:
-    """Call a function when SIGTERM begins the worker's end; gunicorn has no hook for that."""
-    previous: Any = signal.getsignal(signal.SIGTERM)
-
-    def handle(number: int, frame: Any) -> None:
-        call()
-        previous(number, frame)
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn sets it: running requests are not interrupted

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from ..wire.json_body import JSON
 from .context import RequestContext
+from .handlers import run
 from .middleware import Answer, Match, Middleware
 
 __all__ = ["Direct", "DirectAnswer", "DirectRequest"]
@@ -103,7 +104,7 @@ class Begun:
         middleware, context = self.middleware, self.context
         if self.answer is None:
             try:
-                self.steps.send(answer or middleware.services.predictor.run(self.model, self.call, context))
+                self.steps.send(answer or run(middleware.services.predictor, self.model, self.call, context))
             except StopIteration as ended:
                 self.answer = 200, {}, ended.value
             except Exception as error:

@@ -16,7 +16,7 @@ from collections.abc import Generator
 from typing import Any
 
 from ..capabilities import GENERATE_TEXT, Capability, summary
-from ..errors import RequestError
+from ..errors import InvalidInstances, RequestError
 from ..models.defaults import capabilities_of, columns_of, text_classifier
 from ..wire import Decoded, Request
 from ..wire.json_body import JSON, check_media_type
@@ -27,7 +27,7 @@ from .body import decoded, read_body
 from .context import RequestContext
 from .streaming import EventStream
 
-__all__ = ["Steps", "complete", "finish", "predict", "predict_default", "read_request"]
+__all__ = ["Steps", "complete", "finish", "predict", "predict_default", "read_request", "run"]
 
 JSON_LENGTH = "HTTP_" + LENGTH.upper().replace("-", "_")
 Environ = dict[str, Any]
@@ -38,10 +38,20 @@ def finish(steps: Steps, predictor: Any, context: RequestContext) -> bytes | Eve
     """All steps of a handler, the predictor answering its call. Raises ServiceError kinds."""
     try:
         model, call = next(steps)
-        steps.send(predictor.run(model, call, context))
+        steps.send(run(predictor, model, call, context))
     except StopIteration as ended:
         return ended.value
     raise AssertionError("a handler stops once")
+
+
+def run(predictor: Any, model: Any, call: Any, context: RequestContext) -> Any:
+    """The predictor's answer to a call. Raises as Predictor.run."""
+    try:
+        return predictor.run(model, call, context)
+    except InvalidInstances as error:
+        for observer in predictor.observers:
+            observer.refused(model, call, error)
+        raise
 
 
 def predict(
@@ -127,6 +137,8 @@ def respond(
     if headers:
         context.more = (*context.more, *headers)
     context.lap("encode")
+    for observer in predictor.observers:
+        observer.answered(model, decoded.call, answer, context)
     return content
 
 

@@ -4,7 +4,13 @@ answer = TabularAnswer({"predict": (Output("string", [None]), np.array(["yes"]))
 answer.outputs, answer.predictions      # {"predict": ["yes"]}, ["yes"]
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .plan import Table
 
 __all__ = ["TabularAnswer"]
 
@@ -13,7 +19,8 @@ __all__ = ["TabularAnswer"]
 class TabularAnswer:
     """`raw`: {name: (its Output, what the method returned)}, in the order asked for; the first is the prediction.
 
-    `seconds`: where the time went, {"check", "queue", "predict"}. `tokens`: a table has none.
+    `seconds`: where the time went, {"check", "queue", "predict"}. `tokens`: a table has none. `table`: the rows as the
+    model got them.
     """
 
     raw: dict
@@ -21,6 +28,7 @@ class TabularAnswer:
     seconds: dict = field(default_factory=dict)
     top_k: int | None = None
     tokens: None = None
+    table: Table | None = None
     _outputs: dict | None = None
 
     @property
