@@ -38,6 +38,7 @@ limit_request_field_size = configured.limit_request_field_size  # DAYLIGHT_MAX_H
 limit_request_line = configured.limit_request_line  # bytes
 secure_scheme_headers = configured.secure_scheme_headers
 forwarder_headers = configured.forwarder_headers
+logger_class = configured.logger_class  # DAYLIGHT_LOG_FORMAT
 control_socket_disable = configured.control_socket_disable
 
 on_starting = configured.on_starting  # check the store

@@ -34,8 +34,8 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
     `app.extensions["daylight"]` is its Services. Raises BadSetting where the settings themselves, read from the
     environment, are wrong.
     """
-    access_log.configure()
     settings = settings or Settings.from_environ()
+    access_log.configure(settings.log_format)
     app = Flask(__name__, static_folder=None)  # pages.py serves static/, under a digest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     error_handlers.attach(app)

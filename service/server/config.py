@@ -20,6 +20,7 @@ from ..settings import PREFIX, Settings
 from .hooks import Hooks
 from .lifecycle.memory_limit import available_memory
 from .lifecycle.running_servers import memory_folder
+from .log import logger_class
 from .sizing import sized
 from .worker_class import choose, readable_versions
 
@@ -71,6 +72,7 @@ def gunicorn_settings() -> dict[str, Any]:
         "limit_request_line": 8190,  # bytes: GET /predict?text=... carries the prompt in its first line
         "secure_scheme_headers": {"X-FORWARDED-PROTO": "https"},  # the one such header that nginx.conf overwrites
         "forwarder_headers": "",  # no proxy may rename SCRIPT_NAME or PATH_INFO
+        "logger_class": logger_class(settings.log_format),
         "control_socket_disable": True,  # gunicorn's control socket has no authentication
         **hooks.by_name(),
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-__all__ = ["at_least", "auto_or_manual", "key", "names", "seconds", "setting", "yes_or_no"]
+__all__ = ["at_least", "auto_or_manual", "key", "log_format", "names", "seconds", "setting", "yes_or_no"]
 
 
 def setting(
@@ -40,6 +40,11 @@ def yes_or_no(text: str) -> bool:
 def auto_or_manual(text: str) -> str:
     """auto or manual"""
     return {"auto": "auto", "manual": "manual"}[text.lower()]
+
+
+def log_format(text: str) -> str:
+    """auto, text or json"""
+    return {"auto": "auto", "text": "text", "json": "json"}[text.lower()]
 
 
 def seconds(text: str) -> float:

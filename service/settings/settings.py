@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadSetting
-from .declaring import at_least, auto_or_manual, key, names, seconds, setting, yes_or_no
+from .declaring import at_least, auto_or_manual, key, log_format, names, seconds, setting, yes_or_no
 from .machine import cores, most_memory
 
 __all__ = ["PREFIX", "Settings", "variable"]
@@ -116,6 +116,9 @@ class Settings:
     )
     allow_version_mismatch: bool = setting(
         False, "Serve models packed with another major or minor version of a library that they need.", parse=yes_or_no
+    )
+    log_format: str = setting(
+        "auto", "The log's form: `text`, `json`, or `auto`: text on a terminal, else JSON.", parse=log_format
     )
     # Parsing needs up to 18 bytes of memory for each byte of JSON, 30 for one of CSV, and 36 to find keys that come
     # twice, in every thread at once.

@@ -65,7 +65,7 @@ def test_a_worker_that_ends_has_written_the_line_of_every_request(tabular_store,
         for one in ids:
             requests.get(f"{server}/v1/models", headers={"X-Request-ID": one}, timeout=10)
         assert stop(server) == 0
-        assert [one for one in ids if f"id={one}\n" not in server.log] == []
+        assert [one for one in ids if f'"id":"{one}"' not in server.log] == []
 
 
 def test_run_folder_lives_as_long_as_the_server(tabular_store):

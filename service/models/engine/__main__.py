@@ -37,8 +37,8 @@ def main(folder: Path, master: int, *, blame: bool) -> None:
         signal.signal(number, signal.SIG_IGN)  # sent to the whole terminal, or service; the master decides
     leaving = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leaving.set())
-    access_log.configure()
     settings = Settings.from_environ()
+    access_log.configure(settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL)
     host = Host(Store.of(settings), replace(settings, engine_socket=""), Journals(folder, blame=blame))
     listener = listen(folder / SOCKET)
