@@ -22,7 +22,17 @@ suppress_warnings = ["myst.header"]  # names of the reference are third headings
 PARTS = {
     "Models": ["installing", "packing", "pages", "clients", "../client/README"],
     "Reference": ["routes", "errors", "cli", "settings", "metrics"],
-    "Production": ["production", "on-call", "rollout", "images", "kubernetes", "scale", "../SECURITY", "moving"],
+    "Production": [
+        "production",
+        "watching",
+        "on-call",
+        "rollout",
+        "images",
+        "kubernetes",
+        "scale",
+        "../SECURITY",
+        "moving",
+    ],
     "Inside": ["architecture", "adding-a-kind", "adding-a-dialect", "lab-notes", "../CONTRIBUTING", "../CHANGELOG"],
 }
 

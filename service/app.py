@@ -14,6 +14,7 @@ from .blueprints import BLUEPRINTS, error_handlers, locked_page
 from .errors import StartupError
 from .observability import access_log
 from .observability.metrics import Meter
+from .observability.prediction_log.log import PredictionLog
 from .predictor import Predictor
 from .server.lifecycle.rollout import Rollout
 from .server.lifecycle.worker_registry import WorkerRegistry
@@ -51,7 +52,12 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
             (rollout or predictor).load()
         except StartupError as error:
             log.error("not ready: %s", error)
-    services = app.extensions[EXTENSION] = Services(predictor, rollout, Meter(settings.run_folder))
+    meter = Meter(settings.run_folder)
+    if settings.prediction_log:
+        prediction_log = PredictionLog(settings, meter)
+        prediction_log.check_names([*predictor.serving().values()])
+        predictor.observers = (*predictor.observers, prediction_log)
+    services = app.extensions[EXTENSION] = Services(predictor, rollout, meter)
     middleware = Middleware(app.wsgi_app, services, settings)
     app.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask's docs do
     services.direct = Direct(middleware)

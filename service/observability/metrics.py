@@ -51,6 +51,8 @@ METRICS = {
     "daylight_queue_seconds": ("counter", "Seconds that rows waited for the model while it was busy"),
     "daylight_predict_seconds": ("counter", "Seconds spent in the model"),
     "daylight_tokens": ("counter", "Tokens of prompts and of completions"),
+    "daylight_prediction_log_rows": ("counter", "Rows that were written to the prediction log"),
+    "daylight_prediction_log_dropped": ("counter", "Rows that the prediction log lost"),
     "daylight_request_seconds": ("histogram", "Seconds from a thread having the request to its answer, by model"),
     "daylight_requests_in_flight": ("gauge_livesum", "Requests being answered"),
     "daylight_refused_models": ("gauge", "1 where the model's current version cannot be served"),
@@ -108,6 +110,11 @@ class Meter:
                         self._add("daylight_tokens", count, model=context.model, of=of)
             elif context.refused:
                 self._add("daylight_refusals", 1, code=context.refused, model=context.model)
+
+    def add(self, metric: str, amount: float, **labels: str) -> None:
+        """Add to a counter of METRICS; for what no request's end counts."""
+        with self._lock:
+            self._add(metric, amount, **labels)
 
     def exposition(self, known: Collector | None = None) -> bytes:
         """Everything that all workers have counted, in Prometheus' text format. known: what no worker counts."""

@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import StartupError
 from ..models import own_process
 from ..models.engine import SOCKET, SWITCH_INTERVAL
+from ..observability.prediction_log.check import check_prediction_log
 from ..settings import PREFIX, Settings
 from .hooks import Hooks
 from .lifecycle.memory_limit import available_memory
@@ -33,6 +34,7 @@ def gunicorn_settings() -> dict[str, Any]:
     """{name of a gunicorn setting: value} from Daylight's settings. Ends the process where those are wrong."""
     try:
         settings = Settings.from_environ()
+        check_prediction_log(settings)
     except StartupError as error:
         sys.exit(f"daylight refuses to start: {error}")  # a sentence, where an exception would be a traceback
     versions = list(readable_versions(settings))

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-__all__ = ["at_least", "auto_or_manual", "key", "log_format", "names", "seconds", "setting", "yes_or_no"]
+__all__ = [
+    "at_least",
+    "auto_or_manual",
+    "jsonl_or_parquet",
+    "key",
+    "log_format",
+    "names",
+    "seconds",
+    "setting",
+    "shares",
+    "yes_or_no",
+]
 
 
 def setting(
@@ -45,6 +56,22 @@ def auto_or_manual(text: str) -> str:
 def log_format(text: str) -> str:
     """auto, text or json"""
     return {"auto": "auto", "text": "text", "json": "json"}[text.lower()]
+
+
+def jsonl_or_parquet(text: str) -> str:
+    """jsonl or parquet"""
+    return {"jsonl": "jsonl", "parquet": "parquet"}[text.lower()]
+
+
+def shares(text: str) -> tuple[tuple[str, float], ...]:
+    """numbers from 0 to 1, by commas: one for all models, and NAME=number for each that has another"""
+    pairs = [part.rpartition("=") for part in names(text)]
+    found = {name.strip(): float(number) for name, _, number in pairs}
+    if len(found) < len(pairs) or any(sign and not name.strip() for name, sign, _ in pairs):
+        raise ValueError(shares.__doc__)
+    if not all(0 <= number <= 1 for number in found.values()):
+        raise ValueError(shares.__doc__)
+    return tuple(found.items())
 
 
 def seconds(text: str) -> float:

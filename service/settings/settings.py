@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadSetting
-from .declaring import at_least, auto_or_manual, key, log_format, names, seconds, setting, yes_or_no
+from .declaring import (
+    at_least,
+    auto_or_manual,
+    jsonl_or_parquet,
+    key,
+    log_format,
+    names,
+    seconds,
+    setting,
+    shares,
+    yes_or_no,
+)
 from .machine import cores, most_memory
 
 __all__ = ["PREFIX", "Settings", "variable"]
@@ -177,6 +188,33 @@ class Settings:
     )
     max_waiting: int = setting(64, "Completions that may wait for a slot; beyond it 429.", parse=at_least(0))
     max_waiting_tokens: int = setting(65_536, "Prompt tokens that may wait; beyond it 429.", parse=at_least(0))
+
+    prediction_log: str = setting("", "Folder that gets what was asked and answered, to be replayed; empty: none.")
+    prediction_log_share: tuple[tuple[str, float], ...] = setting(
+        (("", 1.0),),
+        "The share of the requests that is logged: `0.1`, or `0.1,tumour=1` where a model has another.",
+        parse=shares,
+    )
+    prediction_log_format: str = setting(
+        "jsonl", "Of its files: `jsonl`, an object a line, or `parquet`.", parse=jsonl_or_parquet
+    )
+    prediction_log_redact: tuple[str, ...] = setting(
+        (), "What it leaves out, by commas: columns, `MODEL:COLUMN`, `prompt`, `completion`.", parse=names
+    )
+    prediction_log_hash: tuple[str, ...] = setting(
+        (),
+        "What it holds as keyed hashes (HMAC-SHA256), so that equal values can be told; named as above.",
+        parse=names,
+    )
+    prediction_log_key: str = setting("", "The key of these hashes.", parse=key, secret=True)
+    prediction_log_file_bytes: int = setting(
+        2**26, "Size after which a worker begins a new file.", parse=at_least(2**10)
+    )
+    prediction_log_file_seconds: float = setting(3600.0, "Seconds after which it does.", parse=seconds)
+    prediction_log_keep_bytes: int = setting(
+        2**33, "Size of all files together, beyond which the oldest are deleted; 0: any.", parse=at_least(0)
+    )
+    prediction_log_keep_days: int = setting(30, "Days after which files are deleted; 0: never.", parse=at_least(0))
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:

@@ -57,10 +57,11 @@ class RequestContext:
     of the API key, "" without one. allowed: whether the caller may see what the models are. route: the pattern that
     the path matched, "-" without a match. model: its name, "-" until it is found. socket: the client's connection,
     or None. body: the request's, still compressed, where the worker has read it; else None, and the environ has it.
-    names: {parameter: its name in the body}, where that is another. dialect: in whose form errors are, where the body
-    tells, and not the path; else None. media_type, more: of the answer, its Content-Type and further headers. refused:
-    the code of the error that was answered, "" without an error. seconds: {stage: seconds}, empty until something was
-    predicted. tokens: (of prompts, of completions), or None. trace: its traceparent (trace.py), "" without one.
+    size: of the body, in bytes, uncompressed. names: {parameter: its name in the body}, where that is another. dialect:
+    in whose form errors are, where the body tells, and not the path; else None. media_type, more: of the answer, its
+    Content-Type and further headers. refused: the code of the error that was answered, "" without an error. seconds:
+    {stage: seconds}, empty until something was predicted. tokens: (of prompts, of completions), or None. trace: its
+    traceparent (trace.py), "" without one.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class RequestContext:
         "refused",
         "route",
         "seconds",
+        "size",
         "socket",
         "tokens",
         "trace",
@@ -95,6 +97,7 @@ class RequestContext:
         self.seconds: dict[str, float] = {}
         self.socket: Any = None
         self.body: bytes | None = None
+        self.size = 0
         self.tokens: tuple[int, int] | None = None
         self.more: Sequence[tuple[str, str]] = ()
         self.names: Mapping[str, str] = SAME_NAMES

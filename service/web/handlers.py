@@ -12,7 +12,8 @@ ServiceError kinds, which error_response turns into an answer of the route's dia
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Any
 
 from ..capabilities import GENERATE_TEXT, Capability, summary
@@ -130,7 +131,8 @@ def respond(
     if decoded.stream and adapter.events is not None:
         # What is wrong with the request is raised by `start`, while the answer can still have a status of its own.
         work = predictor.start(model, decoded.call, context)
-        return EventStream(context, dialect, work, adapter.events(model, request, decoded))
+        ended = partial(tell_of_stream, predictor, model, decoded.call, context) if predictor.observers else None
+        return EventStream(context, dialect, work, adapter.events(model, request, decoded), ended)
     answer = yield model, decoded.call
     context.record(answer)
     content, context.media_type, headers = adapter.encode(model, request, decoded, answer)
@@ -140,6 +142,15 @@ def respond(
     for observer in predictor.observers:
         observer.answered(model, decoded.call, answer, context)
     return content
+
+
+def tell_of_stream(
+    predictor: Any, model: Any, call: Any, context: RequestContext, completions: Sequence[Any], seconds: float
+) -> None:
+    """Tell the observers of a call whose answer was streamed, at its end."""
+    answer = model.answer(call, completions, seconds)
+    for observer in predictor.observers:
+        observer.answered(model, call, answer, context)
 
 
 def read_request(
@@ -158,6 +169,7 @@ def read_request(
     media_type = check_media_type(environ.get("CONTENT_TYPE"), media_types)
     limit = settings.max_body_bytes
     content = read_body(environ, limit) if context.body is None else decoded(context.body, environ, limit)
+    context.size = len(content)
     context.start()
     return Request(
         content,

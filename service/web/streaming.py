@@ -7,7 +7,7 @@ stream.close()                  # ends the work; also from another thread, and m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -26,12 +26,22 @@ class EventStream:
     """An iterable of frames.
 
     dialect: whose form errors have. request: a GenerationRequest. form: writes the frames (openai.response.Form).
+    ended: None, or what is told the completions and the seconds they took, at the end of the stream.
     """
 
     headers = sse.HEADERS
 
-    def __init__(self, context: RequestContext, dialect: Any, request: Any, form: Any) -> None:
+    def __init__(
+        self,
+        context: RequestContext,
+        dialect: Any,
+        request: Any,
+        form: Any,
+        ended: Callable[[Sequence[Any], float], object] | None = None,
+    ) -> None:
         self.context, self.dialect, self.request, self.form = context, dialect, request, form
+        self._ended, self._began = ended, perf_counter()
+        self._texts: list[list[str]] = [[] for _ in request.generations]
         self.media_type = form.media_type
         self._open = True
 
@@ -50,7 +60,12 @@ class EventStream:
         self.request.close()
         if self._open:
             self._open = False
-            self.context.tokens = count_tokens(self.request.generations, self.form.call.n)
+            generations = self.request.generations
+            self.context.tokens = count_tokens(generations, self.form.call.n)
+            if self._ended is not None:
+                pairs = zip(generations, self._texts, strict=True)
+                completions = [generation.completion("".join(pieces)) for generation, pieces in pairs]
+                self._ended(completions, perf_counter() - self._began)
 
     def _frames(self) -> Iterator[bytes]:
         generations = self.request.generations
@@ -65,6 +80,8 @@ class EventStream:
                     yield self.form.ping
                 continue
             generation = generations[place]
+            if self._ended is not None:
+                self._texts[place].append(piece)
             logprobs = generation.logprobs(shown[place])
             shown[place] = generation.completion_tokens
             yield from self.form.chunk(place, piece, logprobs, generation.finish_reason)

@@ -1,0 +1,1 @@
+"""What was asked and answered, in files of JSON lines or Parquet."""

@@ -1,0 +1,56 @@
+"""A server with a prediction log: every way to an answer is logged, by each worker into its own files; streams too."""
+
+import json
+
+import requests
+
+from benchmarks.support.serving import eventually, live_server, refusal
+from tests.support.tiny_text import add_compiled_tiny
+
+ROW = [5.1, 3.5, 1.4, 0.2]
+V1 = "/v1/models/iris:predict"
+
+
+def lines(folder, model):
+    return [
+        json.loads(line) for path in sorted(folder.glob(f"{model}/*.jsonl")) for line in path.read_bytes().splitlines()
+    ]
+
+
+def test_what_all_workers_answer_is_logged_and_nothing_is_lost_at_their_end(tabular_store, tmp_path):
+    folder = tmp_path / "log"
+    with live_server(tabular_store, workers=2, env={"DAYLIGHT_PREDICTION_LOG": str(folder)}) as url:
+        for number in range(40):
+            answer = requests.post(
+                url + V1, json={"instances": [ROW]}, headers={"X-Request-ID": f"r{number}"}, timeout=30
+            )
+            assert answer.status_code == 200
+        assert requests.post(url + V1, json={"instances": [["x"]]}, timeout=30).status_code == 422
+        eventually(lambda: lines(folder, "iris"), what="the first lines")
+        workers = url.workers()
+        assert "daylight_prediction_log_rows_total" in requests.get(f"{url}/metrics", timeout=30).text
+    rows = lines(folder, "iris")
+    assert sorted(row["request"] for row in rows) == sorted(f"r{number}" for number in range(40))
+    assert {int(path.name.split("-")[1]) for path in folder.glob("iris/*")} <= set(workers)
+
+
+def test_a_stream_is_logged_at_its_end_as_an_answer_in_one_piece_is(tmp_path):
+    store, folder = tmp_path / "store", tmp_path / "log"
+    add_compiled_tiny(store)
+    asked = {"model": "tiny", "prompt": "Once", "max_tokens": 4, "temperature": 0}
+    with live_server(store, env={"DAYLIGHT_PREDICTION_LOG": str(folder)}) as url:
+        whole = requests.post(f"{url}/v1/completions", json=asked, timeout=60).json()["choices"][0]
+        streamed = requests.post(f"{url}/v1/completions", json=asked | {"stream": True}, timeout=60)
+        assert streamed.text.endswith("data: [DONE]\n\n")
+        first, second = eventually(lambda: len(rows := lines(folder, "tiny")) == 2 and rows, what="both answers")
+    for row in (first, second):
+        assert row["inputs"] == {"prompt": "Once"}
+        assert row["outputs"] == {"completion": whole["text"], "finish_reason": whole["finish_reason"]}
+        assert row["parameters"]["max_tokens"] == 4
+
+
+def test_a_log_that_cannot_be_written_ends_the_start_with_a_sentence(tabular_store):
+    code, said = refusal(tabular_store, env={"DAYLIGHT_PREDICTION_LOG": "/proc/log"})
+    assert code != 0
+    assert "daylight refuses to start: DAYLIGHT_PREDICTION_LOG: /proc/log cannot be made" in said
+    assert "Traceback" not in said
