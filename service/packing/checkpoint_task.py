@@ -64,7 +64,7 @@ WORDS = {
     "MULTIMODAL_LM": "of images, sounds and texts",
     "AUDIO_XVECTOR": "for speaker verification",
 }
-WAY_OUT = "a typed Python class may serve it: pack mymodel.py:Class"
+WAY_OUT = "A typed Python class may serve it: pack mymodel.py:Class"
 # Tasks whose models are encoders with a kind of their own.
 KINDS: dict[str | None, str] = {
     "SEQUENCE_CLASSIFICATION": "text_classification",

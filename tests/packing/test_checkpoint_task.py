@@ -50,7 +50,7 @@ WHISPER = BART | {"decoder_start_token_id": 0, "bos_token_id": 0, "eos_token_id"
 OTHERS = [
     # The embeddings of these three are tied: they once were packed as text generators, two of them "proven".
     ("GPT2Config", GPT2, "GPT2ForSequenceClassification", "for sequence classification"),
-    ("Qwen2Config", LLAMA, "Qwen2ForSequenceClassification", "for sequence classification"),
+    ("Qwen2Config", LLAMA | {"vocab_size": 320}, "Qwen2ForSequenceClassification", "for sequence classification"),
     ("GemmaConfig", LLAMA, "GemmaForTokenClassification", "for token classification"),
     ("LlamaConfig", LLAMA | {"num_labels": 1}, "LlamaForSequenceClassification", "for sequence classification"),
     ("GPT2Config", GPT2, "GPT2Model", "without a head"),
@@ -68,6 +68,23 @@ OTHERS = [
     ("Wav2Vec2Config", SMALL | SOUND, "Wav2Vec2ForCTC", "for speech recognition"),
     ("ViTConfig", VISION, "ViTForImageClassification", "for image classification"),
 ]
+
+
+# What the command makes of these, which have a kind of their own; all others are refused.
+KINDS = {
+    "GPT2ForSequenceClassification": "text_classification",
+    "Qwen2ForSequenceClassification": "text_classification",
+    "GemmaForTokenClassification": "token_classification",
+    "BertModel": "text_embedding",
+    "BertForSequenceClassification": "text_classification",
+    "RobertaForTokenClassification": "token_classification",
+}
+# Of those that have a kind, and cannot be packed as it: why.
+REASONS = {
+    "LlamaForSequenceClassification": "has one label and no problem_type",
+    "GPT2Model": "GPT2Model is a model without a head that reads from left to right",
+    "DistilBertForMaskedLM": "its tokenizer has no mask",
+}
 
 
 def network(config, values, name):
@@ -96,6 +113,22 @@ def test_what_writes_no_text_is_refused_for_what_it_is(tmp_path, config, values,
     assert said in sentence
     assert f"({name}); it is no text generator" in sentence
     assert "pack mymodel.py:Class" in sentence
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("config", "values", "name", "said"), OTHERS, ids=[other[2] for other in OTHERS])
+def test_the_command_packs_each_as_what_it_is_or_refuses_it_by_name(tmp_path, config, values, name, said):
+    """Proven against torch, a classifier that reads from left to right is one, too."""
+    folder, store = saved(tmp_path / "other", config, values, name), tmp_path / "store"
+    done = CliRunner().invoke(main, ["pack", str(folder), "--store", str(store)])
+    if name in KINDS:
+        assert done.exit_code == 0, done.output
+        assert Store(store).open("other").manifest.kind == KINDS[name]
+    else:
+        assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
+        for told in (REASONS[name],) if name in REASONS else (said, f"({name}); it is no text generator"):
+            assert told in done.output
+        assert not store.exists() or not Store(store).models()
 
 
 @pytest.mark.parametrize("name", ["GPT2ForSequenceClassification", "GPT2ForTokenClassification"])
