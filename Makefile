@@ -45,7 +45,7 @@ test-text: install test-tools artifacts ## Compare text models with transformers
 # One environment a client: several pin what others cannot live with. `make test` itself installs only the small one.
 CLIENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/clients/*/requirements.txt tests/clients/*/package.json))))
 
-test-clients: install test-tools $(CLIENTS:%=.venv-clients/%/.installed) ## Drive the server with the published clients of every dialect, each in its own environment.
+test-clients: install test-tools .venv-peers/minilm/model.safetensors $(CLIENTS:%=.venv-clients/%/.installed) ## Drive the server with the published clients of every dialect, each in its own environment.
 	$(BIN)/python -m pytest tests/clients
 
 .venv-clients/%/.installed: tests/clients/%/requirements.txt
@@ -69,8 +69,8 @@ REQUESTS ?= 1000000
 test-faults: install test-tools system-tools ## Kill workers, fill the disk, move the clock, swap and ask without end: who notices?
 	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/server/test_lifecycle.py --ignore tests/faults/test_mutated_files.py
 
-test-encoders: install test-tools ## Compare encoders with torch: tiny ones of every architecture and pooling.
-	$(BIN)/python -m pytest -m heavy tests/packing/test_encoders.py tests/packing/test_encoder_tasks.py
+test-encoders: install test-tools .venv-peers/minilm/model.safetensors ## Compare encoders with torch: tiny ones of every architecture and pooling, and MiniLM with sentence-transformers.
+	$(BIN)/python -m pytest -m heavy tests/packing/test_encoders.py tests/packing/test_encoder_tasks.py tests/packing/test_checkpoint_task.py tests/packing/test_minilm.py
 
 test-explanations: install test-tools ## Compare explanations of models of many kinds with shap's exact values.
 	$(BIN)/python -m pytest -m heavy tests/models/explanations

@@ -1,5 +1,6 @@
 """What the published clients visit: a server with numbers, a mixed table with holes, and texts; one of texts alone."""
 
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,8 +10,16 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.support.serving import live_server
 from service.packing import pack
+from service.packing.encoder import pack_encoder
 from tests.support.calling_text import pack_calling
+from tests.support.minilm import FOLDER, is_here
 from tests.support.tables import records
+from tests.support.tiny_encoders import (
+    numbers_of,
+    pack_classifier,
+    pack_embedder,
+    pack_reranker,
+)
 from tests.support.tiny_text import add_compiled_tiny
 from tests.support.zoo import animals
 
@@ -54,6 +63,37 @@ def texts_url(tmp_path_factory):
     add_compiled_tiny(store)
     with live_server(store) as url:
         yield url
+
+
+@pytest.fixture(scope="package")
+def encoders(tmp_path_factory):
+    """`url` of a server of a classifier, a reranker and an embedder; `asked`, what clients ask it; `vectors`.
+
+    These are float32 [texts, n]; those of sentence-transformers, where MiniLM is here to be the embedder.
+    """
+    store = tmp_path_factory.mktemp("encoders")
+    pack_classifier(store)
+    pack_reranker(store)
+    if is_here():
+        pack_encoder(FOLDER, name="embedder", store=store)
+        vectors = sentence_transformers(FOLDER, TEXTS)
+    else:
+        pack_embedder(store, "embedder")
+        vectors = np.array([numbers_of(text) for text in TEXTS])
+    asked = {"model": "embedder", "texts": TEXTS, "dimensions": 4, "query": "why?"}
+    with live_server(store) as url:
+        yield SimpleNamespace(url=url, asked=asked, vectors=vectors)
+
+
+TEXTS = ["A fine day, he said.", "Rain all week", "Sun and no wind", "Ada met 7 men"]
+
+
+def sentence_transformers(folder, texts):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library that is compared with
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(str(folder), device="cpu").encode(texts, convert_to_numpy=True)
 
 
 def by_column(rows):
