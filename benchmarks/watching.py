@@ -20,18 +20,17 @@ from benchmarks.support.serving import live_server
 
 ROUNDS = 15
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-BARE = "nothing"
+BARE, TRACED = "nothing", "traceparent"
 
 
 def ways(folder):
     """{name: settings} of the servers."""
     log = {"DAYLIGHT_PREDICTION_LOG": str(Path(folder, "log"))}
-    parquet = {"DAYLIGHT_PREDICTION_LOG": str(Path(folder, "parquet")), "DAYLIGHT_PREDICTION_LOG_FORMAT": "parquet"}
     return {
         BARE: {},
-        "log at 10 %": log | {"DAYLIGHT_PREDICTION_LOG_SHARE": "0.1"},
-        "log at 100 %": log,
-        "log at 100 %, Parquet": parquet,
+        TRACED: {},
+        "and log at 10 %": log | {"DAYLIGHT_PREDICTION_LOG_SHARE": "0.1"},
+        "and log at 100 %": log,
     }
 
 
@@ -51,7 +50,7 @@ def main():
                 if number:
                     found.setdefault(name, []).append(taken)
     told = {}
-    print("one row, 16 kept connections, 1 worker; traceparent in all but the first")
+    print("one row, 16 kept connections, 1 worker")
     print(f"  {'':24} {'requests/s':>10} {'p99 ms':>8} {'CPU us':>8} {'of the first':>12}")
     for name, rounds in found.items():
         rate, slowest, used = (statistics.median(column) for column in zip(*rounds, strict=True))

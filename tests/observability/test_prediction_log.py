@@ -3,22 +3,30 @@
 import errno
 import json
 import os
+import signal
 import stat
 import time
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.support.serving import eventually
 from service.capabilities import ClassifyCall, TableCall, TextCall
 from service.errors import BadSetting
 from service.generation.completion import Completion
 from service.models import load
 from service.models.encoders.classifier import ClassifyAnswer
+from service.models.tables.column import Column
+from service.models.tables.output import Output
 from service.models.text_generation import TextAnswer
 from service.observability.metrics import Meter
 from service.observability.prediction_log.files import FILE, LineFile, delete_old
 from service.observability.prediction_log.log import PredictionLog
+from service.observability.prediction_log.writer import Writer
 from service.settings import Settings
 from service.store.versions import Store
 from service.web.context import RequestContext
@@ -33,13 +41,42 @@ def iris(tabular_store):
     return load(Store(tabular_store).open("iris"), Settings(store=tabular_store))
 
 
+class InThisProcess:
+    """What WriterProcess is, with the writer in this process: its settings and its disk can be played with."""
+
+    def __init__(self, settings, counted):
+        self.counted, self.told = counted, []
+        self.writer = Writer(vars(settings), self)
+
+    def write(self, line):
+        self.told.append(json.loads(line))
+
+    def flush(self):
+        pass
+
+    def send(self, new, answers, rows):
+        for message in (*new, answers):
+            self.writer.take(message)
+
+    def counts(self):
+        for told in self.told:
+            self.counted(**told)
+        self.told.clear()
+
+    def end(self):
+        self.writer.end()
+        self.counts()
+
+
 @pytest.fixture
-def logging(tmp_path):
-    """log(**settings): a PredictionLog whose thread does not run, and whose folder is `log`."""
+def logging(tmp_path, monkeypatch):
+    """log(**settings): a PredictionLog without a thread or a process, whose folder is `log`."""
+    monkeypatch.setattr("service.observability.prediction_log.log.WriterProcess", InThisProcess)
 
     def begin(**more):
         log = PredictionLog(Settings(prediction_log=str(tmp_path / "log"), **more), Meter())
         log.start = lambda: None
+        log.flush = log._send_waiting
         return log
 
     return begin
@@ -53,7 +90,7 @@ def answer(log, model, instances, outputs=None, id="mine"):
 
 
 def files(log):
-    return sorted(log._files.folder.glob("*/*"))
+    return sorted(Path(log._settings.prediction_log).glob("*/*"))
 
 
 def lines(log):
@@ -120,10 +157,10 @@ def test_texts_are_logged_with_their_completions(logging):
 def test_texts_that_are_classified_are_logged(logging):
     class Classifier:
         name, version, capabilities = "moods", "1", (ClassifyCall.capability,)
-        answers = ("predict", "predict_proba")
+        answers = {"predict_proba": Output("number", [None, 2], ["bad", "good"])}  # noqa: RUF012
 
         class plan:
-            names = ("text",)
+            names, columns = ("text",), (Column("text", "text", "object"),)
 
     log = logging()
     scores = np.array([[0.25, 0.75]])
@@ -160,9 +197,10 @@ def test_only_the_server_s_user_may_read_it(logging, iris):
     log = logging()
     answer(log, iris, [ROW])
     log.flush()
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (files(log)[0], files(log)[0].parent, log._files.folder)]
+    (path,) = files(log)
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent, path.parent.parent)]
     assert modes == [0o600, 0o700, 0o700]
-    assert FILE.fullmatch(files(log)[0].name)
+    assert FILE.fullmatch(path.name)
 
 
 def test_a_share_of_the_requests_is_logged_and_each_model_may_have_its_own(logging, iris):
@@ -219,7 +257,7 @@ def test_an_answer_that_cannot_be_read_loses_itself_alone(logging, iris, caplog)
     log.flush()
     assert len(lines(log)) == 2
     assert counted(log, "daylight_prediction_log_dropped") == 1
-    assert "the prediction log loses rows" in caplog.text
+    assert "the prediction log cannot read an answer" in caplog.text
 
 
 def test_files_end_by_size_and_by_age(logging, iris):
@@ -227,7 +265,7 @@ def test_files_end_by_size_and_by_age(logging, iris):
     for _ in range(8):
         answer(log, iris, [ROW])
         log.flush()
-    log._files.end_old()
+    log._process.writer._files.end_old()
     answer(log, iris, [ROW])
     log.flush()
     assert len(files(log)) > 2
@@ -275,13 +313,55 @@ def test_parquet_has_a_column_of_its_type_for_each_field(logging, iris):
     assert counted(log, "daylight_prediction_log_rows") == 3
 
 
-def test_the_thread_writes_what_is_answered(tmp_path, iris):
-    log = PredictionLog(Settings(prediction_log=str(tmp_path)), Meter())
-    answer(log, iris, [ROW])
-    ends = time.monotonic() + 60
-    while not (files(log) and lines(log)):
-        assert time.monotonic() < ends
-        time.sleep(0.01)
+@pytest.fixture
+def whole(tmp_path):
+    """A PredictionLog with its thread and its process."""
+    log = PredictionLog(Settings(prediction_log=str(tmp_path / "log"), prediction_log_format="parquet"), Meter())
+    yield log
+    log.end()
+
+
+def test_the_process_finishes_its_files_at_the_end_of_the_worker(whole, iris):
+    for _ in range(3):
+        answer(whole, iris, [ROW])
+    eventually(lambda: files(whole), what="a draft")
+    whole.end()
+    whole.end()
+    assert [pq.read_table(path).num_rows for path in files(whole)] == [3]
+    assert counted(whole, "daylight_prediction_log_rows") == 3
+
+
+def test_rows_that_die_with_the_process_are_counted_and_later_ones_go_to_another(whole, iris, monkeypatch):
+    monkeypatch.setattr("service.observability.prediction_log.log.AGAIN", 0.0)
+    answer(whole, iris, [ROW, ROW])
+    eventually(lambda: files(whole), what="a draft")
+    process = whole._process._process
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    answer(whole, iris, [ROW])
+    eventually(lambda: counted(whole, "daylight_prediction_log_dropped") == 3, what="the lost rows")
+    answer(whole, iris, [ROW])
+    whole.end()
+    assert counted(whole, "daylight_prediction_log_rows") == 1
+
+
+def test_cells_of_other_types_than_json_s_are_logged_as_json_has_them(logging):
+    class Odd:
+        name, version, capabilities = "odd", "1", (TableCall.capability,)
+        answers = {"predict": Output("number", [None])}  # noqa: RUF012
+
+        class plan:
+            names = ("when", "many")
+            columns = (Column("when", "datetime", "datetime64[ns]"), Column("many", "number", "float64"))
+
+    class Answer:
+        seconds, outputs = {}, {"predict": [Decimal("1.5")]}
+
+    log = logging(prediction_log_share=(("odd", 1.0),))
+    log.answered(Odd(), TableCall([{"when": date(2026, 1, 2), "many": np.float64(2.5)}]), Answer(), RequestContext())
+    log.flush()
+    (row,) = lines(log)
+    assert (row["inputs"], row["outputs"]) == ({"when": "2026-01-02", "many": 2.5}, {"predict": "1.5"})
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """The files of the prediction log: `<folder>/<model>/<when begun>-<process>-<number>.jsonl`, or `.parquet`.
 
     files = LogFiles(folder, LineFile, file_bytes=2**26, file_seconds=3600.0, count=count)
-    files.write(model, rows)            # raises OSError where the disk is full
+    files.write(described, hidden, rows)            # raises OSError where the disk is full
     files.end_old()                     # call it now and then
     delete_old(folder, keep_bytes=2**33, keep_seconds=30 * 86_400)
 
-Each worker writes files of its own, so that none waits for another. Only the server's user may read them.
+Each process that writes has files of its own, so that none waits for another. Only the server's user may read them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ class LineFile:
     ending = "jsonl"
     broken = False
 
-    def __init__(self, path: Path, model: Any, hidden: Sequence[str]) -> None:
+    def __init__(self, path: Path, described: Mapping[str, Any], hidden: Container[str]) -> None:
         self.size, self.counts = 0, Counts()
         self._descriptor = opened_for_owner(path)
 
@@ -93,7 +93,7 @@ def dump(row: dict[str, Any]) -> bytes:
 
 
 class LogFiles:
-    """The files that one worker writes, one for each version of a model; for one thread.
+    """The files that one process writes, one for each version of a model; for one thread.
 
     opening: the class of the files. file_bytes, file_seconds: after which a file is ended. count: is told (name of a
     model, Counts).
@@ -115,17 +115,16 @@ class LogFiles:
         self._open: dict[tuple[str, str], tuple[float, LogFile]] = {}  # (model, version) -> (when begun, the file)
         self._numbers = itertools.count()
 
-    def write(self, model: Any, rows: Sequence[dict[str, Any]]) -> None:
+    def write(self, described: Mapping[str, Any], hidden: Container[str], rows: Sequence[dict[str, Any]]) -> None:
         """Write rows of one version of a model. Raises OSError; those that are lost by it are counted."""
-        key = model.name, model.version
+        key = name, _ = described["name"], described["version"]
         if key not in self._open:
             stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-            name = f"{stamp}-{os.getpid()}-{next(self._numbers)}.{self._opening.ending}"
+            path = self.folder / name / f"{stamp}-{os.getpid()}-{next(self._numbers)}.{self._opening.ending}"
             try:
-                hidden = rows[0].get("hidden", ())
-                self._open[key] = time.monotonic(), self._opening(self.folder / model.name / name, model, hidden)
+                self._open[key] = time.monotonic(), self._opening(path, described, hidden)
             except OSError:
-                self._count(model.name, Counts(lost=len(rows)))
+                self._count(name, Counts(lost=len(rows)))
                 raise
         file = self._open[key][1]
         try:

@@ -3,9 +3,10 @@
     log = PredictionLog(settings, meter)            # an Observer
     log.answered(model, call, answer, context)      # takes references, and returns
 
-Nothing is made or written on the way of a request. A thread, one a worker, makes the rows and writes them. What waits
-for it is bounded by the size of the bodies: beyond it answers are not logged, and counted instead. A worker that is
-killed loses what waits; one that ends in any other way loses nothing.
+Nothing is made or written on the way of a request. A thread, one a worker, sends what was answered to a process beside
+the worker, which makes the rows and writes them (process.py, writer.py). What waits for the thread is bounded by the
+size of the bodies: beyond it answers are not logged, and counted instead. A worker that is killed loses what waits; one
+that ends in any other way loses nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ import logging
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .check import check_prediction_log
-from .files import Counts, LineFile, LogFiles, delete_old
 from .hiding import Hiding
-from .records import LOGGED, Answered, Records, fields_of, row_count
+from .process import WriterProcess
+from .taking import LOGGED, Answered, describe, fields_of, packed, row_count
 
 if TYPE_CHECKING:
     from ...settings import Settings
@@ -34,12 +34,13 @@ __all__ = ["PredictionLog"]
 
 log = logging.getLogger(__name__)
 
-HELD = 0.05  # seconds that an answer waits for others: they are written together
-LOOK = 60.0  # seconds between two looks for files that are old
-DAY = 86_400
+HELD = 0.05  # seconds that an answer waits for others: they are sent together
+LOOK = 1.0  # seconds between two looks at what the process has told
+AGAIN = 5.0  # seconds after which a process is started in the place of one that has ended
+END_SECONDS = 10.0  # that the end of a worker waits for the thread
 WAITING = 2**24  # bytes of bodies that may wait; as Python's objects they take a few times as much
 SMALLEST = 1024  # bytes that an answered request takes at least
-AT_ONCE = 256  # requests whose rows are made and written together
+AT_ONCE = 256  # requests that are sent together
 
 
 class PredictionLog:
@@ -58,23 +59,9 @@ class PredictionLog:
         self._writing = threading.Lock()  # one thread writes at a time: the log's own, or the last of the process
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._failure: str | None = None  # as last logged
-        self._next_look = 0.0
-        self._records = Records(self._hiding)
-        self._files = LogFiles(
-            Path(settings.prediction_log),
-            self._file_class(),
-            file_bytes=settings.prediction_log_file_bytes,
-            file_seconds=settings.prediction_log_file_seconds,
-            count=self._count,
-        )
-
-    def _file_class(self) -> type[Any]:
-        if self._settings.prediction_log_format == "jsonl":
-            return LineFile
-        from .parquet import ParquetFile  # pyarrow's memory is saved where none is written
-
-        return ParquetFile
+        self._process: WriterProcess | None = None
+        self._next_start = 0.0  # moment before which no process is started
+        self._numbers: dict[tuple[str, str], int] = {}  # of the versions that the process knows
 
     def check_names(self, models: Sequence[Any]) -> None:
         """Warn of what is to be hidden, or to be logged by a share, and that no model here has."""
@@ -121,65 +108,86 @@ class PredictionLog:
         while True:
             self._due.acquire(timeout=LOOK)
             time.sleep(HELD)
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits, and look for old files. Raises nothing: what is lost is counted, and told once."""
-        with self._writing:
-            failure = None
-            try:
-                self._write()
-                self._look_for_old()
-            except OSError as error:
-                failure = f"{error.strerror}: {error.filename or self._settings.prediction_log}"
-            except Exception as error:  # requests are answered all the same
-                failure = f"{type(error).__name__}: {error}"
-            if failure and failure != self._failure:
-                log.error("the prediction log loses rows: %s", failure)
-            self._failure = failure or (self._failure if self._waiting else None)
+            with self._writing:
+                self._send_waiting()
 
     def end(self) -> None:
-        """Write what waits, and finish the files."""
-        self.flush()
-        with self._writing, suppress(OSError):
-            self._files.close()
+        """Send what waits, and let the process finish its files."""
+        if self._writing.acquire(timeout=END_SECONDS):  # the thread may wait for a disk that does not answer
+            try:
+                self._send_waiting()
+                self._end_process()
+            finally:
+                self._writing.release()
 
-    def _write(self) -> None:
+    def _send_waiting(self) -> None:
+        """Send what waits. Raises nothing: requests are answered whatever becomes of the log."""
         self._size = 0
-        left, failed = len(self._waiting), None
+        left = len(self._waiting)
         while left > 0:
-            rows: dict[Any, list[dict[str, Any]]] = {}  # by model; one of each version
-            for _ in range(min(left, AT_ONCE)):
-                answered = self._waiting.popleft()
-                try:
-                    rows.setdefault(answered.model, []).extend(self._records.of(answered))
-                except Exception as error:  # an answer of a model's own code may be anything
-                    failed = error
-                    self._count(answered.model.name, Counts(lost=row_count(answered.call)))
-            left -= AT_ONCE
-            for model, its_rows in rows.items():
-                try:
-                    self._files.write(model, its_rows)
-                except OSError as error:
-                    failed = error
-        if failed is not None:
-            raise failed
+            batch = [self._waiting.popleft() for _ in range(min(left, AT_ONCE))]
+            left -= len(batch)
+            process = self._started()
+            if process is None:
+                for answered in batch:
+                    self._lost(answered)
+                continue
+            try:
+                self._send(process, batch)
+            except OSError as error:
+                self._give_up(error)
+        if self._process is not None:
+            self._process.counts()
 
-    def _look_for_old(self) -> None:
-        now = time.monotonic()
-        if now < self._next_look:
-            return
-        self._next_look = now + min(LOOK, self._settings.prediction_log_file_seconds or LOOK)
-        self._files.end_old()
-        settings = self._settings
-        delete_old(
-            self._files.folder,
-            keep_bytes=settings.prediction_log_keep_bytes,
-            keep_seconds=settings.prediction_log_keep_days * DAY,
-        )
+    def _started(self) -> WriterProcess | None:
+        """The process; None where it cannot be started, or has ended just now."""
+        if self._process is None and time.monotonic() >= self._next_start:
+            try:
+                self._process, self._numbers = WriterProcess(self._settings, self._count), {}
+            except OSError as error:
+                self._give_up(error)
+        return self._process
 
-    def _count(self, model: str, counts: Counts) -> None:
-        if counts.written:
-            self._meter.add("daylight_prediction_log_rows", counts.written, model=model)
-        if counts.lost:
-            self._meter.add("daylight_prediction_log_dropped", counts.lost, model=model, why="write")
+    def _send(self, process: WriterProcess, batch: Sequence[Answered]) -> None:
+        """Raises OSError where the process takes nothing any more."""
+        answers: list[tuple[int, bytes]] = []
+        new: list[tuple[int, dict[str, Any]]] = []
+        rows: Counter[str] = Counter()
+        for answered in batch:
+            try:
+                content, count = packed(answered)
+                number = self._number(answered.model, new)
+            except Exception as error:  # an answer of a model's own code may be anything
+                log.error("the prediction log cannot read an answer: %s: %s", type(error).__name__, error)
+                self._lost(answered)
+                continue
+            answers.append((number, content))
+            rows[answered.model.name] += count
+        process.send(new, answers, rows)
+
+    def _number(self, model: Any, new: list[tuple[int, dict[str, Any]]]) -> int:
+        """The number of a version; where the process does not know it yet, it is added to what is `new`."""
+        key = model.name, model.version
+        if key not in self._numbers:
+            new.append((len(self._numbers), describe(model)))
+            self._numbers[key] = len(self._numbers)
+        return self._numbers[key]
+
+    def _give_up(self, error: OSError) -> None:
+        log.error("the prediction log loses rows: %s: %s", type(error).__name__, error)
+        self._end_process()
+        self._next_start = time.monotonic() + AGAIN
+
+    def _end_process(self) -> None:
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.end()
+
+    def _lost(self, answered: Answered) -> None:
+        self._count(answered.model.name, 0, row_count(answered.call))
+
+    def _count(self, model: str, written: int, lost: int) -> None:
+        if written:
+            self._meter.add("daylight_prediction_log_rows", written, model=model)
+        if lost:
+            self._meter.add("daylight_prediction_log_dropped", lost, model=model, why="write")

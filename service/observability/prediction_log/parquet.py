@@ -1,6 +1,6 @@
-"""The prediction log as Parquet: one schema for each version of a model, from what its manifest says.
+"""The prediction log as Parquet: one schema for each version of a model, from what is described of it.
 
-    file = ParquetFile(path, model, hidden=[])
+    file = ParquetFile(path, described, hidden)
     file.write(rows)
     file.close()                # only now the file is there under its name
 
@@ -10,7 +10,7 @@ Rows wait until there are enough for a row group. A process that is killed leave
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...capabilities import PREDICT_TABLE
 from .files import Counts, opened_for_owner
 
 __all__ = ["ParquetFile", "schema_of"]
 
 GROUP = 4096  # rows of a row group
 JSON = pa.string()  # of what has no one type: its text as JSON
-KINDS = {"number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "text": pa.string()}
-KINDS |= {"string": pa.string(), "datetime": pa.string()}
+KINDS = {"number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_(), "text": JSON, "json": JSON}
 HEAD = [
     ("time", pa.timestamp("us", "UTC")),
     ("request", pa.string()),
@@ -36,36 +34,26 @@ HEAD = [
     ("version", pa.string()),
     ("row", pa.int32()),
     ("seconds", pa.float64()),
+    ("parameters", JSON),
     ("hidden", pa.list_(pa.string())),
 ]
 
 
-def schema_of(model: Any, hidden: Sequence[str]) -> pa.Schema:
-    """The columns of a model's log; a hidden one is of texts, for it holds hashes or nothing."""
-    if PREDICT_TABLE not in model.capabilities:
-        texts = pa.struct([("completion", JSON), ("finish_reason", pa.string())])
-        return pa.schema([*HEAD, ("parameters", JSON), ("inputs", pa.struct([("prompt", JSON)])), ("outputs", texts)])
-    inputs = [(column.name, JSON if column.name in hidden else type_of(column)) for column in model.plan.columns]
-    outputs = [(name, JSON if name in hidden else type_of_output(each)) for name, each in model.answers.items()]
+def schema_of(described: Mapping[str, Any], hidden: Container[str]) -> pa.Schema:
+    """The columns of a version's log; a hidden one is of texts, for it holds hashes or nothing."""
+    inputs = [(name, JSON if name in hidden else KINDS[kind]) for name, kind in described["columns"]]
+    outputs = [
+        (
+            name,
+            JSON
+            if name in hidden
+            else KINDS[kind]
+            if keys is None
+            else pa.struct([(key, KINDS[kind]) for key in keys]),
+        )
+        for name, kind, keys in described["outputs"]
+    ]
     return pa.schema([*HEAD, ("inputs", pa.struct(inputs)), ("outputs", pa.struct(outputs))])
-
-
-def type_of(column: Any) -> pa.DataType:
-    if column.kind != "category":
-        return KINDS[column.kind]
-    types = {type(category) for category in column.categories or ()}
-    return {frozenset({int}): pa.int64(), frozenset({bool}): pa.bool_()}.get(frozenset(types), pa.string())
-
-
-def type_of_output(output: Any) -> pa.DataType:
-    """A number or a text a row; an object of them by label, or by target; JSON for whatever else there is."""
-    kind = KINDS.get(getattr(output, "dtype", ""))
-    keys = output.targets if kind and output.labels is None else output.labels
-    if kind is None or (output.labels is not None and output.targets is not None):
-        return JSON
-    if keys is None:
-        return kind if len(output.shape) == 1 else JSON
-    return pa.struct([(str(key), kind) for key in keys])
 
 
 def fitted(value: Any, kind: pa.DataType) -> Any:
@@ -85,16 +73,16 @@ def fitted(value: Any, kind: pa.DataType) -> Any:
 
 
 class ParquetFile:
-    """path: of the finished file. model: whose answers it gets; it is not kept. hidden: names of its columns.
+    """path: of the finished file. described: the version whose answers it gets. hidden: names of what it hides.
 
     Its rows count as written when the file is finished.
     """
 
     ending = "parquet"
 
-    def __init__(self, path: Path, model: Any, hidden: Sequence[str]) -> None:
+    def __init__(self, path: Path, described: Mapping[str, Any], hidden: Container[str]) -> None:
         self.size, self.counts, self.broken = 0, Counts(), False
-        self._schema = schema_of(model, hidden)
+        self._schema = schema_of(described, hidden)
         self._path, self._draft = path, path.with_name(f"{path.name}.draft")
         self._file = os.fdopen(opened_for_owner(self._draft), "wb")
         self._waiting: list[dict[str, Any]] = []
