@@ -47,6 +47,7 @@ class Batch:
         self.rows: list[Row] = []  # that decode; a row's index here is its slot
         self.joining: Row | None = None  # whose prompt is being prefilled
         self.prefixes = PrefixCache(prefix_bytes)
+        self.reused_tokens = 0  # of prompts, whose KV was there already
 
     def __len__(self) -> int:
         return len(self.rows) + (self.joining is not None)
@@ -89,6 +90,7 @@ class Batch:
         else:
             self.slots.write(joining.slot, stored, usable)
         joining.held = usable
+        self.reused_tokens += usable
 
     def join(self, joining: Row) -> None:
         """The prompt is prefilled: the row decodes with the others."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from queue import SimpleQueue
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Generation:
     """An iterator of non-empty pieces of text. It starts at start(), or when the first piece is asked for.
 
     finish_reason is None while it runs; then "stop", "length", or "cancelled" after close().
-    completion_tokens counts every generated token, an end token included.
+    completion_tokens counts every generated token, an end token included; first and last are the `perf_counter()`
+    moments at which the first and the latest were taken.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Generation:
         """sequence: from the engine; it is closed with this object. eos_ids: token ids that are no part of the text."""
         self.prompt_tokens = prompt_tokens
         self.completion_tokens = 0
+        self.first = self.last = 0.0
         self.finish_reason: str | None = None
         self._detokenizer = detokenizer
         self._eos_ids = eos_ids
@@ -83,6 +86,8 @@ class Generation:
         """Take the next token id, or None at the end; return the text that is certain by now, often ""."""
         if token is None:
             return self._end("cancelled" if self._sequence.cancelled else "length")
+        self.last = perf_counter()
+        self.first = self.first or self.last
         self.completion_tokens += 1
         if token in self._eos_ids:
             return self._end("stop")

@@ -24,6 +24,7 @@ from ..errors import ModelNotReady, PredictionFailed, ServiceError
 from .batch import Batch, Row
 from .constraint import Guide, no_guide
 from .cost_model import StepCostModel
+from .engine_load import EngineLoad
 from .runner import Runner
 from .runner_calls import RunnerCalls
 from .sequence import Sequence
@@ -119,15 +120,12 @@ class Engine:
             if self._queue.remove(sequence):
                 sequence.finish()
 
-    def load(self) -> dict[str, int]:
-        """{"running", "waiting": sequences; "waiting_tokens": of their prompts; "cached_prefixes"}"""
+    def load(self) -> EngineLoad:
         with self._lock:
-            return {
-                "running": len(self._batch),
-                "waiting": len(self._queue),
-                "waiting_tokens": self._queue.tokens,
-                "cached_prefixes": len(self._batch.prefixes),
-            }
+            batch, queue, prefixes = self._batch, self._queue, self._batch.prefixes
+            wait = self._seconds_to_wait() if queue or not batch.free_slots else 0.0
+            kv, reused = batch.reserved / self._budget, batch.reused_tokens
+            return EngineLoad(len(batch), len(queue), queue.tokens, wait, kv, prefixes.bytes, len(prefixes), reused)
 
     def stop(self) -> None:
         """End every sequence, and the thread; nothing can be submitted afterwards."""

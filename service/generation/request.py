@@ -34,11 +34,12 @@ class Slot(Protocol):
 
 
 class Context(Protocol):
-    """What is read of a request's context (web.context). deadline: a `perf_counter()` moment, or None."""
+    """What is read and written of a request's context (web.context). deadline: a `perf_counter()` moment, or None."""
 
     id: str
     key: str
     deadline: float | None
+    generations: Sequence[Generation]
 
     def gone(self) -> bool: ...
 
@@ -57,6 +58,7 @@ class GenerationRequest:
     ) -> None:
         """Start the generations together. Raises Overloaded or ModelNotReady; then nothing is held."""
         self.generations, self._context = generations, context
+        context.generations = generations
         self._outbox: SimpleQueue = SimpleQueue()  # of (index, token id, or None at the end, or an exception)
         self._next_check = 0.0
         self._closing = threading.Lock()

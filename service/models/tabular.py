@@ -119,6 +119,7 @@ class TabularModel(TurnModel):
                 {"check": 0.0, "queue": 0.0, "predict": seconds},
                 call.top_k,
                 table=table,
+                batch=ends[-1],
             )
             for call, table, end in zip(calls, tables, ends, strict=True)
         ]
@@ -148,11 +149,12 @@ class TabularModel(TurnModel):
         except Exception as error:  # the user's model may raise anything; _blame finds out whose fault it was
             log.exception("%s version %s raised while predicting", self.name, self.version)
             self._blame(instances, [name for name in names if name != EXPLANATION], error)
-        queued = getattr(raw, "queued", 0.0)  # a runtime that lets requests wait for each other says how long
+        # A runtime that lets requests wait for each other says how long they did, and how many rows it answered.
+        queued, batch = getattr(raw, "queued", 0.0), getattr(raw, "batch", rows)
         seconds = {"check": checked - began, "queue": queued, "predict": perf_counter() - checked - queued}
         warnings = (*table.warnings, *self.caveats)
         given = {name: (self.answers[name], raw[name]) for name in names}
-        return TabularAnswer(given, warnings, seconds, top_k, table=table)
+        return TabularAnswer(given, warnings, seconds, top_k, table=table, batch=batch)
 
     def warm_up(self):
         for example in [self.manifest.example, *self.proof]:

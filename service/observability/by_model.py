@@ -13,7 +13,7 @@ from collections.abc import Container
 
 from prometheus_client.mmap_dict import MmapedDict
 
-from .metrics import locked
+from .metric_files import locked
 
 __all__ = ["NONE", "counts_by_model"]
 

@@ -127,6 +127,11 @@ class Admission:
             self.slots.add(slot)
         return slot
 
+    def waits(self) -> dict[str, tuple[int, float]]:
+        """{model: (requests that hold a slot, seconds until each of them has its answer)}, of those asked so far."""
+        with self.lock:
+            return {name: (one.held, one.wait) for name, one in self._service_times.items()}
+
     def oldest(self) -> tuple[str, float]:
         """(name of the model, seconds) of the oldest running call of those answered in turn; ("", 0.0) without any."""
         with self.lock:

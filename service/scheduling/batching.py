@@ -32,9 +32,10 @@ WORTH = 100e-6  # seconds: a faster call is over before its neighbors have been 
 
 
 class Results(dict[str, Any]):
-    """{method: what it returned}. `queued`: seconds that the rows waited before their call began."""
+    """{method: what it returned}. `queued`: seconds that the rows waited before their call began. `batch`: its rows."""
 
     queued = 0.0
+    batch = 0
 
 
 class Job:
@@ -148,11 +149,13 @@ class Batched:
             for job, end in zip(jobs, ends, strict=True)
         ]
         for job, results in zip(jobs, cut, strict=True):
+            results.batch = ends[-1]
             job.results = results
 
     def _run_alone(self, job: Job, methods: Sequence[str]) -> None:
         try:
             job.results = Results(self.runtime.run(job.X, methods))
+            job.results.batch = len(job.X)
         except BaseException as error:  # raised again by the job's own thread
             job.error = error
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import StartupError
 from ..models import check_stored, own_process, slowness
+from ..observability.gauges import keep_publishing
 from ..settings import Settings
 from ..store.proven import versions_to_try
 from ..store.versions import Store, StoredVersion
@@ -140,7 +141,7 @@ class Hooks:
     def child_exit(self, server: Any, worker: Any) -> None:
         """A worker has ended, for whatever reason: deregister it, and keep what it counted."""
         # Imported here: before the first fork, the workers would wait for it.
-        from ..observability.metrics import merge_ended
+        from ..observability.metric_files import merge_ended
 
         merge_ended(self.run_folder)
         worker_gone(worker.pid, self.registry(server.pid))
@@ -187,6 +188,7 @@ class Hooks:
             sys.exit(CANNOT_BOOT)
         predictor.restrict(self.unfit)
         rollout.start(grace=worker.cfg.graceful_timeout, workers=worker.cfg.workers)
+        keep_publishing(services.meter, predictor)
         for observer in predictor.observers:
             observer.start()
         on_term(rollout.drain)  # after start: drain reads the grace

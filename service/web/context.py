@@ -60,17 +60,20 @@ class RequestContext:
     size: of the body, in bytes, uncompressed. names: {parameter: its name in the body}, where that is another. dialect:
     in whose form errors are, where the body tells, and not the path; else None. media_type, more: of the answer, its
     Content-Type and further headers. refused: the code of the error that was answered, "" without an error. seconds:
-    {stage: seconds}, empty until something was predicted. tokens: (of prompts, of completions), or None. trace: its
-    traceparent (trace.py), "" without one.
+    {stage: seconds}, empty until something was predicted. tokens: (of prompts, of completions), or None. rows: of the
+    table, and batch: of the call of the model that answered it; 0 where there is none. generations: what is written for
+    it. trace: its traceparent (trace.py), "" without one.
     """
 
     __slots__ = (
         "_last",
         "allowed",
+        "batch",
         "began",
         "body",
         "deadline",
         "dialect",
+        "generations",
         "id",
         "key",
         "media_type",
@@ -79,6 +82,7 @@ class RequestContext:
         "names",
         "refused",
         "route",
+        "rows",
         "seconds",
         "size",
         "socket",
@@ -99,6 +103,8 @@ class RequestContext:
         self.body: bytes | None = None
         self.size = 0
         self.tokens: tuple[int, int] | None = None
+        self.rows = self.batch = 0
+        self.generations: Sequence[Any] = ()
         self.more: Sequence[tuple[str, str]] = ()
         self.names: Mapping[str, str] = SAME_NAMES
         self.dialect: Any = None
@@ -140,9 +146,12 @@ class RequestContext:
         self._last = now
 
     def record(self, answer: Any) -> None:
-        """Take over the seconds that the model measured of the running lap, and its counts of tokens."""
+        """Take over the seconds that the model measured of the running lap, and its counts of rows and tokens."""
         self.seconds.update(answer.seconds)
         self._last += sum(answer.seconds.values())
+        table = getattr(answer, "table", None)
+        if table is not None:
+            self.rows, self.batch = table.rows, answer.batch
         if answer.tokens is not None:
             self.tokens = answer.tokens
 

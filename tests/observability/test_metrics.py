@@ -11,7 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.support.serving import eventually, live_server
 from service.app import create_app
-from service.observability.metrics import Meter, merge_ended
+from service.generation.engine_load import EngineLoad
+from service.observability.gauges import EngineGauges
+from service.observability.metric_files import merge_ended
+from service.observability.metrics import Meter
 from service.settings import Settings
 from service.web.context import RequestContext
 from tests.support.tiny_text import pack_tiny
@@ -191,3 +194,95 @@ def test_files_of_the_dead_are_joined(tmp_path):
 
 def test_an_empty_server_has_metrics_too(app):
     assert total(scraped(app.test_client()), "daylight_requests_in_flight") == 1
+
+
+def test_rows_and_the_rows_of_the_calls_that_answered_them(tabular_store):
+    """Two requests that one call has answered: each counts its own rows, and both the call's."""
+    meter = Meter()
+    context = RequestContext()
+    context.model, context.rows, context.batch, context.seconds = "iris", 2, 5, {"predict": 0.1, "parse": 0.2}
+    for _ in range(2):
+        meter.began()
+        meter.ended("POST", 200, context)
+    found = samples(meter.exposition().decode())
+    assert total(found, "daylight_rows_total", model="iris") == 4
+    assert total(found, "daylight_batch_rows_sum", model="iris") == 10
+    assert total(found, "daylight_batch_rows_bucket", model="iris", le="4.0") == 0
+    assert total(found, "daylight_batch_rows_bucket", model="iris", le="8.0") == 2
+    assert total(found, "daylight_parse_seconds_total", model="iris") == pytest.approx(0.4)
+
+
+def test_a_request_counts_the_rows_of_its_call(app):
+    client = app.test_client()
+    client.post(V1, json={"instances": [ROW] * 3})
+    found = scraped(client)
+    assert total(found, "daylight_rows_total", model="iris") == 3
+    assert total(found, "daylight_batch_rows_sum", model="iris") == 3
+    for stage in ("parse", "check", "encode"):
+        assert total(found, f"daylight_{stage}_seconds_total", model="iris") > 0
+
+
+def test_completions_tell_how_long_their_tokens_took(tmp_path):
+    pack_tiny(tmp_path)
+    client = create_app(Settings(store=tmp_path)).test_client()
+    body = {"instances": ["ab", "ba"], "parameters": {"max_tokens": 3, "ignore_eos": True}}
+    client.post("/v1/models/tiny:predict", json=body).close()
+    found = scraped(client)
+    assert total(found, "daylight_first_token_seconds_count", model="tiny") == 2
+    assert total(found, "daylight_first_token_seconds_sum", model="tiny") > 0
+    assert total(found, "daylight_token_seconds_count", model="tiny") == 2
+    assert total(found, "daylight_cancellations_total", model="tiny") == 0
+
+
+def test_cancelled_completions_are_counted(tmp_path):
+    pack_tiny(tmp_path)
+    client = create_app(Settings(store=tmp_path)).test_client()
+    body = {"model": "tiny", "prompt": "ab", "max_tokens": 30, "stream": True, "ignore_eos": True}
+    answer = client.post("/v1/completions", json=body)
+    next(answer.response)
+    answer.close()  # as where the caller hangs up
+    assert total(scraped(client), "daylight_cancellations_total", model="tiny") == 1
+
+
+def test_requests_of_keys_are_counted_by_their_names():
+    meter = Meter()
+    context = RequestContext()
+    context.key = "shop"
+    meter.began()
+    meter.ended("GET", 200, context)
+    assert total(samples(meter.exposition().decode()), "daylight_key_requests_total", key="shop") == 1
+
+
+def test_gauges_of_an_engine_follow_its_versions(tmp_path):
+    meter, first, second = Meter(), object(), object()
+    gauges = EngineGauges(meter)
+    gauges.publish([("m", first, EngineLoad(2, 1, 30, 1.5, 0.5, 100, 1, 40)), ("m", second, EngineLoad(1, 0, 0, 0.0))])
+    gauges.publish([("m", first, EngineLoad(2, 1, 30, 1.5, 0.5, 100, 1, 60))])
+    found = samples(meter.exposition().decode())
+    assert total(found, "daylight_running", model="m") == 2
+    assert total(found, "daylight_waiting", model="m") == 1
+    assert total(found, "daylight_expected_wait_seconds", model="m") == 1.5
+    assert total(found, "daylight_kv_ratio", model="m") == 0.5
+    assert total(found, "daylight_prefix_bytes", model="m") == 100
+    assert total(found, "daylight_prefix_tokens_total", model="m") == 60
+    gauges.publish([])
+    found = samples(meter.exposition().decode())
+    assert total(found, "daylight_running", model="m") == 0
+    assert total(found, "daylight_prefix_tokens_total", model="m") == 60
+
+
+def test_how_things_stand_in_workers_and_in_the_engine(tiny_url):
+    """Two workers and the engine process write gauges of one model, and any worker tells them."""
+    base = {"model": "tiny", "max_tokens": 4, "ignore_eos": True}
+    for prompt in ("abcdefgh" * 3, "abcdefgh" * 3 + "z"):
+        requests.post(f"{tiny_url}/v1/completions", json=base | {"prompt": prompt}, timeout=60).raise_for_status()
+
+    def told():
+        found = samples(requests.get(f"{tiny_url}/metrics", timeout=30).text)
+        return found if total(found, "daylight_prefix_tokens_total", model="tiny") >= 8 else None
+
+    found = eventually(told, what="the engine's count of reused tokens")
+    for gauge in ("daylight_waiting", "daylight_running", "daylight_expected_wait_seconds", "daylight_kv_ratio"):
+        assert [value for (name, _), value in found.items() if name == gauge] == [0.0], gauge
+    assert total(found, "daylight_prefix_bytes", model="tiny") > 0
+    assert total(found, "daylight_first_token_seconds_count", model="tiny") >= 2

@@ -20,6 +20,7 @@ import numpy as np
 
 from ...errors import DeadlineExceeded, ModelNotReady, Overloaded, PayloadTooLarge, PredictionFailed
 from ..cost_model import running_mean
+from ..engine_load import EngineLoad
 from ..runner_calls import WatchedCalls
 from ..suspects import Suspects, prompt_digest
 from .asker import awaited, expired
@@ -108,6 +109,11 @@ class EncoderEngine:
         with self._changed:
             self._waiting.drop(job)
             job.ended = True
+
+    def load(self) -> EngineLoad:
+        with self._changed:
+            tokens = self._waiting.tokens
+            return EngineLoad(0, len(self._waiting), tokens, tokens * self._cost)
 
     def stop(self) -> None:
         """End every job, and the thread; nothing can be submitted afterwards."""

@@ -63,6 +63,9 @@ class WaitingRows:
     def __bool__(self) -> bool:
         return bool(self._by_length)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._by_length.values()))
+
     def add(self, job: Job) -> None:
         rank = self._clock
         for place, row in enumerate(job.rows):

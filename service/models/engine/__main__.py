@@ -20,6 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...observability import access_log
+from ...observability.gauges import EngineGauges
+from ...observability.metrics import Meter
 from ...settings import Settings
 from ...store.versions import Store
 from . import ENDED_BY_ITSELF, HANGS, SOCKET, SWITCH_INTERVAL
@@ -40,10 +42,11 @@ def main(folder: Path, master: int, *, blame: bool) -> None:
     settings = Settings.from_environ()
     access_log.configure(settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL)
+    gauges = EngineGauges(Meter(settings.run_folder))
     host = Host(Store.of(settings), replace(settings, engine_socket=""), Journals(folder, blame=blame))
     listener = listen(folder / SOCKET)
     threading.Thread(target=accept, args=(listener, host), name="daylight-accept", daemon=True).start()
-    watch(host, folder, master, leaving)
+    watch(host, folder, master, leaving, gauges)
 
 
 def listen(path: Path) -> socket.socket:
@@ -60,7 +63,7 @@ def accept(listener: socket.socket, host: Host) -> None:
         host.serve(listener.accept()[0])
 
 
-def watch(host: Host, folder: Path, master: int, leaving: threading.Event) -> None:
+def watch(host: Host, folder: Path, master: int, leaving: threading.Event, gauges: EngineGauges) -> None:
     """Until the process ends: with its master, when it may leave, when it hangs, or when a batch engine gave up."""
     parent = select.poll()
     if os.getppid() == master:
@@ -75,6 +78,7 @@ def watch(host: Host, folder: Path, master: int, leaving: threading.Event) -> No
             log.error("the engine process ends, to be started again: %s", failed[0])
             os._exit(ENDED_BY_ITSELF)
         host.release_idle()
+        gauges.publish(host.loads())
         parent.poll(1000 * LOOK)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)  # a thread inside ONNX Runtime would crash while Python unloads it

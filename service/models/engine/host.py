@@ -18,6 +18,7 @@ from time import monotonic
 from ...errors import StartupError, in_a_line
 from ...generation.encoders.engine import EncoderEngine
 from ...generation.engine import Engine
+from ...generation.engine_load import EngineLoad
 from ...settings import Settings
 from ...store.versions import Store
 from .. import load_engine
@@ -68,6 +69,11 @@ class Host:
 
     def engines(self) -> list[Engine | EncoderEngine]:
         return [hosted.engine for hosted in list(self._hosted.values()) if hosted.engine is not None]
+
+    def loads(self) -> list[tuple[str, Engine | EncoderEngine, EngineLoad]]:
+        """(model, engine, how much work it has) of each version."""
+        hosted = [(model, each.engine) for (model, _), each in list(self._hosted.items())]
+        return [(model, engine, engine.load()) for model, engine in hosted if engine is not None]
 
     def open(self, model: str, version: str) -> Engine | EncoderEngine:
         """A version's engine, loaded unless it is; `close` it as often. Raises StartupError."""

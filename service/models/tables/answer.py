@@ -20,7 +20,7 @@ class TabularAnswer:
     """`raw`: {name: (its Output, what the method returned)}, in the order asked for; the first is the prediction.
 
     `seconds`: where the time went, {"check", "queue", "predict"}. `tokens`: a table has none. `table`: the rows as the
-    model got them.
+    model got them. `batch`: rows of the call that answered them, those of other requests among them.
     """
 
     raw: dict
@@ -29,6 +29,7 @@ class TabularAnswer:
     top_k: int | None = None
     tokens: None = None
     table: Table | None = None
+    batch: int = 0
     _outputs: dict | None = None
 
     @property
