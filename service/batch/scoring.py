@@ -27,6 +27,7 @@ from .chunks import Chunk, Lines
 from .formats import format_of
 from .parts import Part
 from .reading import read
+from .texts import TextColumns
 from .writing import json_lines, writer
 
 __all__ = ["CHUNK_ROWS", "Progress", "Scorer", "Tally", "nothing", "score"]
@@ -72,9 +73,9 @@ def score(model: Any, source: str | Path, target: str | Path, *, rejects: str | 
 class Scorer:
     """Scores parts with a model.
 
-    model: one that predicts tables. outputs: names of its outputs; None: its first. prefix: before the names of the
-    columns that come after those of the file. escape_formulas: whether texts of CSV, those of the input too, are made
-    inert for spreadsheet programs. rows: how many are predicted at once.
+    model: one that predicts tables, or a TextTable. outputs: names of its outputs; None: its first. prefix: before the
+    names of the columns that come after those of the file. escape_formulas: whether texts of CSV, those of the input
+    too, are made inert for spreadsheet programs. rows: how many are predicted at once.
     """
 
     def __init__(
@@ -227,6 +228,8 @@ def by_row(error: InvalidInstances, count: int) -> dict[int, str]:
 
 def columns_of(answer: Any) -> dict[str, pa.Array]:
     """The answer's outputs as flat columns, as `flat` names them; what is no number (NaN) is missing."""
+    if isinstance(answer, TextColumns):
+        return answer.columns
     columns: dict[str, pa.Array] = {}
     for name, parts in answer.arrays().items():
         for target, values, labels in parts:

@@ -17,6 +17,7 @@ from ..store.versions import Store
 from .ledger import record, rejects_of
 from .parts import Part
 from .scoring import CHUNK_ROWS, Progress, Scorer, Tally, nothing
+from .texts import as_table
 
 __all__ = ["Outcome", "Task", "score_part"]
 
@@ -58,9 +59,12 @@ class Task:
             version = Store.of(self.settings, self.store).open(self.name, self.version)
             model = models.load(version, self.settings)
             model.warm_up()
-            rows = CHUNK_ROWS if models.own_process(version) is None else FEW_ROWS
+            rows = CHUNK_ROWS
+            if models.own_process(version) is not None:
+                # As many of the longest texts as an engine takes at once.
+                rows = max(1, min(FEW_ROWS, self.settings.max_waiting_tokens // version.manifest.spec["max_tokens"]))
             options: dict[str, Any] = {"prefix": self.prefix, "escape_formulas": self.escape_formulas, "rows": rows}
-            _opened[:] = self, Scorer(model, self.outputs or None, **options)
+            _opened[:] = self, Scorer(as_table(model), self.outputs or None, **options)
         return _opened[1]
 
 

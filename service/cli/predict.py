@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..batch.formats import ENDINGS, FORMATS, STANDARD, format_of, without_ending
-from ..capabilities import PREDICT_TABLE, summary
+from ..capabilities import summary
 from ..settings import Settings
 from ..settings.machine import cores
 from ..store.versions import Store
@@ -152,13 +152,15 @@ def check_endings(*paths: str) -> None:
 
 
 def checked_version(configured: Settings, store: Path | None, name: str, version: str | None) -> str:
-    """The version to score with. Raises StartupError, ValueError where it predicts no tables."""
+    """The version to score with. Raises StartupError, ValueError where it scores no files."""
     from .. import models
+    from ..batch.texts import SCORED
 
     found = Store.of(configured, store or configured.store).open(name, version)
     capabilities = models.capabilities_of(found)
-    if PREDICT_TABLE not in capabilities:
-        raise ValueError(f"{name} {summary(capabilities)}; only a model that predicts tables scores a file")
+    if not any(each in SCORED for each in capabilities):
+        *others, last = (each.verb for each in SCORED)
+        raise ValueError(f"{name} {summary(capabilities)}; a file needs one that {', '.join(others)} or {last}")
     return found.manifest.version
 
 

@@ -182,4 +182,5 @@ def test_a_model_that_predicts_no_tables_is_one_sentence(tmp_path):
     arguments = ["predict", "tiny", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--store", str(tmp_path)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1
-    assert result.output == "Error: tiny generates text; only a model that predicts tables scores a file\n"
+    others = "predicts tables, embeds texts, finds entities in texts or fills masks in texts"
+    assert result.output == f"Error: tiny generates text; a file needs one that {others}\n"
