@@ -5,7 +5,8 @@
         client.generate("Once upon a time", max_tokens=20)
 
 `predict` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving; `stream` and
-`chat` use `/v1/completions` and `/v1/chat/completions`, that of OpenAI. What encoders are asked is in text_methods.py.
+`chat` use `/v1/completions` and `/v1/chat/completions`, that of OpenAI. What encoders are asked is in text_methods.py,
+what classifiers of images are in image_methods.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from urllib.parse import urlencode
 from .answers import Completion, Predictions
 from .base_client import NO_RETRIES, Body, decode_models, decode_object, model_path
 from .errors import ServerError, TimedOut, TransportError, Unavailable
+from .image_methods import ImageMethods
 from .rows import table, without_none
 from .streams import TextStream
 from .text_methods import TextMethods
@@ -29,7 +31,7 @@ Messages = list[dict[str, Any]]
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two readiness checks
 
 
-class Client(TextMethods):
+class Client(TextMethods, ImageMethods):
     """One server. Threads may share a client; each process needs its own.
 
     url: the server's, `http://user:password@host` for basic authentication. api_key: the key, if the

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
     "CAPABILITIES",
+    "CLASSIFY_IMAGE",
     "CLASSIFY_TEXT",
     "CLASSIFY_TOKENS",
     "CLASSIFY_ZERO_SHOT",
@@ -26,6 +27,7 @@ __all__ = [
     "RERANK_TEXT",
     "Capability",
     "ClassifyCall",
+    "ClassifyImageCall",
     "EmbedCall",
     "FillMaskCall",
     "Part",
@@ -34,6 +36,7 @@ __all__ = [
     "TextCall",
     "TokensCall",
     "Tools",
+    "Unread",
     "ZeroShotCall",
     "count_tokens",
     "summary",
@@ -67,11 +70,17 @@ CLASSIFY_ZERO_SHOT = Capability(
     "classify_zero_shot", "classifications", "classifies texts by labels of the request", "default_zero_shot"
 )
 FILL_MASK = Capability("fill_mask", "fillings", "fills masks in texts", "default_fill_mask")
+CLASSIFY_IMAGE = Capability(
+    "classify_image", "classifications of images", "classifies images", "default_image_classifier"
+)
 
 # What a model of one text is asked where a text comes without the name of a model, and no model here writes any.
 CLASSIFY_TEXT = "classify_text"
 
-CAPABILITIES = (PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT, CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT, FILL_MASK)
+CAPABILITIES = (
+    *(PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT),
+    *(CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT, FILL_MASK, CLASSIFY_IMAGE),
+)
 
 
 @dataclass(slots=True)
@@ -235,6 +244,27 @@ class FillMaskCall:
     truncate: bool = False
 
     capability: ClassVar[Capability] = FILL_MASK
+
+
+class Unread(NamedTuple):
+    """Stands for an image whose bytes could not be taken from the body. expected, got: why, in words."""
+
+    expected: str
+    got: str
+
+
+@dataclass(slots=True)
+class ClassifyImageCall:
+    """Images to be told how well each of a classifier's labels fits.
+
+    images: the bytes of a JPEG, a PNG or a WebP each, or why there are none. top_k: how many of the most probable
+    labels each gets.
+    """
+
+    images: Sequence[bytes | Unread]
+    top_k: int = 5
+
+    capability: ClassVar[Capability] = CLASSIFY_IMAGE
 
 
 def count_tokens(completions: Sequence[Any], n: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from service import blueprints
 from service.app import create_app
 from service.capabilities import (
     CAPABILITIES,
+    CLASSIFY_IMAGE,
     CLASSIFY_TOKENS,
     CLASSIFY_ZERO_SHOT,
     EMBED_TEXT,
@@ -30,7 +31,7 @@ from tests.support.ways import WholeClient
 
 # Protocols that have no words for some capabilities -> those that they do speak of.
 SPOKEN = {
-    "article": {PREDICT_TABLE, GENERATE_TEXT},
+    "article": {PREDICT_TABLE, GENERATE_TEXT, CLASSIFY_IMAGE},
     "chat": {GENERATE_TEXT},
     "completions": {GENERATE_TEXT},
     "embed": {EMBED_TEXT},
@@ -50,6 +51,7 @@ METHODS = {
     CLASSIFY_TOKENS: "classify_tokens",
     CLASSIFY_ZERO_SHOT: "classify_zero_shot",
     FILL_MASK: "fill_mask",
+    CLASSIFY_IMAGE: "classify_images",
 }  # of the client
 TEMPLATES = Path(blueprints.__file__).parent / "templates" / "capabilities"
 STATIC = TEMPLATES.parents[1] / "static"

@@ -170,6 +170,11 @@ def runtime_sentence(runtime: dict[str, Any]) -> str:
             f"{runtime['name']}, {runtime['precision']} weights: {runtime['equal_tokens']:.1%} of transformers' own "
             f"greedy tokens; perplexity {perplexity['compiled']:.2f}, transformers' {perplexity['torch']:.2f}"
         )
+    if "images" in runtime:
+        return (
+            f"{runtime['name']}, {runtime['precision']} weights: equal to transformers on {runtime['images']} images, "
+            f"numbers to {runtime['measured']:.0e}, alone and among others to {runtime['neighbors']:.0e}"
+        )
     if "texts" in runtime:
         return (
             f"{runtime['name']}, {runtime['precision']} weights: equal to torch on {runtime['texts']} texts, numbers "

@@ -111,6 +111,10 @@ def pack_any(
         common["metrics"] = read_metrics(metrics)
         kind = kind_of(file, task)
         if file.is_dir() and not is_mlflow(file):
+            if kind == "image_classification":
+                from ..packing.images.pack import pack_image_classifier
+
+                return pack_image_classifier(file, precision=precision, context_length=context_length, **common)
             if kind != "text_generation":
                 from ..packing.encoder import pack_encoder
 

@@ -36,6 +36,7 @@ __all__ = [
 
 KINDS = {
     "fill_mask": f"{__name__}.encoders.mask_filler:MaskFiller",
+    "image_classification": f"{__name__}.images.classifier:ImageClassifier",
     "python": f"{__name__}.python_model:PythonModel",
     "tabular": f"{__name__}.tabular:TabularModel",
     "text_classification": f"{__name__}.encoders.classifier:TextClassifier",

@@ -65,13 +65,14 @@ WORDS = {
     "AUDIO_XVECTOR": "for speaker verification",
 }
 WAY_OUT = "A typed Python class may serve it: pack mymodel.py:Class"
-# Tasks whose models are encoders with a kind of their own.
+# Tasks whose models have a kind of their own.
 KINDS: dict[str | None, str] = {
     "SEQUENCE_CLASSIFICATION": "text_classification",
     "TEXT_ENCODING": "text_embedding",
     "": "text_embedding",
     "TOKEN_CLASSIFICATION": "token_classification",
     "MASKED_LM": "fill_mask",
+    "IMAGE_CLASSIFICATION": "image_classification",
 }
 BEFORE_4 = "sbert_ce_default_activation_function"  # where sentence-transformers wrote it before release 4
 # What packing may be told that a checkpoint is for, where its files do not say it.

@@ -37,9 +37,10 @@ IS, MADE, IMPORTS, NEEDS, TRUST, COMPILES, NEXT = (
     *("trust", "would compile", "next"),
 )
 LISTED = 12  # names in one finding
-# What an encoder of each kind does.
+# What a checkpoint of each kind is that becomes a graph.
 ENCODERS = {
     "fill_mask": "which tells the likeliest tokens for masks in texts",
+    "image_classification": "which tells what an image is",
     "text_classification": "which tells what a text is; a reranker without a mark looks the same: --task rerank",
     "text_embedding": "which turns texts into vectors",
     "text_reranking": "which tells how well texts answer a query",
@@ -100,7 +101,7 @@ def of_checkpoint(path: Path) -> Iterator[Finding]:
     if kind not in ENCODERS:
         yield IS, "a checkpoint of a text generator"
     else:
-        yield IS, f"a checkpoint of an encoder: it would be packed as {kind}, {ENCODERS[kind]}"
+        yield IS, f"a checkpoint that becomes a graph: it would be packed as {kind}, {ENCODERS[kind]}"
         _, libraries = LIBRARIES[kind]
         yield from needs({*libraries, "onnxruntime", "torch", "transformers", "onnxscript"})
         yield (

@@ -18,7 +18,7 @@ from .encoder_folder import Embedder, longest_text, problem_of, read_embedder
 from .encoder_network import Classification, Embedding, Encoder, MaskFilling, check_both_directions, read_network
 from .text_facts import check_tokenizer
 
-__all__ = ["KINDS"]
+__all__ = ["KINDS", "labels_of"]
 
 COLUMN = "text"  # of the table that a classifier reads
 PAIR = ("query", "text")  # of the table that a reranker reads

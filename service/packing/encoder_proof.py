@@ -16,7 +16,8 @@ import torch
 
 from ..capabilities import HYPOTHESIS, FillMaskCall, ZeroShotCall
 from ..generation.encoders.work import Row
-from ..models.encoders.classifier import ClassifierRuntime, scores
+from ..models.class_scores import scores
+from ..models.encoders.classifier import ClassifierRuntime
 from ..models.encoders.entities import entities, pieces_of, softmax
 from ..models.encoders.loading import load_encoder
 from ..models.encoders.mask_filler import fillings

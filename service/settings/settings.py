@@ -95,6 +95,9 @@ class Settings:
     default_fill_mask: str = setting(
         "", "The model that fills masks in texts where a request names none; empty: the only one."
     )
+    default_image_classifier: str = setting(
+        "", "The model that classifies images where a request names none; empty: the only one."
+    )
     trusted_types: tuple[str, ...] = setting(
         (), "Types that `.skops` files may hold besides the known ones, by commas.", parse=names
     )
@@ -135,6 +138,13 @@ class Settings:
     # twice, in every thread at once.
     max_body_bytes: int = setting(16 * 2**20, "Largest request body, in bytes; beyond it 413.", parse=at_least(1))
     max_rows: int = setting(100_000, "Most rows in one request; beyond it 413.", parse=at_least(1))
+    # Phones and most cameras make 12 to 24 million. Each pixel takes 3 bytes of memory, and up to 8 while an image is
+    # turned upright or changed to RGB, in every thread at once.
+    max_pixels: int = setting(
+        25_000_000,
+        "Most pixels of an image; those of a request may have four times as many together, beyond it 413.",
+        parse=at_least(1),
+    )
     request_timeout: float = setting(
         0.0,
         "Seconds after which a request that still waits is not predicted but answered 504, where X-Request-Timeout "

@@ -121,6 +121,9 @@ def text_changes(before: Manifest, after: Manifest) -> Iterator[str]:
         yield f"its context has {new} tokens now, and had {old}"
     if before.spec.get("vocabulary_size") != after.spec.get("vocabulary_size"):
         yield "its vocabulary is another one: prompts of token ids mean other texts"
+    now = after.spec.get("labels", ())
+    if gone := [label for label in before.spec.get("labels", ()) if label not in now]:
+        yield f"the label {', '.join(map(str, gone))} is gone"
     lost = [name for name in before.files if name == "chat_template.jinja" and name not in after.files]
     if lost:
         yield "it has no chat template any more"

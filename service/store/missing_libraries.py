@@ -20,6 +20,7 @@ __all__ = ["COMPILED", "EXTRAS", "check_libraries", "extra_of", "install"]
 
 # The name a library is imported by -> the smallest extra that brings it.
 EXTRAS = {
+    "PIL": "images",
     "catboost": "trees",
     "cryptography": "signers",
     "joblib": "sklearn",
@@ -42,11 +43,12 @@ EXTRAS = {
     "yaml": "pack",
 }
 
-SMALL = frozenset({"arrow", "encoders", "pack", "sklearn", "text"})  # those that larger ones contain
+SMALL = frozenset({"arrow", "encoders", "images", "pack", "sklearn", "text"})  # those that larger ones contain
 
 # What serving needs beyond a bare install: kind -> (extra, libraries) where its graph runs, and where it has none.
 COMPILED = {
     "fill_mask": ("encoders", ("tokenizers",)),
+    "image_classification": ("images", ("PIL",)),
     "text_classification": ("encoders", ("tokenizers",)),
     "text_embedding": ("encoders", ("tokenizers",)),
     "text_generation": ("text", ("tokenizers", "llguidance")),

@@ -79,13 +79,10 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
     if decoded is not None:
         request, capability = Request(b""), decoded.call.capability
     elif environ["REQUEST_METHOD"] != "POST":
-        raise RequestError('send the text as a query (/predict?text=...), or POST a table or {"text": "..."}')
+        raise RequestError('send the text as a query (/predict?text=...), or POST a table, {"text": "..."} or an image')
     else:
-        request = read_request(environ, context, predictor.settings)
-        # As a table, the body has columns of these names: it is one where a model here has any of them.
-        if tei_predict.is_meant(request.json) and request.json.keys().isdisjoint(
-            columns_of(predictor.serving().values())
-        ):
+        request = read_request(environ, context, predictor.settings, dialect.MEDIA_TYPES)
+        if request.media_type == JSON and is_of_tei(request.json, predictor):
             return (yield from classify(predictor, context, request))
         capability = dialect.capability_of(request)
         decoded = dialect.ADAPTERS[capability].decode(request, None)
@@ -95,6 +92,12 @@ def predict_default(dialect: Any, predictor: Any, context: RequestContext, envir
         model = predictor.default(capability)
     context.model = model.name
     return (yield from respond(dialect, predictor, context, model, request, decoded))
+
+
+def is_of_tei(value: Any, predictor: Any) -> bool:
+    """Whether a body is text-embeddings-inference's. As a table, it has columns of these names: it is one where a model
+    here has any of them."""
+    return tei_predict.is_meant(value) and value.keys().isdisjoint(columns_of(predictor.serving().values()))
 
 
 def classify(predictor: Any, context: RequestContext, request: Request) -> Steps:
@@ -180,6 +183,7 @@ def read_request(
         context.id,
         settings.max_rows,
         settings.max_body_bytes,
+        environ.get("CONTENT_TYPE", ""),
     )
 
 

@@ -30,6 +30,7 @@ class Request:
     content: the body's bytes, decompressed. media_type: what they are announced as. accepted: the media types of the
     answer that the client takes, best first. query: of the URL. json_length: V2's Inference-Header-Content-Length,
     None without one. id: of the request. max_rows, max_bytes: what a table in it may hold once it is unpacked.
+    content_type: the whole header that announces the body.
     """
 
     content: bytes
@@ -40,6 +41,7 @@ class Request:
     id: str = ""
     max_rows: int = 100_000
     max_bytes: int = 2**24
+    content_type: str = ""
     _value: Any = UNREAD
 
     @property

@@ -3,6 +3,7 @@
     {"data": [{"mean radius": 17.99, ...}]}  ->  {"text": ["malignant"]}
     {"text": "Once upon a time"}             ->  {"Prediction": " there was ..."}
     {"text": "what a film"}                  ->  {"Prediction": "good"} a model of one text, where none writes any
+    the bytes of an image                    ->  {"Prediction": "cat"}; files of a form -> {"text": ["cat", "dog"]}
 
 A table is whatever `pandas.DataFrame(data)` takes: a list of records or of lists, an object of columns (lists, or
 objects by index as `DataFrame.to_json()` writes them), and, kinder than pandas, one record alone. It comes bare or
@@ -15,24 +16,38 @@ from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ..capabilities import GENERATE_TEXT, PREDICT_TABLE, Capability, TableCall, TextCall
+from ..capabilities import CLASSIFY_IMAGE, GENERATE_TEXT, PREDICT_TABLE, Capability, TableCall, TextCall
 from ..errors import RequestError
+from . import images
 from .adapter import Adapter, Decoded, Encoded, Request
-from .json_body import dump
+from .json_body import JSON, dump
 from .json_limits import check_keys
 from .outcomes import Outcome
 from .table_formats.parts import check_rows
 
-__all__ = ["ADAPTERS", "NAME", "PREFIX", "TEMPERATURE", "capability_of", "error_body", "from_query", "text_as_row"]
+__all__ = [
+    "ADAPTERS",
+    "MEDIA_TYPES",
+    "NAME",
+    "PREFIX",
+    "TEMPERATURE",
+    "capability_of",
+    "error_body",
+    "from_query",
+    "text_as_row",
+]
 
 NAME = "daylight"
 PREFIX = ""
+MEDIA_TYPES = images.MEDIA_TYPES  # of bodies, besides JSON
 TEMPERATURE = 0.6  # the article's
-AS_TEXT = object()  # the note of a call whose row came as a text, and whose answer is one
+AS_TEXT = object()  # the note of a call whose row came as a text or an image, and whose answer is one
 
 
 def capability_of(request: Request) -> Capability:
-    """What the body asks for: text where it holds a text, otherwise a table. Raises RequestError."""
+    """What the body asks for: what an image is, text where it holds a text, otherwise a table. Raises RequestError."""
+    if request.media_type != JSON:
+        return CLASSIFY_IMAGE
     value = request.json
     return GENERATE_TEXT if isinstance(value, dict) and isinstance(value.get("text"), str) else PREDICT_TABLE
 
@@ -104,6 +119,17 @@ def encode_text(_model: Any, _request: Request, _decoded: Decoded, answer: Any) 
     return Encoded(dump({"Prediction": completion.text}))
 
 
+def decode_images(request: Request, _model: Any) -> Decoded:
+    """An image, or files of a form -> a ClassifyImageCall. Raises RequestError."""
+    several = request.media_type == images.FORM
+    return Decoded(images.call_of(images.from_body(request), {}), note=None if several else AS_TEXT)
+
+
+def encode_images(_model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    labels = answer.first
+    return Encoded(dump({"Prediction": labels[0]} if decoded.note is AS_TEXT else {"text": labels}))
+
+
 def error_body(body: dict[str, Any], _outcome: Outcome) -> dict[str, Any]:
     """Daylight's own form (errors.error_body), unchanged."""
     return body
@@ -112,4 +138,5 @@ def error_body(body: dict[str, Any], _outcome: Outcome) -> dict[str, Any]:
 ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table),
     GENERATE_TEXT: Adapter(decode_text, encode_text),
+    CLASSIFY_IMAGE: Adapter(decode_images, encode_images, media_types=images.MEDIA_TYPES),
 }

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
+from ..capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
 from ..errors import RequestError
-from . import table_formats
+from . import images, table_formats
 from .adapter import Adapter, Decoded, Encoded, Request
 from .embedding_options import options
 from .json_body import JSON, dump
@@ -95,6 +95,15 @@ def decode_asked(asked: Asked, request: Request, _model: Any) -> Decoded:
     return Decoded(asked.call(prompts(instances, request.max_rows), params), note=ignored, names={"texts": "instances"})
 
 
+def decode_images(request: Request, _model: Any) -> Decoded:
+    """An image, files of a form, or base64 in one of FORMS -> a ClassifyImageCall. Raises RequestError kinds."""
+    if request.media_type != JSON:
+        call = images.call_of(images.from_body(request), images.options_in(request.query))
+        return Decoded(call, note=[])
+    instances, params, ignored = envelope(request.json, request.max_rows)
+    return Decoded(images.call_of(images.from_values(cells(instances, request.max_rows)), params), note=ignored)
+
+
 def split(value: Any, max_rows: int) -> Any:
     """{"columns", "data", "index"}, as `DataFrame.to_dict(orient="split")` gives it -> an object of columns.
 
@@ -121,6 +130,13 @@ def split(value: Any, max_rows: int) -> Any:
 
 def prompts(instances: Any, max_rows: int) -> list[str]:
     """The texts of a call for a text model: one text, a list of them, or a table of one column."""
+    texts = [text_of(instance) for instance in cells(instances, max_rows)]
+    refuse([fault("a text", "none", row=row) for row, text in enumerate(texts) if text is None])
+    return [text for text in texts if text is not None]
+
+
+def cells(instances: Any, max_rows: int) -> list[Any]:
+    """The rows of one text, of a list of them, or of a table of one column. Raises RequestError or PayloadTooLarge."""
     if isinstance(instances, str):
         return [instances]
     if isinstance(instances, dict) and len(instances) == 1:
@@ -129,9 +145,7 @@ def prompts(instances: Any, max_rows: int) -> list[str]:
     if not isinstance(instances, list) or not instances:
         raise RequestError("send texts: a list of strings, or a table of one column")
     check_rows(len(instances), max_rows)
-    texts = [text_of(instance) for instance in instances]
-    refuse([fault("a text", "none", row=row) for row, text in enumerate(texts) if text is None])
-    return [text for text in texts if text is not None]
+    return instances
 
 
 def text_of(instance: Any) -> str | None:
@@ -175,5 +189,6 @@ ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=(table_formats.CSV,)),
     GENERATE_TEXT: Adapter(decode_text, encode_text),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding),
+    CLASSIFY_IMAGE: Adapter(decode_images, encode_asked, media_types=images.MEDIA_TYPES),
     **{capability: Adapter(partial(decode_asked, asked), encode_asked) for capability, asked in ASKED.items()},
 }

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.support.serving import ROOT
 from service.packing import pack
 from tests.support.tiny_encoders import pack_classifier
+from tests.support.tiny_images import pack_colors
 from tests.support.tiny_text import pack_tiny
 
 pytestmark = pytest.mark.heavy
@@ -27,6 +28,7 @@ WORK = {
     "arrow": (f"python -c '{ARROW}'", ["sklearn", "pandas", "tokenizers"]),
     "sklearn": ("daylight verify uncompiled", ["pyarrow", "onnx", "torch"]),
     "encoders": ("daylight verify encoder", ["torch", "sklearn", "llguidance"]),
+    "images": ("daylight verify colors", ["torch", "sklearn", "tokenizers"]),
     "text": ("daylight verify text", ["torch", "transformers", "sklearn"]),
     "signers": ("daylight signers make {work}/key.pem", ["sklearn", "pyarrow"]),
 }
@@ -43,6 +45,7 @@ def files(tmp_path_factory):
     pack(model, X, y, name="uncompiled", store=store, runtime="sklearn")
     pack_tiny(store, name="text", runtime="auto")
     pack_classifier(store, name="encoder")
+    pack_colors(store)
     return folder
 
 

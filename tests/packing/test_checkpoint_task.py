@@ -84,6 +84,7 @@ REASONS = {
     "LlamaForSequenceClassification": "has one label and no problem_type",
     "GPT2Model": "GPT2Model is a model without a head that reads from left to right",
     "DistilBertForMaskedLM": "its tokenizer has no mask",
+    "ViTForImageClassification": "holds no preprocessor_config.json",
 }
 
 

@@ -10,10 +10,10 @@ export class Problem extends Error {
   }
 }
 
-/** POST -> { body, milliseconds }: the parsed answer, and how long it took from here to there and back. */
-export async function post(url, body) {
+/** POST of JSON, or of a file of this type -> { body, milliseconds }: the parsed answer, and how long it took. */
+export async function post(url, body, type) {
   const began = performance.now();
-  const response = await sent(url, body);
+  const response = await sent(url, body, undefined, type);
   const text = await response.text();
   const milliseconds = performance.now() - began;
   const answer = parsed(text);

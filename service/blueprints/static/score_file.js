@@ -3,6 +3,7 @@
 import { postCsv } from "./api.js";
 import { readCsv, unlikeFormula, withPoint, writeCsv } from "./csv.js";
 import { all, el, one, shown } from "./dom.js";
+import { takingFiles } from "./files.js";
 import { table as tableOf } from "./lists.js";
 
 const PART = 1000; // rows in a request
@@ -119,28 +120,7 @@ export function scoreFile(section, { outputs, show }) {
     await score(`scored-${file.name.replace(/\.\w+$/, "")}.csv`, text);
   }
 
-  one(panel, "input[type=file]").addEventListener("change", (event) => {
-    const [file] = event.target.files;
-    event.target.value = ""; // the same file may be chosen again
-    if (file) take(file);
-  });
-  for (const type of ["dragenter", "dragover"]) {
-    form.addEventListener(type, (event) => {
-      if (!event.dataTransfer?.types.includes("Files")) return;
-      event.preventDefault();
-      form.classList.add("dropping");
-    });
-  }
-  form.addEventListener("dragleave", (event) => {
-    if (!form.contains(event.relatedTarget)) form.classList.remove("dropping");
-  });
-  form.addEventListener("drop", (event) => {
-    const [file] = event.dataTransfer?.files ?? [];
-    if (!file) return;
-    event.preventDefault();
-    form.classList.remove("dropping");
-    take(file);
-  });
+  takingFiles(form, one(panel, "input[type=file]"), take);
   pasted.addEventListener("paste", () => setTimeout(() => pasted.value.trim() && score("scored.csv", pasted.value)));
 }
 

@@ -16,12 +16,13 @@ import numpy as np
 
 from ...capabilities import ClassifyCall
 from ...errors import InvalidParameters
+from ..class_scores import scores
 from ..tables.answer import TabularAnswer
 from .asked_texts import fault, rows_of
 from .table import EncoderRuntime, EncoderTable
 from .tokens import Tokens
 
-__all__ = ["ClassifierRuntime", "ClassifyAnswer", "TextClassifier", "scores"]
+__all__ = ["ClassifierRuntime", "ClassifyAnswer", "TextClassifier"]
 
 PARAMETER = "inputs"  # the texts, in errors
 LIKELY = 0.5  # a label of several holds from this probability on
@@ -89,14 +90,3 @@ class TextClassifier(EncoderTable):
         found = scores(logits, spec["problem"])
         read = sum(len(row.ids) for row in rows)
         return ClassifyAnswer(spec["labels"], logits.astype(np.float64), found, seconds, (read, 0))
-
-
-def scores(logits: np.ndarray, problem: str) -> np.ndarray:
-    """float32 [texts, labels] -> float64: probabilities as transformers' pipelines compute them, or the numbers."""
-    numbers = logits.astype(np.float64)
-    if problem == "regression":
-        return numbers
-    if problem == "multi_label_classification":
-        return 1.0 / (1.0 + np.exp(-numbers))
-    powers = np.exp(numbers - numbers.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

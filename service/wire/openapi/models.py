@@ -9,8 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ..adapter import by_capability
+from ..images import LABELS
 from ..text_calls import ASKED, Asked
 from ..v1.json_schema import request_schema
 
@@ -66,6 +67,10 @@ def reading(what: Asked, entry: Entry) -> dict[str, Schema]:
     return {**asked(entry), f"{entry['name']}.{what.output}": what.answer}
 
 
+def image(entry: Entry) -> dict[str, Schema]:
+    return {**asked(entry), f"{entry['name']}.labels": LABELS}
+
+
 def asked(entry: Entry) -> dict[str, Schema]:
     """The texts, and what may be said beside them."""
     properties = request_schema(entry)["properties"]
@@ -81,6 +86,7 @@ SCHEMAS: dict[str, Callable[[Entry], dict[str, Schema]]] = {
     PREDICT_TABLE.name: table,
     GENERATE_TEXT.name: text,
     EMBED_TEXT.name: embedding,
+    CLASSIFY_IMAGE.name: image,
     **{capability.name: partial(reading, what) for capability, what in ASKED.items()},
 }
 TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}

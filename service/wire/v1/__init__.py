@@ -15,9 +15,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
+from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
 from ...errors import NotAcceptable
-from .. import table_formats
+from .. import images, table_formats
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..embedding_options import options
 from ..json_body import JSON, dump
@@ -85,17 +85,32 @@ def decode_asked(asked: Asked, request: Request, _model: Any) -> Decoded:
     return Decoded(asked.call(texts, parameters), names={"texts": "instances"})
 
 
+def decode_images(request: Request, _model: Any) -> Decoded:
+    """An image, files of a form, or JSON -> a ClassifyImageCall. Raises as `decode_embedding`."""
+    if request.media_type != JSON:
+        return Decoded(images.call_of(images.from_body(request), images.options_in(request.query)))
+    from .envelopes import IMAGE, load
+
+    envelope = load(IMAGE, checked(request))
+    return Decoded(images.call_of(images.from_values(envelope["instances"]), envelope["parameters"]))
+
+
 def texts_of(request: Request) -> tuple[list[str], dict[str, Any]]:
     """The texts and the parameters of a body. Raises RequestError or PayloadTooLarge."""
     from .envelopes import TEXT, load
 
+    envelope = load(TEXT, checked(request))
+    return envelope["instances"], envelope["parameters"]
+
+
+def checked(request: Request) -> Any:
+    """A body's JSON value, whose instances and parameters are not too many. Raises RequestError or PayloadTooLarge."""
     value = request.json
     if isinstance(value, dict):
         instances, parameters = value.get("instances"), value.get("parameters")
         check_rows(len(instances) if isinstance(instances, list) else 0, request.max_rows)
         check_keys(parameters if isinstance(parameters, dict) else {})
-    envelope = load(TEXT, value)
-    return envelope["instances"], envelope["parameters"]
+    return value
 
 
 def encode_table(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
@@ -183,5 +198,6 @@ ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=TABLES, answers=ANSWERS),
     GENERATE_TEXT: Adapter(decode_text, encode_text, answers=(JSON,)),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding, answers=(JSON,)),
+    CLASSIFY_IMAGE: Adapter(decode_images, encode_asked, media_types=images.MEDIA_TYPES, answers=(JSON,)),
     **{each: Adapter(partial(decode_asked, asked), encode_asked, answers=(JSON,)) for each, asked in ASKED.items()},
 }

@@ -13,7 +13,7 @@ from ...errors import RequestError
 from ..json_limits import MOST_KEYS, check_keys
 from ..marshmallow_fields import ShortList, Whole, flat
 
-__all__ = ["TABLE", "TEXT", "load"]
+__all__ = ["IMAGE", "TABLE", "TEXT", "load"]
 
 TOLD = 5  # faults in the sentence of an error; `details` has more
 
@@ -51,7 +51,15 @@ class TextEnvelope(Schema):
     parameters = fields.Dict(keys=fields.String(), load_default=dict)
 
 
-TABLE, TEXT = TableEnvelope(), TextEnvelope()
+class ImageEnvelope(Schema):
+    """The keys of a call with images."""
+
+    instances = fields.List(fields.Raw(allow_none=True), required=True, validate=validate.Length(min=1))
+    parameters = fields.Dict(keys=fields.String(), load_default=dict)
+    signature_name = fields.String(validate=validate.Equal("serving_default"))
+
+
+TABLE, TEXT, IMAGE = TableEnvelope(), TextEnvelope(), ImageEnvelope()
 
 
 def load(schema: Schema, value: Any) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ...generation.limits import PARAMETERS
 from ..adapter import by_capability
 from ..embedding_options import SCHEMA as EMBEDDING
+from ..images import OPTIONS as OF_IMAGES
 from ..output_options import output_names
 from ..text_calls import ASKED, Asked
 
@@ -57,6 +58,28 @@ def embedding_schema(entry: Entry) -> Schema:
 def asked_schema(asked: Asked, entry: Entry) -> Schema:
     schema = schema_of_texts(entry["example"]["instances"], asked.schema, {"type": "string"})
     return schema | ({"required": ["instances", "parameters"]} if asked.required else {})
+
+
+def image_schema(entry: Entry) -> Schema:
+    text = {"type": "string", "contentEncoding": "base64", "minLength": 1}
+    wrapped = {"type": "object", "properties": {"b64": text}, "required": ["b64"], "additionalProperties": False}
+    options = {name: option.schema for name, option in OF_IMAGES.items()}
+    return {
+        "type": "object",
+        "properties": {
+            "instances": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"anyOf": [wrapped, text]},
+                "description": "images as JPEG, PNG or WebP",
+                "examples": [entry["example"]["instances"]],
+            },
+            "parameters": {"type": "object", "properties": options, "additionalProperties": False},
+            "signature_name": {"const": "serving_default"},
+        },
+        "required": ["instances"],
+        "additionalProperties": False,
+    }
 
 
 def schema_of_texts(example: list[str], parameters: Schema, text: Schema) -> Schema:
@@ -162,5 +185,6 @@ SCHEMAS: dict[str, Callable[[Entry], Schema]] = {
     PREDICT_TABLE.name: table_schema,
     GENERATE_TEXT.name: text_schema,
     EMBED_TEXT.name: embedding_schema,
+    CLASSIFY_IMAGE.name: image_schema,
     **{capability.name: partial(asked_schema, asked) for capability, asked in ASKED.items()},
 }

@@ -18,15 +18,27 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
+from ...capabilities import (
+    CLASSIFY_IMAGE,
+    EMBED_TEXT,
+    GENERATE_TEXT,
+    PREDICT_TABLE,
+    ClassifyImageCall,
+    EmbedCall,
+    TableCall,
+    TextCall,
+)
 from ...errors import InvalidParameters
+from .. import images
 from ..adapter import Adapter, Decoded, Encoded, Request
 from ..embedding_options import options
+from ..envelope import options_of
 from ..json_body import dump
 from ..outcomes import Outcome
 from ..quick_tables import number_lists
 from ..text_calls import ASKED, Asked
 from .answer import EMBEDDINGS, TEXT_OUTPUTS, encode
+from .limits import Limits
 from .metadata import index, metadata, server
 from .outputs import RequestedOutput
 from .request import FIRST, LENGTH, Call, decode, read
@@ -44,7 +56,7 @@ def decode_table(request: Request, model: Any) -> Decoded:
     columns = len(model.plan.rows.every)
 
     def of_arrays(value: Any) -> Decoded:
-        call = read(value, request.max_rows, columns)
+        call = read(value, Limits(request.max_rows, columns))
         return decoded_table(call, model, call.instances(flat))
 
     found = number_lists(request, model, ("data",), of_arrays) if request.json_length is None else None
@@ -96,9 +108,17 @@ def decode_asked(asked: Asked, request: Request, _model: Any) -> Decoded:
     )
 
 
-def call_of_texts(request: Request, known: Iterable[str]) -> Call:
-    """known: names of outputs."""
-    call = decode(request.content, request.json_length, request.max_rows)
+def decode_images(request: Request, _model: Any) -> Decoded:
+    """One tensor of images, raw or in base64 -> a ClassifyImageCall. Raises as `decode_text`."""
+    call = call_of_texts(request, (*images.OUTPUTS, FIRST), octets=True)
+    options_of(call.parameters, (), {})  # `classification` of an output says how many labels are wanted
+    found = [each if isinstance(each, bytes) else images.from_text(each) for each in call.elements("an image")]
+    return Decoded(ClassifyImageCall(found), note=call, timeout=call.timeout)
+
+
+def call_of_texts(request: Request, known: Iterable[str], *, octets: bool = False) -> Call:
+    """known: names of outputs. octets: as `decode` has it."""
+    call = decode(request.content, request.json_length, request.max_rows, octets=octets)
     unknown = [output.name for output in call.outputs if output.name not in known]
     if unknown:
         expected = f"any of {', '.join(known)}"
@@ -133,6 +153,15 @@ def encode_asked(asked: Asked, model: Any, request: Request, decoded: Decoded, a
     return encoded(*encode(model, call, request.id, [(output, [(None, told, None)]) for output in outputs]))
 
 
+def encode_images(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """The most probable label, BYTES [images], and the scores of all of them, FP64 [images, labels]."""
+    call = decoded.note
+    parts = {"label": (None, answer.first, None), "scores": (None, answer.scores, list(answer.labels))}
+    parts[FIRST] = parts["label"]
+    outputs = call.outputs or [RequestedOutput(name, call.binary) for name in images.OUTPUTS]
+    return encoded(*encode(model, call, request.id, [(output, [parts[output.name]]) for output in outputs]))
+
+
 def encoded(content: bytes, json_length: int | None) -> Encoded:
     """json_length: of the JSON before raw tensors; None where all is JSON."""
     return Encoded(content) if json_length is None else Encoded(content, OCTETS, ((LENGTH, str(json_length)),))
@@ -163,6 +192,7 @@ ADAPTERS = {
     PREDICT_TABLE: Adapter(decode_table, encode_table, media_types=(OCTETS,)),
     GENERATE_TEXT: Adapter(decode_text, encode_text, media_types=(OCTETS,)),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding, media_types=(OCTETS,)),
+    CLASSIFY_IMAGE: Adapter(decode_images, encode_images, media_types=(OCTETS,)),
     **{
         capability: Adapter(partial(decode_asked, asked), partial(encode_asked, asked), media_types=(OCTETS,))
         for capability, asked in ASKED.items()

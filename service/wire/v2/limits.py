@@ -17,10 +17,14 @@ MOST_TENSORS = 100_000  # more than any model has columns
 
 
 class Limits(NamedTuple):
-    """Of one tensor: its rows, and its columns where it is the whole table."""
+    """Of one tensor: its rows, and its columns where it is the whole table.
+
+    octets: whether an element of BYTES is bytes, such as those of an image, and no text.
+    """
 
     rows: int
     columns: int
+    octets: bool = False
 
     def check(self, shape: list[int]) -> None:
         """Raise PayloadTooLarge where a tensor of this shape holds more than any table that is taken."""

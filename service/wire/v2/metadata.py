@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from ... import __version__
-from ...capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ..adapter import by_capability
 from ..text_calls import ASKED, Asked
 
@@ -71,6 +71,15 @@ def asked_tensors(asked: Asked, _: Entry) -> tuple[list[Tensor], list[Tensor]]:
     return inputs, [{"name": asked.output, "datatype": "BYTES", "shape": [-1]}]
 
 
+def image_tensors(entry: Entry) -> tuple[list[Tensor], list[Tensor]]:
+    """(inputs, outputs) of a model that classifies images."""
+    labels = entry["labels"]
+    scores: Tensor = {"name": "scores", "datatype": "FP64", "shape": [-1, len(labels)]}
+    scores["parameters"] = {"labels": orjson.dumps(labels).decode()}
+    label: Tensor = {"name": "label", "datatype": "BYTES", "shape": [-1]}
+    return [{"name": "image", "datatype": "BYTES", "shape": [-1]}], [label, scores]
+
+
 def no_tensors(_: Entry) -> tuple[list[Tensor], list[Tensor]]:
     """Of a capability that this dialect has no adapter for."""
     return [], []
@@ -80,6 +89,7 @@ TENSORS: dict[str, Callable[[Entry], tuple[list[Tensor], list[Tensor]]]] = {
     PREDICT_TABLE.name: table_tensors,
     GENERATE_TEXT.name: text_tensors,
     EMBED_TEXT.name: embedding_tensors,
+    CLASSIFY_IMAGE.name: image_tensors,
     **{capability.name: partial(asked_tensors, asked) for capability, asked in ASKED.items()},
 }
 

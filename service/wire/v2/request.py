@@ -24,7 +24,7 @@ __all__ = ["FIRST", "LENGTH", "Call", "decode", "read", "refuse"]
 LENGTH = "Inference-Header-Content-Length"
 FIRST = "output-0"  # KServe's name for the only output of a model
 KEYS = ("id", "parameters", "inputs", "outputs", "model_name", "model_version")
-PLAIN, JSON_CELLS, COLUMNS = ("np", "str", "datetime"), "pd_json", "pd"
+PLAIN, JSON_CELLS, COLUMNS, BASE64 = ("np", "str", "datetime"), "pd_json", "pd", "base64"
 # Parameters of the protocol and of Triton's client; all others are for the model.
 RESERVED = {
     "binary_data_output",
@@ -90,22 +90,27 @@ class Call(NamedTuple):
         refuse(faults)
         return columns
 
-    def texts(self) -> list[str]:
-        """The texts of the one input, which is of BYTES. Raises RequestError."""
+    def elements(self, noun: str) -> list[Any]:
+        """Those of the one input, which is of BYTES. noun: what each is to be. Raises RequestError."""
         if len(self.inputs) != 1 or self.inputs[0].datatype != "BYTES":
-            refuse([("inputs", "exactly one input of BYTES is expected, with a text an element")])
-        cells = column(self.inputs[0].cells)
+            refuse([("inputs", f"exactly one input of BYTES is expected, with {noun} an element")])
+        return column(self.inputs[0].cells)
+
+    def texts(self) -> list[str]:
+        """The texts of the one input. Raises RequestError."""
+        cells = self.elements("a text")
         refuse(
             [(f"inputs[0].data[{row}]", "expected a text") for row, cell in enumerate(cells) if type(cell) is not str]
         )
         return cells
 
 
-def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1) -> Call:
+def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1, *, octets: bool = False) -> Call:
     """Bytes -> Call.
 
     json_length: the value of Inference-Header-Content-Length, None without the header. max_rows: most rows of a tensor.
-    columns: those of the model; 1 for texts. Raises RequestError, whose details name every field that is wrong, or
+    columns: those of the model; 1 for texts. octets: whether raw elements of BYTES stay bytes; those in JSON, and those
+    whose content_type is base64, are texts. Raises RequestError, whose details name every field that is wrong, or
     PayloadTooLarge.
     """
     raw = NOTHING
@@ -121,10 +126,10 @@ def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1
         if json_length is None and b"binary_data_size" in body:
             raise RequestError(f"{error.message}; where raw tensors follow the JSON, send {LENGTH}") from None
         raise
-    return read(value, max_rows, columns, raw)
+    return read(value, Limits(max_rows, columns, octets), raw)
 
 
-def read(value: Any, max_rows: int, columns: int, raw: memoryview = NOTHING) -> Call:
+def read(value: Any, limits: Limits, raw: memoryview = NOTHING) -> Call:
     """A body's JSON value -> Call, as `decode`. raw: the bytes behind the JSON."""
     if type(value) is not dict:
         raise RequestError("the request is not of the V2 form: expected an object")
@@ -138,7 +143,7 @@ def read(value: Any, max_rows: int, columns: int, raw: memoryview = NOTHING) -> 
     identity = value.get("id")
     if identity is not None and type(identity) is not str:
         faults.append(("id", "expected a text"))
-    inputs = read_inputs(value.get("inputs"), raw, Limits(max_rows, columns), faults)
+    inputs = read_inputs(value.get("inputs"), raw, limits, faults)
     outputs = read_outputs(value.get("outputs"), parameters.get("binary_data_output") is True, faults)
     timeout = read_parameters(parameters, faults)
     refuse(faults)
@@ -214,14 +219,15 @@ def read_input(
 
     Raises PayloadTooLarge.
     """
-    wrong = [*wrong_members(where, entry), *wrong_data(where, entry, raw)]
+    wrong = [*wrong_members(where, entry, octets=limits.octets), *wrong_data(where, entry, raw)]
     faults += wrong
     if wrong:
         return None
     name, datatype, shape = entry["name"], entry["datatype"], entry["shape"]
     limits.check(shape)
     try:
-        cells = read_json(datatype, shape, entry["data"]) if raw is None else read_binary(datatype, shape, raw)
+        octets = limits.octets and content_type(entry) != BASE64
+        cells = read_json(datatype, shape, entry["data"]) if raw is None else read_binary(datatype, shape, raw, octets)
         if content_type(entry) == JSON_CELLS:
             cells, shape = parsed_cells(cells, limits.rows), shape[:1]
     except PayloadTooLarge:
@@ -232,7 +238,7 @@ def read_input(
     return Input(name, cells, tuple(shape), datatype)
 
 
-def wrong_members(where: str, entry: dict[str, Any]) -> Iterator[Fault]:
+def wrong_members(where: str, entry: dict[str, Any], *, octets: bool) -> Iterator[Fault]:
     """The faults of a tensor's name, datatype, shape and parameters."""
     datatype, shape, content = entry.get("datatype"), entry.get("shape"), content_type(entry)
     if type(entry.get("name")) is not str:
@@ -243,8 +249,9 @@ def wrong_members(where: str, entry: dict[str, Any]) -> Iterator[Fault]:
         yield f"{where}.shape", "expected one or two whole numbers, [rows] or [rows, columns]"
     if type(entry.get("parameters")) not in (dict, type(None)):
         yield f"{where}.parameters", "expected an object"
-    if content not in (None, COLUMNS, JSON_CELLS, *PLAIN):
-        yield f"{where}.parameters.content_type", f"expected one of {', '.join((COLUMNS, *PLAIN, JSON_CELLS))}"
+    known = (BASE64, *PLAIN) if octets else (COLUMNS, *PLAIN, JSON_CELLS)
+    if content not in (None, *known):
+        yield f"{where}.parameters.content_type", f"expected one of {', '.join(known)}"
     if content == JSON_CELLS and datatype != "BYTES":
         yield f"{where}.datatype", f"expected BYTES for {JSON_CELLS}"
 

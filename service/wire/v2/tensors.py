@@ -99,11 +99,15 @@ def all_numbers(datatype: str, shape: Shape, data: np.ndarray) -> np.ndarray:
     return data.reshape(shape)
 
 
-def read_binary(datatype: str, shape: Shape, raw: memoryview | bytes) -> Any:
-    """Bytes of the binary extension -> ndarray of the shape, or lists of str. Raises RequestError."""
+def read_binary(datatype: str, shape: Shape, raw: memoryview | bytes, octets: bool = False) -> Any:
+    """Bytes of the binary extension -> ndarray of the shape, or lists of str, of bytes with `octets`.
+
+    Raises RequestError.
+    """
     count, dtype = math.prod(shape), DATATYPES[datatype]
     if dtype is None:
-        return shaped(texts(raw, count), shape)
+        found = elements(raw, count)
+        return shaped(found if octets else texts(found), shape)
     if len(raw) != count * dtype.itemsize:
         raise RequestError(f"{count} elements of {datatype} are {count * dtype.itemsize} bytes, got {len(raw)}")
     if datatype == "BOOL" and count and np.frombuffer(raw, np.uint8).max() > 1:
@@ -206,23 +210,37 @@ def mismatch(datatype: str, cell: Any) -> Mismatch:
     return Mismatch(f"{shown} in a tensor of {datatype}")
 
 
-def texts(buffer: memoryview | bytes, count: int) -> list[str]:
-    """`count` elements of BYTES -> a list of str. Raises RequestError."""
-    elements: list[str] = []
+def elements(buffer: memoryview | bytes, count: int) -> list[bytes]:
+    """`count` elements of BYTES. Raises RequestError."""
+    found: list[bytes] = []
     place, raw = 0, bytes(buffer)
-    while place < len(raw) and len(elements) < count:
+    while place < len(raw) and len(found) < count:
         start = place + LENGTH.size
         end = start + LENGTH.unpack_from(raw, place)[0] if start <= len(raw) else start
         if end > len(raw):
             break
-        try:
-            elements.append(raw[start:end].decode())
-        except UnicodeDecodeError:
-            raise RequestError(f"element {len(elements)} is not UTF-8") from None
+        found.append(raw[start:end])
         place = end
-    if len(elements) != count or place != len(raw):
+    if len(found) != count or place != len(raw):
         raise RequestError(f"the {len(raw)} bytes are not {count} elements of BYTES, each its length and its bytes")
-    return elements
+    return found
+
+
+def texts(encoded: list[bytes]) -> list[str]:
+    """Raises RequestError for an element that is no UTF-8."""
+    try:
+        return list(map(bytes.decode, encoded))
+    except UnicodeDecodeError:
+        place = next(place for place, element in enumerate(encoded) if not is_text(element))
+        raise RequestError(f"element {place} is not UTF-8") from None
+
+
+def is_text(element: bytes) -> bool:
+    try:
+        element.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def write(values: Any) -> Tensor:

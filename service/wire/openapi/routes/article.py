@@ -1,6 +1,7 @@
 """The article's own contract, described: one path that takes a table or a text."""
 
-from ....capabilities import CLASSIFY_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import CLASSIFY_IMAGE, CLASSIFY_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ...images import MEDIA_TYPES
 from ...tei.errors import DIRECTIONS
 from ...tei.predict import OPTIONS
 from ...v1.json_schema import SAMPLING
@@ -34,6 +35,7 @@ SCORED = {
     },
 }
 SCORES = {"anyOf": [SCORED, {"type": "array", "items": SCORED}]}
+BYTES = {"schema": {"type": "string", "format": "binary"}}
 ANY_TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 
 
@@ -60,12 +62,15 @@ def predict(place):
         bodies.append({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": False})
         answers.append(COMPLETION)
         examples["text"] = {"text": entry["example"]["prompt"], "max_tokens": 16}
+    images = MEDIA_TYPES if place.default(CLASSIFY_IMAGE) is not None else ()
+    if images:
+        answers += [LABEL, PREDICTIONS]
     return Operation(
         "Predict with the default model",
         json({"anyOf": answers or [PREDICTIONS, COMPLETION]}),
         description="A table is rows, lists or columns, bare or under `data`; sampling parameters stand beside `text`. "
         "A body with `inputs` is text-embeddings-inference's, unless a model here has a column of that name.",
-        body=json({"anyOf": bodies} if bodies else {}, **examples),
+        body=json({"anyOf": bodies} if bodies else {}, **examples) | dict.fromkeys(images, BYTES),
         errors=PREDICTS,
         headers=TIMED,
     )

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ... import mlflow
 from ...adapter import by_capability
 from ...embedding_options import SCHEMA as EMBEDDING
+from ...images import MEDIA_TYPES, OPTIONS
 from ...output_options import output_names
 from ...table_formats import CSV
 from ...text_calls import ASKED
@@ -80,6 +81,13 @@ def embedding(entry):
     return of_texts(EMBEDDING["properties"], {"instances": entry["example"]["instances"]})
 
 
+def image(entry):
+    options = {name: option.schema for name, option in OPTIONS.items()}
+    texts = [each["b64"] for each in entry["example"]["instances"]]
+    raw = {"schema": {"type": "string", "format": "binary"}}
+    return of_texts(options, {"instances": texts, "params": {"top_k": 1}}) | dict.fromkeys(MEDIA_TYPES, raw)
+
+
 def reading(asked, entry):
     example = entry["example"]
     chosen = {"params": example["parameters"]} if "parameters" in example else {}
@@ -105,6 +113,7 @@ BODIES: dict[str, Callable[[dict], dict]] = {
     PREDICT_TABLE.name: table,
     GENERATE_TEXT.name: text,
     EMBED_TEXT.name: embedding,
+    CLASSIFY_IMAGE.name: image,
     **{capability.name: partial(reading, asked) for capability, asked in ASKED.items()},
 }
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
-from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ...adapter import by_capability
+from ...images import MEDIA_TYPES
 from ...table_formats import ANSWERS, FORMS
 from ...text_calls import ASKED
 from ...v1.json_schema import request_schema
@@ -137,6 +138,14 @@ def embedding(place, entry):
     return of_texts(entry, f"Embed texts with {entry['name']}", "embedding", call)
 
 
+def image(place, entry):
+    """As JSON, and as the bytes of one image or files of a form; only there the query has the option."""
+    call = {"instances": entry["example"]["instances"], "parameters": {"top_k": 1}}
+    described = of_texts(entry, f"Classify images with {entry['name']}", "labels", call)
+    described.body.update(dict.fromkeys(MEDIA_TYPES, BYTES))
+    return described
+
+
 def reading(asked, place, entry):
     call = {key: entry["example"][key] for key in ("instances", "parameters") if key in entry["example"]}
     return of_texts(entry, f"{asked.noun} with {entry['name']}", asked.output, call)
@@ -146,7 +155,7 @@ def of_texts(entry, summary, given, call):
     """given: the component of what a text gets."""
     name = entry["name"]
     body = plain(entry)
-    body["properties"] = {key: ref(f"{name}.{key}") for key in body["properties"]}
+    body["properties"] |= {key: ref(f"{name}.{key}") for key in ("instances", "parameters")}
     answer = {
         "type": "object",
         "properties": {"predictions": {"type": "array", "items": ref(f"{name}.{given}")}, **NAMED},
@@ -173,6 +182,7 @@ PREDICTS_BY_CAPABILITY: dict[str, Callable[..., Operation]] = {
     PREDICT_TABLE.name: table,
     GENERATE_TEXT.name: text,
     EMBED_TEXT.name: embedding,
+    CLASSIFY_IMAGE.name: image,
     **{capability.name: partial(reading, asked) for capability, asked in ASKED.items()},
 }
 

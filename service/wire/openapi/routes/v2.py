@@ -1,6 +1,6 @@
 """The Open Inference Protocol, described."""
 
-from ....capabilities import EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
 from ... import v2
 from ...adapter import by_capability
 from ...text_calls import ASKED
@@ -93,6 +93,10 @@ def embedding(entry):
     return [{"inputs": [tensor("text", entry["example"]["instances"])]}]
 
 
+def image(entry):
+    return [{"inputs": [tensor("image", [each["b64"] for each in entry["example"]["instances"]])]}]
+
+
 def reading(entry):
     chosen = {"parameters": entry["example"]["parameters"]} if "parameters" in entry["example"] else {}
     return [{"inputs": [tensor("text", entry["example"]["instances"])], **chosen}]
@@ -107,6 +111,7 @@ EXAMPLES = {
     PREDICT_TABLE.name: table,
     GENERATE_TEXT.name: text,
     EMBED_TEXT.name: embedding,
+    CLASSIFY_IMAGE.name: image,
     **{capability.name: reading for capability in ASKED},
 }
 DATATYPES = {bool: "BOOL", int: "INT64", str: "BYTES"}

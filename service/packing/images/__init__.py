@@ -1,0 +1,1 @@
+"""From a checkpoint of transformers that classifies images to a version: read, compile, prove, write."""

@@ -1,0 +1,105 @@
+"""What a checkpoint does with an image before its network reads it: preprocessor_config.json as steps of our own.
+
+    processor, steps = read_processor(Path("vit-base-patch16-224"))
+    steps       # {"resize": {"height": 224, "width": 224}, "resample": 2, "crop": None, "rescale": 0.00392, ...}
+
+The steps are those of transformers' image processors on Pillow. What a processor does beyond them is refused by name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoImageProcessor
+from transformers.image_processing_backends import PilBackend
+from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+from transformers.models.levit.image_processing_pil_levit import LevitImageProcessorPil
+
+from ...errors import in_a_line
+from ..checkpoint import reading
+from ..checkpoint_task import read_json
+
+__all__ = ["FILE", "read_processor"]
+
+FILE = "preprocessor_config.json"
+METHODS = ("preprocess", "process_image", "_preprocess", "resize", "center_crop", "rescale", "normalize")
+# Of the file: what the steps are made of, and what says nothing about pixels.
+STEPS = frozenset(
+    ("do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor", "do_normalize")
+) | {"image_mean", "image_std", "do_convert_rgb", "crop_pct", "default_to_square"}
+SILENT = frozenset(
+    ("image_processor_type", "feature_extractor_type", "processor_class", "_valid_processor_keys", "return_tensors")
+) | {"disable_grouping", "device", "_processor_class", "auto_map", "input_data_format"}
+FIRST = ("data_format", "channels_first")  # where the channels stand, which has this one value
+UNCROPPED = 384  # from this shortest edge on, ConvNeXT's processor makes a square of the whole image
+LEVIT = 256 / 224  # of the shortest edge
+
+
+def read_processor(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """(transformers' image processor, the steps of models.images.pixels). Raises ValueError that names every part of
+    the file which is not served.
+    """
+    if not (folder / FILE).exists():
+        raise ValueError(f"{folder} holds no {FILE}, which says how an image is prepared for its network")
+    told = read_json(folder, FILE)
+    with reading(folder):
+        processor = AutoImageProcessor.from_pretrained(
+            folder, backend="pil", local_files_only=True, trust_remote_code=False
+        )
+    faults = [
+        f"{name} ({in_a_line(value, 60)})"
+        for name, value in told.items()
+        if value not in (None, False, 0) and name not in STEPS | SILENT and (name, value) != FIRST
+    ]
+    name = type(processor).__name__.removesuffix("Pil")
+    known = isinstance(processor, (ConvNextImageProcessorPil, LevitImageProcessorPil))
+    if not known and not all(getattr(type(processor), each, None) is getattr(PilBackend, each) for each in METHODS):
+        faults.append(f"the own steps of {name}")
+    if faults:
+        raise ValueError(f"{folder / FILE} asks for what is not served: {', '.join(faults)}")
+    return processor, steps_of(processor, folder)
+
+
+def steps_of(processor: Any, folder: Path) -> dict[str, Any]:
+    """Raises ValueError where images of different sizes would come out, or a number is missing."""
+    resize = sides(processor.size) if processor.do_resize else None
+    crop = sides(processor.crop_size) if processor.do_center_crop else None
+    if isinstance(processor, ConvNextImageProcessorPil) and resize is not None:
+        resize, crop = of_convnext(resize.get("shortest_edge"), processor.crop_pct, crop)
+    elif isinstance(processor, LevitImageProcessorPil) and resize is not None and "shortest_edge" in resize:
+        resize = {"shortest_edge": int(LEVIT * resize["shortest_edge"])}
+    if resize is not None and resize.keys() not in ({"height", "width"}, {"shortest_edge"}):
+        raise ValueError(f"{folder / FILE}: size is {resize}; served are height and width, or shortest_edge")
+    last = crop or resize or {}
+    if last.keys() != {"height", "width"}:
+        raise ValueError(f"{folder / FILE} makes images of different sizes; its last size has to be height and width")
+    normalize = processor.do_normalize
+    return {
+        "resize": resize,
+        "resample": int(processor.resample) if resize is not None else None,
+        "crop": crop,
+        "rescale": float(processor.rescale_factor) if processor.do_rescale else None,
+        "mean": channels(processor.image_mean) if normalize else None,
+        "std": channels(processor.image_std) if normalize else None,
+        **last,
+    }
+
+
+def of_convnext(
+    edge: int | None, crop_pct: float, crop: dict[str, int] | None
+) -> tuple[dict[str, int] | None, dict[str, int] | None]:
+    """(resize, crop) of ConvNeXT's processor, which crops by a share of its own. Raises ValueError."""
+    if edge is None or crop is not None:
+        raise ValueError("a processor of ConvNeXT has a shortest_edge as its size, and no do_center_crop")
+    square = {"height": edge, "width": edge}
+    return (square, None) if edge >= UNCROPPED else ({"shortest_edge": int(edge / crop_pct)}, square)
+
+
+def sides(size: Any) -> dict[str, int]:
+    """The sides that a size of transformers has."""
+    return {name: int(value) for name, value in dict(size).items() if value is not None}
+
+
+def channels(numbers: Any) -> list[float]:
+    return [float(each) for each in numbers] if isinstance(numbers, list | tuple) else [float(numbers)] * 3
