@@ -109,7 +109,7 @@ class Scorer:
             rejected = stack.enter_context(writer(rejects, rejects_form.name, escape_formulas=self.escape_formulas))
             for chunk in read(part, self.model.plan.columns, self.rows, lambda read: progress(read, 0)):
                 reasons: dict[int, str] = {}
-                for places, answer, wrong in self._answers(chunk) if len(chunk) else ():
+                for places, answer, wrong in self.answers(chunk) if len(chunk) else ():
                     reasons |= wrong
                     if places:
                         scored.write(self._scored(chunk, places, answer, form.name))
@@ -121,7 +121,7 @@ class Scorer:
                 progress(0, len(chunk) + len(chunk.rejected))
         return tally
 
-    def _answers(self, chunk: Chunk) -> list[tuple[list[int], Any, dict[int, str]]]:
+    def answers(self, chunk: Chunk) -> list[tuple[list[int], Any, dict[int, str]]]:
         """(places of rows that were predicted, their answer, {place: reason} of others), each place once."""
         every = list(range(len(chunk)))
         plan = self.model.plan

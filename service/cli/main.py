@@ -1,9 +1,10 @@
 """The command line: python -m service (installed: daylight).
 
 `doctor FILE` says what a file is, and `pack FILE` makes an immutable version of it; `models`, `verify`, `promote`,
-`rollback`, `remove`, `history` and `describe` look after the store; `predict` scores a file; `serve` starts the
-server, and `serve FILE` does it all, from a pickle to an endpoint; `image` writes what a container image is built from;
-`keys` looks after API keys, `signers` after key pairs that sign models; `completion` sets up a shell.
+`rollback`, `remove`, `history` and `describe` look after the store; `predict` scores a file; `replay` asks another
+version what was asked; `serve` starts the server, and `serve FILE` does it all, from a pickle to an endpoint; `image`
+writes what a container image is built from; `keys` looks after API keys, `signers` after key pairs that sign models;
+`completion` sets up a shell.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .keys import keys
 from .pack import pack
 from .predict import predict
 from .promotion import history, promote, remove, rollback
+from .replay import replay
 from .serve import serve
 from .signers import signers
 from .store import models, verify
@@ -44,6 +46,7 @@ for command in (
     history,
     serve,
     predict,
+    replay,
     image,
     keys,
     signers,

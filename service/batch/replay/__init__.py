@@ -1,0 +1,1 @@
+"""What another version would have answered: logged rows, or those of a file, asked again and compared."""
