@@ -26,6 +26,7 @@ PARTS = {
         "production",
         "watching",
         "on-call",
+        "drift",
         "rollout",
         "images",
         "kubernetes",

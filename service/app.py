@@ -7,12 +7,14 @@ app = create_app(Settings(store=tmp_path))          # as the tests do
 from __future__ import annotations
 
 import logging
+import os
 
 from flask import Flask
 
 from .blueprints import BLUEPRINTS, error_handlers, locked_page
 from .errors import StartupError
 from .observability import access_log
+from .observability.drift.observer import DRIFT_FOLDER, Drift
 from .observability.metrics import Meter
 from .observability.prediction_log.log import PredictionLog
 from .predictor import Predictor
@@ -52,12 +54,16 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
             (rollout or predictor).load()
         except StartupError as error:
             log.error("not ready: %s", error)
-    meter = Meter(settings.run_folder)
+    meter, drift = Meter(settings.run_folder), None
+    if settings.drift_rows:
+        folder = os.path.join(settings.run_folder, DRIFT_FOLDER) if settings.run_folder else ""
+        drift = Drift(folder, settings.drift_rows, settings.workers, meter)
+        predictor.observers = (drift,)
     if settings.prediction_log:
         prediction_log = PredictionLog(settings, meter)
         prediction_log.check_names([*predictor.serving().values()])
         predictor.observers = (*predictor.observers, prediction_log)
-    services = app.extensions[EXTENSION] = Services(predictor, rollout, meter)
+    services = app.extensions[EXTENSION] = Services(predictor, rollout, meter, drift)
     middleware = Middleware(app.wsgi_app, services, settings)
     app.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask's docs do
     services.direct = Direct(middleware)

@@ -15,5 +15,8 @@ blueprint = Blueprint("metrics", __name__)
 
 @view(blueprint)
 def metrics() -> Response:
-    known = Known(predictor().serving(), predictor().refused, memory_of_server() if services().rollout else {})
+    served, drift = predictor().serving(), services().drift
+    reports = [drift.report(model) for model in served.values()] if drift else []
+    memory = memory_of_server() if services().rollout else {}
+    known = Known(served, predictor().refused, memory, [told for told in reports if told])
     return Response(services().meter.exposition(known), content_type=CONTENT_TYPE)

@@ -8,7 +8,9 @@ import json
 
 from .explanations.output import EXPLANATION
 
-__all__ = ["background_of", "proof_of"]
+__all__ = ["PROFILE", "background_of", "profile_of", "proof_of"]
+
+PROFILE = "profile"  # of a manifest's spec: {"file": "profile.json", "rows": 569}
 
 
 def proof_of(version):
@@ -23,6 +25,13 @@ def background_of(version):
     return [] if name is None else read(version, name)
 
 
+def profile_of(version):
+    """How the sample was distributed; None for a version that was packed without a sample, or before there was one."""
+    described = version.manifest.spec.get(PROFILE)
+    return None if described is None else read(version, described["file"])
+
+
 def read(version, name):
+    """The JSON in one of the version's files."""
     with version.open(name) as file:
         return json.load(file)

@@ -29,11 +29,13 @@ from .base import TurnModel
 from .explanations.explainer import MOST_ROWS, Explainer
 from .explanations.output import EXPLANATION
 from .fault_search import blame
-from .stored_rows import background_of, proof_of
+from .sample_profile import SampleProfile
+from .stored_rows import background_of, profile_of, proof_of
 from .tables.answer import TabularAnswer
 from .tables.column import Column, shown
 from .tables.output import PROMISED, Output, close, largest
 from .tables.plan import ColumnPlan, Table
+from .tables.rows import rows_of
 
 __all__ = ["TabularModel"]
 
@@ -51,9 +53,9 @@ class TabularModel(TurnModel):
 
     capabilities: ClassVar[tuple[Capability, ...]] = (PREDICT_TABLE,)
 
-    def __init__(self, manifest, runtime, proof=(), *, background=(), max_rows=math.inf):
+    def __init__(self, manifest, runtime, proof=(), *, background=(), profile=None, max_rows=math.inf):
         """`proof`: instances with the outputs that warming up must find again, besides the example. `background`: rows
-        that answers are explained against.
+        that answers are explained against. `profile`: what drift is measured by, the content of its file, or None.
         """
         super().__init__(manifest)
         spec = manifest.spec
@@ -70,6 +72,7 @@ class TabularModel(TurnModel):
         if background:
             self.explainer = Explainer(self.plan, spec[EXPLANATION], background, self.outputs)
             self.answers = {**self.outputs, EXPLANATION: self.explainer.output}
+        self.profile = None if profile is None else SampleProfile(self.plan, self.outputs, profile)
         self.max_rows = max_rows
         self.caveats = (DEPENDENT,) if spec.get("rows_depend") else ()
         self.shares = False  # whether a row gets the same answer alone and among others
@@ -79,14 +82,15 @@ class TabularModel(TurnModel):
         version.verify()
         try:
             runtime = runtimes.load(version, settings)
-            proof, background = proof_of(version), background_of(version)
+            rows = {"background": background_of(version), "profile": profile_of(version)}
+            proof = proof_of(version)
         except VersionMismatch as error:
             raise VersionMismatch(f"{version} cannot be loaded: {error}") from None
         except StartupError:
             raise
         except Exception as error:  # a pickle may raise anything; whatever it is, the version cannot serve
             raise StartupError(f"{version} cannot be loaded: {type(error).__name__}: {in_a_line(error)}") from error
-        return cls(version.manifest, runtime, proof, background=background, max_rows=settings.max_rows)
+        return cls(version.manifest, runtime, proof, **rows, max_rows=settings.max_rows)
 
     def run(self, call, deadline=None):
         """A TableCall -> TabularAnswer. Raises as `predict`."""
@@ -133,7 +137,7 @@ class TabularModel(TurnModel):
         """
         began = perf_counter()
         names = self._chosen(outputs, top_k)
-        if (rows := rows_of(instances)) > self.max_rows:
+        if (rows := instances.rows if type(instances) is Table else rows_of(instances)) > self.max_rows:
             raise PayloadTooLarge(f"{rows} rows in one request; at most {self.max_rows} are taken")
         if names[-1] == EXPLANATION and rows > MOST_ROWS:
             raise PayloadTooLarge(f"{rows} rows to explain in one request; at most {MOST_ROWS} are explained")
@@ -159,6 +163,11 @@ class TabularModel(TurnModel):
     def warm_up(self):
         for example in [self.manifest.example, *self.proof]:
             self._replay(example)
+        if self.profile is not None and self._changes_rows(self.profile.table):
+            log.warning(
+                "%s version %s changes the rows that it gets: drift cannot be measured", self.name, self.version
+            )
+            self.profile = None
 
     def optimize(self, settings):
         """Let concurrent requests share calls, where that pays for this model."""
@@ -176,6 +185,13 @@ class TabularModel(TurnModel):
             return self.predict(items).predictions if items else []
         except ServiceError:
             return [self.answer_sample([item])[0] for item in items] if len(items) > 1 else [None]
+
+    def _changes_rows(self, numbers):
+        """Whether the runtime writes into its input, as a scaler with copy=False does."""
+        instances = self.manifest.example["instances"]
+        table, same = self.plan.read(instances), self.plan.read(instances)
+        self._compute(table, list(self.outputs))
+        return not np.array_equal(numbers.read(table.values), numbers.read(same.values), equal_nan=True)
 
     def _replay(self, example):
         try:
@@ -260,11 +276,3 @@ class TabularModel(TurnModel):
         except (*CELL_FAULTS, InvalidInstances):
             return False
         return True
-
-
-def rows_of(instances):
-    if type(instances) is Table:
-        return instances.rows
-    if isinstance(instances, dict):
-        return max((len(values) for values in instances.values() if isinstance(values, list)), default=0)
-    return len(instances) if isinstance(instances, list | np.ndarray) else 0

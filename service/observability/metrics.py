@@ -81,6 +81,22 @@ METRICS = {
         "gauge",
         "Memory that the processes of the server hold; a page that several share counts for each by its share",
     ),
+    "daylight_drift_counted_rows": (
+        "counter",
+        "Rows that were counted for drift, those among them that were refused too",
+    ),
+    "daylight_drift_skipped_rows": (
+        "counter",
+        "Rows that were not counted for drift, since more came than its window holds",
+    ),
+    "daylight_drift_rows": ("gauge", "Rows of the window that drift is measured on; fewer than 200 say nothing"),
+    "daylight_drift_features": ("gauge", "Columns and outputs that have drifted from the training sample"),
+    "daylight_drift_psi": ("gauge", "Population stability index of a column or an output against the training sample"),
+    "daylight_drift_missing_ratio": ("gauge", "Share of a column's cells that are missing"),
+    "daylight_drift_strange_ratio": (
+        "gauge",
+        "Share of a column's cells that are outside the training sample's range, or unknown categories",
+    ),
     "daylight_build_info": ("gauge", "1, with the versions of Daylight and of Python"),
 }
 

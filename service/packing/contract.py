@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -37,12 +36,12 @@ from .other_ways import other_way
 from .output_schema import describe_outputs
 from .proof import dependence, finite, prove, same
 from .reading import unread
-from .sample_table import assumed_names, read_sample
+from .sample_table import assumed_names, proof_places, read_sample, spread
 from .schema import QUESTIONS, Row, ask, assumed_columns, json_rows, learn_columns
 
 __all__ = ["Contract", "learn_contract", "made_row"]
 
-PROOF_ROWS = 1000
+SEEN_ROWS = 10_000  # of a larger sample, for the distribution of its columns
 LISTED = 5  # columns named in a note
 Missing = dict[str, tuple[str, ...]]
 MADE_UP = {"number": 0.0, "integer": 0, "boolean": False, "text": "text", "datetime": "2000-01-01T00:00:00"}
@@ -54,7 +53,8 @@ class Contract:
 
     columns: in the order it was fitted on. sample_rows: how many rows the sample has, 0 without one. rows: the sample
     as JSON rows, those that the proof uses; one made-up row without a sample. forms: {container: the same rows as the
-    estimator is called with them in process, or None}. given: the same rows as its owner has them, or None. notes:
+    estimator is called with them in process, or None}. given: the same rows as its owner has them, or None. seen: a
+    frame of sample rows, many more than those of the proof, for the distribution of the columns, or None. notes:
     sentences for the person who packs.
 
     The rest is filled by the steps. container: how the estimator is called. answers: {method: what it returned for
@@ -69,6 +69,7 @@ class Contract:
     rows: list[Row]
     forms: dict[str, Any]
     given: Any = None
+    seen: Any = None
     notes: tuple[str, ...] = ()
     container: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
@@ -165,6 +166,7 @@ def from_sample(estimator: Any, X: Any, missing: Missing) -> Contract:
         rows=json_rows(for_proof.frame),
         forms=for_proof.forms,
         given=for_proof.given,
+        seen=sample.frame.iloc[spread(np.arange(len(sample.frame)), SEEN_ROWS)],
         notes=(*sample.notes, *notes),
     )
 
@@ -269,19 +271,6 @@ def add_example(contract: Contract) -> Contract:
     answers = SklearnRuntime(contract.estimator).run(plan.read([row]).values, list(outputs))
     plain = {method: finite(output.plain(output.check(answers[method], 1))) for method, output in outputs.items()}
     return replace(contract, example={"instances": [row], "outputs": plain})
-
-
-def proof_places(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-    """The places of the rows to prove the contract on, and a note on rows that cannot be used."""
-    numbers = frame.select_dtypes("number")
-    usable = ~numbers.isin([np.inf, -np.inf]).any(axis=1).to_numpy(dtype=bool)
-    places = np.flatnonzero(usable)
-    if not len(places):
-        raise ValueError("every sample row holds an infinite number, which JSON has not")
-    notes = []
-    if len(places) < len(frame):
-        notes = [f"{len(frame) - len(places)} sample rows hold infinite numbers, which JSON has not; callers cannot"]
-    return places[np.unique(np.linspace(0, len(places) - 1, PROOF_ROWS).astype(int))], notes
 
 
 def made_row(columns: list[Column]) -> Row:

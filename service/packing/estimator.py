@@ -23,6 +23,7 @@ from ..models.explanations.output import EXPLANATION
 from ..models.runtimes import onnx_files
 from ..models.runtimes.boosters import as_estimator
 from ..models.runtimes.onnx_files import OnnxModel
+from ..models.stored_rows import PROFILE
 from ..store.draft import Draft
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
@@ -31,6 +32,7 @@ from .background import BACKGROUND, background
 from .compilation import Compiled, compile_model
 from .contract import Contract, learn_contract
 from .open_source_file import Opened, carry, known_of_written, open_file, open_store, promotes, told
+from .profile import PROFILE_FILE, profile
 from .provenance import provenance
 from .sample_file import KEEPS_TYPES, SampleFile, read_sample_file
 from .score import HELD_OUT, SAMPLE, score
@@ -217,16 +219,22 @@ def written(
     payload: str,
     **known: Any,
 ) -> Manifest:
-    """Write the compiled files and the background rows into the draft; returns the manifest of everything in it."""
+    """Write the compiled files, the background rows and the sample's profile into the draft; returns the manifest of
+    everything in it.
+    """
     explanation, rows = background(contract)
-    for name, content in {**compiled.files, **({} if rows is None else {BACKGROUND: rows})}.items():
-        (draft.folder / name).write_bytes(content)
+    profiled, distributions = profile(contract)
+    for name, content in {**compiled.files, BACKGROUND: rows, PROFILE_FILE: distributions}.items():
+        if content is not None:
+            (draft.folder / name).write_bytes(content)
     return Manifest(
         model=draft.model,
         version=draft.version,
         kind="tabular",
         files=draft.digests(),
-        spec=contract.spec() | {"runtime": compiled.runtime, "payload": payload, EXPLANATION: explanation},
+        spec=contract.spec()
+        | {"runtime": compiled.runtime, "payload": payload, EXPLANATION: explanation}
+        | ({} if profiled is None else {PROFILE: profiled}),
         example=contract.example,
         metrics=dict(metrics or {}),
         provenance=provenance(*LIBRARIES, rows=contract.sample_rows, **known),

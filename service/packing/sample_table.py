@@ -18,8 +18,9 @@ from ..models.runtimes.onnx_files import OnnxModel
 from . import introspection
 from .introspection import plain
 
-__all__ = ["Sample", "assumed_names", "read_sample", "same_names"]
+__all__ = ["Sample", "assumed_names", "proof_places", "read_sample", "same_names", "spread"]
 
+PROOF_ROWS = 1000
 WIDEST_SPARSE = 10_000  # columns; a caller sends every one of them in every row
 
 
@@ -189,3 +190,21 @@ def assumed_names(estimator: Any) -> list[str]:
 
 def made_names(width: int) -> list[str]:
     return [f"x{place}" for place in range(width)]
+
+
+def proof_places(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """The places of the rows to prove the contract on, and a note on rows that cannot be used."""
+    numbers = frame.select_dtypes("number")
+    usable = ~numbers.isin([np.inf, -np.inf]).any(axis=1).to_numpy(dtype=bool)
+    places = np.flatnonzero(usable)
+    if not len(places):
+        raise ValueError("every sample row holds an infinite number, which JSON has not")
+    notes = []
+    if len(places) < len(frame):
+        notes = [f"{len(frame) - len(places)} sample rows hold infinite numbers, which JSON has not; callers cannot"]
+    return spread(places, PROOF_ROWS), notes
+
+
+def spread(places: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of these places, evenly spread."""
+    return places[np.unique(np.linspace(0, len(places) - 1, most).astype(int))]

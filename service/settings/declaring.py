@@ -17,6 +17,7 @@ __all__ = [
     "setting",
     "shares",
     "yes_or_no",
+    "zero_or_at_least",
 ]
 
 
@@ -40,6 +41,16 @@ def at_least(lowest: int) -> Callable[[str], int]:
         return int(text)
 
     parse.__doc__ = f"a whole number, {lowest} or more"
+    return parse
+
+
+def zero_or_at_least(lowest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if 0 != int(text) < lowest:
+            raise ValueError(parse.__doc__)
+        return int(text)
+
+    parse.__doc__ = f"0, or a whole number, {lowest} or more"
     return parse
 
 

@@ -27,6 +27,7 @@ from .declaring import (
     setting,
     shares,
     yes_or_no,
+    zero_or_at_least,
 )
 from .machine import cores, most_memory
 
@@ -79,6 +80,11 @@ class Settings:
     # A version that hangs while it is loaded must not keep all later ones from being served.
     swap_seconds: float = setting(
         120.0, "Seconds that all workers have for loading a new version; then it is refused.", parse=seconds
+    )
+    drift_rows: int = setting(
+        1000,
+        "Rows that drift is measured on: the last ones of each model, over all workers; 0: it is not measured.",
+        parse=zero_or_at_least(200),
     )
     default_tabular: str = setting("", "The tabular model `/predict` answers with; empty: the only one.")
     default_text: str = setting(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..observability.drift.observer import Drift
     from ..observability.metrics import Meter
     from ..predictor import Predictor
     from ..server.lifecycle.rollout import Rollout
@@ -20,10 +21,12 @@ EXTENSION = "daylight"  # its name in `app.extensions`
 class Services:
     """rollout: None where the process is no worker of a server that shares a run folder.
 
-    direct: answers what a worker has read itself; None where all requests go through WSGI.
+    drift: None where the settings ask for none. direct: answers what a worker has read itself; None where all requests
+    go through WSGI.
     """
 
     predictor: Predictor
     rollout: Rollout | None
     meter: Meter
+    drift: Drift | None = None
     direct: Direct | None = None

@@ -153,7 +153,7 @@ def test_the_key_is_never_shown():
 def test_one_flipped_bit_in_any_file_is_refused(tmp_path):
     (tmp_path / "carried_one.py").write_text("VALUE = 1\n")
     version = pack(fitted(), X, Y, name="iris", store=tmp_path / "store", code=[tmp_path / "carried_one.py"])
-    files = {"model.joblib", "model.onnx", "proof.json", "background.json", "code/carried_one.py"}
+    files = {"model.joblib", "model.onnx", "proof.json", "background.json", "profile.json", "code/carried_one.py"}
     assert set(version.manifest.files) == files
     for name in version.manifest.files:
         path = version.folder / name

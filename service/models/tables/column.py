@@ -128,10 +128,11 @@ class Column:
                 values = self.array(values).tolist()  # the model was fitted on numbers rounded so
             return [math.nan if value is None else value for value in values] if None in values else values
         missing, other = len(self.categories), len(self.categories) + 1
-        return [missing if value is None else self._codes.get(value, other) for value in values]
+        return [missing if value is None else self.places.get(value, other) for value in values]
 
     @cached_property
-    def _codes(self):
+    def places(self):
+        """{category: its place}."""
         return {category: place for place, category in enumerate(self.categories or ())}
 
     def strangers(self, values):

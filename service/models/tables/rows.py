@@ -13,7 +13,7 @@ import numpy as np
 
 from .column import ABSENT, shown
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "rows_of"]
 
 NAMED = 10  # columns of no use named in one answer
 
@@ -100,3 +100,10 @@ class Rows:
                 violations.add(None, column.name, f"a list of {column.expected}, at least one", got)
         violations.refuse()
         return [instances.get(name, [ABSENT] * rows) for name in self.names], self.ignored(instances)
+
+
+def rows_of(instances):
+    """How many rows are in any accepted form of them, 0 where it is none."""
+    if isinstance(instances, dict):
+        return max((len(values) for values in instances.values() if isinstance(values, list)), default=0)
+    return len(instances) if isinstance(instances, list | np.ndarray) else 0
