@@ -28,11 +28,12 @@ NO_RETRIES = Retries(0)  # for health checks: a failure is the answer
 
 
 class Body(NamedTuple):
-    """The body of a POST. query: the query string of its URL, or ""."""
+    """The body of a POST. query: the query string of its URL, or "". headers: besides Content-Type."""
 
     content: bytes
     media_type: str = "application/json"
     query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def json(cls, value: Any) -> Body:
@@ -117,6 +118,7 @@ class BaseClient:
         content = None
         if body is not None:
             content, headers["Content-Type"] = body.content, body.media_type
+            headers.update(body.headers)
             path = f"{path}?{body.query}" if body.query else path
         try_timeout = timeout or self.timeout
 
@@ -187,6 +189,12 @@ class BaseClient:
         def predict(name: str) -> Answer:
             return self._ask("POST", f"{model_path(name, version)}:predict", decode, body, deadline)
 
+        return self._of_model(kind, model, predict, deadline)
+
+    def _of_model(
+        self, kind: str, model: str | None, predict: Callable[[str], Answer], deadline: float | None
+    ) -> Answer:
+        """What `predict` gives for the name of a model, or of the default model of a kind."""
         if model is not None:
             return predict(model)
         default_was_cached = kind in self._defaults

@@ -6,7 +6,7 @@
 
 `predict` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving; `stream` and
 `chat` use `/v1/completions` and `/v1/chat/completions`, that of OpenAI. What encoders are asked is in text_methods.py,
-what classifiers of images are in image_methods.py.
+what classifiers of images are in image_methods.py, what networks are in tensor_methods.py.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .errors import ServerError, TimedOut, TransportError, Unavailable
 from .image_methods import ImageMethods
 from .rows import table, without_none
 from .streams import TextStream
+from .tensor_methods import TensorMethods
 from .text_methods import TextMethods
 
 __all__ = ["Client"]
@@ -31,7 +32,7 @@ Messages = list[dict[str, Any]]
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two readiness checks
 
 
-class Client(TextMethods, ImageMethods):
+class Client(TextMethods, ImageMethods, TensorMethods):
     """One server. Threads may share a client; each process needs its own.
 
     url: the server's, `http://user:password@host` for basic authentication. api_key: the key, if the

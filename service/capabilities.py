@@ -25,6 +25,7 @@ __all__ = [
     "HYPOTHESIS",
     "PREDICT_TABLE",
     "RERANK_TEXT",
+    "RUN_TENSORS",
     "Capability",
     "ClassifyCall",
     "ClassifyImageCall",
@@ -33,6 +34,7 @@ __all__ = [
     "Part",
     "RerankCall",
     "TableCall",
+    "TensorCall",
     "TextCall",
     "TokensCall",
     "Tools",
@@ -73,13 +75,14 @@ FILL_MASK = Capability("fill_mask", "fillings", "fills masks in texts", "default
 CLASSIFY_IMAGE = Capability(
     "classify_image", "classifications of images", "classifies images", "default_image_classifier"
 )
+RUN_TENSORS = Capability("run_tensors", "outputs of networks", "computes tensors of tensors", "default_network")
 
 # What a model of one text is asked where a text comes without the name of a model, and no model here writes any.
 CLASSIFY_TEXT = "classify_text"
 
 CAPABILITIES = (
     *(PREDICT_TABLE, GENERATE_TEXT, EMBED_TEXT, RERANK_TEXT),
-    *(CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT, FILL_MASK, CLASSIFY_IMAGE),
+    *(CLASSIFY_TOKENS, CLASSIFY_ZERO_SHOT, FILL_MASK, CLASSIFY_IMAGE, RUN_TENSORS),
 )
 
 
@@ -265,6 +268,22 @@ class ClassifyImageCall:
     top_k: int = 5
 
     capability: ClassVar[Capability] = CLASSIFY_IMAGE
+
+
+@dataclass(slots=True)
+class TensorCall:
+    """Tensors for a network.
+
+    inputs: {name: a tensor}, or one tensor where the network has one input; a tensor is an ndarray, or plain numbers or
+    truth values in lists as deep as its shape. by_row: inputs is a list of rows instead, each of them what `inputs`
+    would be without its first dimension. outputs: names of the network's outputs; None: all of them.
+    """
+
+    inputs: Any
+    by_row: bool = False
+    outputs: list[str] | None = None
+
+    capability: ClassVar[Capability] = RUN_TENSORS
 
 
 def count_tokens(completions: Sequence[Any], n: int) -> tuple[int, int]:

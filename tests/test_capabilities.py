@@ -20,6 +20,7 @@ from service.capabilities import (
     GENERATE_TEXT,
     PREDICT_TABLE,
     RERANK_TEXT,
+    RUN_TENSORS,
 )
 from service.errors import Overloaded
 from service.packing import pack
@@ -52,6 +53,7 @@ METHODS = {
     CLASSIFY_ZERO_SHOT: "classify_zero_shot",
     FILL_MASK: "fill_mask",
     CLASSIFY_IMAGE: "classify_images",
+    RUN_TENSORS: "run",
 }  # of the client
 TEMPLATES = Path(blueprints.__file__).parent / "templates" / "capabilities"
 STATIC = TEMPLATES.parents[1] / "static"

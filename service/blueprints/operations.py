@@ -95,6 +95,8 @@ def proof(runtime: Mapping[str, Any]) -> str:
         return runtime.get("reason") or "its example is replayed at each load"
     if "equal_tokens" in runtime:
         return f"{runtime['equal_tokens']:.1%} of the tokens equal torch's"
+    if "inputs" in runtime:
+        return f"equal to {runtime['reference']} on {runtime['inputs']} inputs, at most {runtime['measured']:.4g} apart"
     what = "texts" if "texts" in runtime and "rows" not in runtime else "rows"
     return f"equal on {runtime[what]} {what}, at most {runtime['measured']:.4g} apart"
 

@@ -140,7 +140,7 @@ def check_claims(manifest: Manifest, file: Path, options: Mapping[str, Any]) -> 
     """What makes a server run code is what the user has named. Raises StartupError where it is anything else."""
     code = {f"{FOLDER}{path.stem}.py": path for path in ([source(file)] if is_class(file) else []) + [*options["code"]]}
     given = dict(code)
-    if kind_of(file) == "tabular":
+    if kind_of(file) in ("network", "tabular"):
         own = model_file(file)
         given[own.name] = own
         if manifest.spec.get("payload") != own.name:

@@ -76,8 +76,8 @@ def pack(
     **options: Any,
 ) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a model that XGBoost, LightGBM or CatBoost
-    has saved, an .onnx file, the folder of an MLflow model, a folder with a checkpoint, or
-    mymodel.py:Class."""
+    has saved, an .onnx file, a .pt2 that torch.export has saved, the folder of an MLflow model, a folder with a
+    checkpoint, or mymodel.py:Class."""
     configured = settings()
     root = store or configured.store
     with errors_as_sentences():
@@ -137,15 +137,22 @@ def print_version(version: StoredVersion, *, all_columns: bool = False) -> None:
             kinds = Counter("never read" if column.get("unread") else column["kind"] for column in left)
             listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
             click.echo(f"and {len(left)} more: {listed} (--all-columns prints them)")
+    for name, taken in manifest.spec.get("inputs", {}).items():
+        click.echo(f"input {name}: {taken['dtype']} {shape_of(taken)}")
     for name, output in manifest.spec.get("outputs", {}).items():
         labels = f"  labels {', '.join(map(str, output['labels']))}" if "labels" in output else ""
-        click.echo(f"output {name}: {output['dtype']}{labels}")
+        shape = f" {shape_of(output)}" if "inputs" in manifest.spec else ""
+        click.echo(f"output {name}: {output['dtype']}{shape}{labels}")
     if manifest.metrics:
         click.echo(f"score {', '.join(f'{name} {value}' for name, value in manifest.metrics.items())}")
     if "runtime" in manifest.spec:
         click.echo(f"runtime {runtime_sentence(manifest.spec['runtime'])}")
     for note in manifest.spec.get("notes", []):
         click.echo(f"note: {note}")
+
+
+def shape_of(tensor: dict[str, Any]) -> str:
+    return f"[{', '.join('?' if size is None else str(size) for size in tensor['shape'])}]"
 
 
 def values_of(column: dict[str, Any]) -> str:
@@ -179,6 +186,12 @@ def runtime_sentence(runtime: dict[str, Any]) -> str:
         return (
             f"{runtime['name']}, {runtime['precision']} weights: equal to torch on {runtime['texts']} texts, numbers "
             f"to {runtime['measured']:.0e}, alone and among others to {runtime['neighbors']:.0e}"
+        )
+    if "inputs" in runtime:
+        rows = ", ".join(map(str, runtime["rows"]))
+        return (
+            f"{runtime['name']}: equal to {runtime['reference']} on {runtime['inputs']} inputs of {rows} rows, numbers "
+            f"to {runtime['measured']:.0e} of the largest"
         )
     reference = runtime.get("reference", "scikit-learn")
     return (

@@ -59,7 +59,17 @@ def kind_of(file: Path, task: str | None = None) -> str:
         return checkpoint_task.kind_of(file, task)
     if task is not None:
         raise ValueError(f"--task says what a folder with a checkpoint is for; {file} is none")
-    return "python" if is_class(file) else "tabular"
+    if is_class(file):
+        return "python"
+    from ..packing.torch_programs import is_program
+
+    return "network" if is_program(file) else "tabular"
+
+
+def kind_or_sentence(file: Path, task: str | None) -> str:
+    """As `kind_of`; what it raises ends the command with a sentence."""
+    with errors_as_sentences("checkpoints" if file.is_dir() and not is_mlflow(file) else "pack"):
+        return kind_of(file, task)
 
 
 def may_run_code(file: Path) -> bool:
@@ -107,9 +117,9 @@ def pack_any(
         "promote": promote,
         "why": why,
     }
-    with errors_as_sentences("checkpoints" if file.is_dir() and not is_mlflow(file) else "pack"):
+    kind = kind_or_sentence(file, task)
+    with errors_as_sentences("pack" if kind in ("python", "tabular") else "checkpoints"):
         common["metrics"] = read_metrics(metrics)
-        kind = kind_of(file, task)
         if file.is_dir() and not is_mlflow(file):
             if kind == "image_classification":
                 from ..packing.images.pack import pack_image_classifier
@@ -128,10 +138,15 @@ def pack_any(
             return pack_class(file, files=files, code=code, **common)
         if file.suffix == ".py":
             raise ValueError(f"{file} is a Python file; name the class in it: {file}:Class")
-        from ..packing.torch_programs import program_sentence
+        from ..packing.torch_programs import script_sentence
 
-        if program := program_sentence(file):
-            raise ValueError(f"{file} is {program}")
+        if script := script_sentence(file):
+            raise ValueError(f"{file} is {script}")
+        if kind == "network":
+            check_unused(file, data=data, target=target, test=test, trust=trust, code=code, files=files)
+            from ..packing.networks.pack import pack_network
+
+            return pack_network(file, **common)
         if file.suffix in WEIGHTS:
             raise ValueError(weights_alone(file))
         from ..packing import pack_file
@@ -139,6 +154,13 @@ def pack_any(
         return pack_file(
             file, data=data, target=target, held_out=test, trust=trust, code=code, runtime=runtime, **common
         )
+
+
+def check_unused(file: Path, **options: Any) -> None:
+    """Raise ValueError for options that say nothing of a file."""
+    given = [f"--{name}" for name, value in options.items() if value]
+    if given:
+        raise ValueError(f"{file} is a program of torch.export, of which {', '.join(given)} says nothing")
 
 
 def read_metrics(path: Path | None) -> dict[str, Any] | None:

@@ -37,6 +37,7 @@ __all__ = [
 KINDS = {
     "fill_mask": f"{__name__}.encoders.mask_filler:MaskFiller",
     "image_classification": f"{__name__}.images.classifier:ImageClassifier",
+    "network": f"{__name__}.networks.network:NetworkModel",
     "python": f"{__name__}.python_model:PythonModel",
     "tabular": f"{__name__}.tabular:TabularModel",
     "text_classification": f"{__name__}.encoders.classifier:TextClassifier",

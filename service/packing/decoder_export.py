@@ -9,7 +9,6 @@ attention transformers lets one exchange, with its positions, norms, windows and
 
 from __future__ import annotations
 
-import re
 import tempfile
 import types
 from collections.abc import Iterator
@@ -24,18 +23,15 @@ from transformers.masking_utils import AttentionMaskInterface
 from transformers.modeling_utils import AttentionInterface
 from transformers.models.falcon.modeling_falcon import FalconAttention, apply_rotary_pos_emb
 
-from ..errors import in_a_line
 from .decoder import GRAPH, Uncompilable, publish
-from .torch_export import export
+from .torch_export import cause, export
 
-__all__ = ["cause", "export_decoder"]
+__all__ = ["export_decoder"]
 
 NAME = "daylight"  # of our attention, among those of transformers
 OPERATOR = "com.microsoft::GroupQueryAttention"
 # What networks hand on to their attention that changes nothing in a served model.
 IDLE = {"dropout", "is_causal", "position_ids", "cache_position", "use_cache"}
-LONGEST_REASON = 200  # characters
-COLORS = re.compile("\x1b\\[[0-9;]*m")  # of terminals
 
 
 def export_decoder(network: Any, folder: Path) -> dict[str, Any]:
@@ -60,14 +56,6 @@ def export_decoder(network: Any, folder: Path) -> dict[str, Any]:
     except Exception as error:  # a network may do whatever cannot be traced
         raise Uncompilable(f"{architecture} cannot be exported: {cause(error)}") from error
     return runtime
-
-
-def cause(error: BaseException) -> str:
-    """What torch's exporter failed on, in a line: the first error of those that it has wrapped into each other."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = COLORS.sub("", str(error)).strip().splitlines() or ["no reason given"]
-    return in_a_line(f"{type(error).__name__}: {lines[0]}", LONGEST_REASON)
 
 
 class NewTokens(CacheLayerMixin):

@@ -25,7 +25,7 @@ from .checkpoint_task import CONFIG, MODULES, check_generates_text, kind_of
 from .open_source_file import refusal_sentence, version_hint
 from .other_ways import CLASS_WAY
 from .pickle_file import Contents, contents
-from .torch_programs import program_sentence
+from .torch_programs import is_program, script_sentence
 from .translate import TRANSLATORS, public_name
 
 __all__ = ["examine"]
@@ -112,8 +112,14 @@ def of_checkpoint(path: Path) -> Iterator[Finding]:
 
 
 def of_archive(path: Path) -> Iterator[Finding]:
-    if program := program_sentence(path):
-        yield IS, program
+    if script := script_sentence(path):
+        yield IS, script
+        return
+    if is_program(path):
+        yield IS, "a program of torch.export: it would be packed as a network, which computes tensors of tensors"
+        yield from needs({"onnxruntime", "torch", "onnxscript"})
+        yield COMPILES, "by torch's exporter, and it is packed only where the graph's outputs are torch's"
+        yield NEXT, f"daylight pack {path}"
         return
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()

@@ -18,12 +18,12 @@ from ..models.encoders.tokens import TOKENIZER
 from ..store.manifest import Manifest
 from ..store.versions import StoredVersion, check_name
 from .checkpoint_task import check_is_checkpoint, kind_of
-from .decoder_export import cause
 from .encoder_kinds import KINDS
 from .encoder_network import write_graph
 from .encoder_proof import prove
 from .open_source_file import open_store, promotes
 from .provenance import provenance
+from .torch_export import cause
 
 __all__ = ["pack_encoder"]
 

@@ -11,6 +11,7 @@ give what the estimator gives in process. What can be compiled and proven equal 
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from .profile import PROFILE_FILE, profile
 from .provenance import provenance
 from .sample_file import KEEPS_TYPES, SampleFile, read_sample_file
 from .score import HELD_OUT, SAMPLE, score
+from .torch_programs import is_program
 
 __all__ = ["pack", "pack_file"]
 
@@ -59,11 +61,13 @@ def pack(
 ) -> StoredVersion:
     """Pack a fitted estimator, a Booster of XGBoost or LightGBM, or an onnx.ModelProto, as a new version of the model
     `name`. The path of a file with one of these is packed with the rows given here, as pack_file packs it with a file.
+    A torch.nn.Module is packed with example inputs in the place of rows, a program of torch.export with none.
 
     It becomes current unless told otherwise.
 
     X: DataFrame or ndarray [rows, columns], or texts [rows]; the rows it was fitted on, or rows like them (default:
-    none, and what the estimator does not tell is assumed). y: the targets, for their names and a score. held_out:
+    none, and what the estimator does not tell is assumed); of a module, a tensor, a tuple of the arguments of
+    `forward`, or a dict of them by name. y: the targets, for their names and a score. held_out:
     (X, y) that the model was not fitted on, to be scored on instead. store: the folder of
     models (default: what DAYLIGHT_STORE names, or artifacts/). promote: whether the version becomes current (default:
     as DAYLIGHT_PROMOTE says). why: for the history. metrics: in the place of a score, as they are. code:
@@ -73,6 +77,12 @@ def pack(
     Returns the new version. Raises ValueError that says what cannot be packed, and why.
     """
     check_name(name)
+    if is_network(estimator):
+        from .networks.pack import pack_network
+
+        return pack_network(
+            estimator, X, name=name, store=store, version=version, promote=promote, why=why, metrics=metrics
+        )
     path = Path(estimator) if isinstance(estimator, str | Path) else None
     opened = open_file(path, code=code) if path else Opened(onnx_files.as_estimator(as_estimator(estimator)))
     with told(opened.hint):
@@ -104,8 +114,8 @@ def pack_file(
     runtime: str = "auto",
 ) -> StoredVersion:
     """Pack a `.pkl`, `.joblib`, `.skops` or `.onnx` file, or one that XGBoost, LightGBM or CatBoost has written itself
-    (`.json`, `.ubj`, `.txt`, `.cbm`), its bytes unchanged; or the folder of an MLflow model that holds one of these. It
-    is opened in this process, without the sandbox of the command line.
+    (`.json`, `.ubj`, `.txt`, `.cbm`), a `.pt2` that torch.export has saved, its bytes unchanged; or the folder of an
+    MLflow model that holds one of these. It is opened in this process, without the sandbox of the command line.
 
     data: a CSV or Parquet file of sample rows (default: the input example of an MLflow model). held_out: another one,
     with the targets, of rows that the model was not fitted on, to be scored on.
@@ -118,6 +128,10 @@ def pack_file(
     """
     path, example = Path(path), None
     name = check_name(name or path.resolve().stem)
+    if is_program(path):
+        from .networks.pack import pack_network
+
+        return pack_network(path, name=name, store=store, version=version, promote=promote, why=why, metrics=metrics)
     if mlflow_folder.is_folder(path):
         path, example = mlflow_folder.read_folder(path)
     opened = open_file(path, trust, code)
@@ -138,6 +152,14 @@ def pack_file(
     with to.adding(name, version, promote=promotes(promote), why=why) as draft:
         draft.manifest = written(draft, contract, compiled, metrics, **put_file(draft, path, opened, code))
     return to.open(draft.model, draft.version)
+
+
+def is_network(given: Any) -> bool:
+    """Whether it is a module of torch, a program of torch.export, or the path of one."""
+    if isinstance(given, str | Path):
+        return is_program(Path(given))
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(given, torch.nn.Module | torch.export.ExportedProgram)
 
 
 def compiled_of(contract: Contract, runtime: str) -> Compiled:

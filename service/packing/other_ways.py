@@ -15,8 +15,10 @@ CLASS_WAY = (
     "load() reads what is in FOLDER"
 )
 EXPORT_WAY = (
-    "of a network over a table, write an ONNX file where it was trained, torch.onnx.export(network, (rows,), "
-    f"'model.onnx', dynamic_shapes=({{0: 'rows'}},)), and pack model.onnx --data sample.csv. Otherwise, {CLASS_WAY}"
+    "of another network, two lines where it was trained: program = torch.export.export(network.eval(), (example,), "
+    "dynamic_shapes=({0: torch.export.Dim('rows')},)); torch.export.save(program, 'model.pt2'); then daylight pack "
+    "model.pt2. Of one over a table, torch.onnx.export(network, (rows,), 'model.onnx', dynamic_shapes=({0: 'rows'},)), "
+    f"and pack model.onnx --data sample.csv. Otherwise, {CLASS_WAY}"
 )
 
 

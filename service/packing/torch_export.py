@@ -6,6 +6,7 @@ export(module, (ids,), folder / "model.onnx", inputs=["input_ids"], outputs=["lo
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,13 @@ import numpy as np
 import onnx_ir
 import torch
 
-__all__ = ["export"]
+from ..errors import in_a_line
+
+__all__ = ["OPSET", "cause", "export", "quietly", "transpose_weights"]
 
 OPSET = 21
+LONGEST_REASON = 200  # characters
+COLORS = re.compile("\x1b\\[[0-9;]*m")  # of terminals
 
 
 def export(
@@ -98,3 +103,11 @@ def quietly() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
+
+
+def cause(error: BaseException) -> str:
+    """What torch's exporter failed on, in a line: the first error of those that it has wrapped into each other."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = COLORS.sub("", str(error)).strip().splitlines() or ["no reason given"]
+    return in_a_line(f"{type(error).__name__}: {lines[0]}", LONGEST_REASON)

@@ -104,6 +104,7 @@ class Settings:
     default_image_classifier: str = setting(
         "", "The model that classifies images where a request names none; empty: the only one."
     )
+    default_network: str = setting("", "The network that answers where a request names none; empty: the only one.")
     trusted_types: tuple[str, ...] = setting(
         (), "Types that `.skops` files may hold besides the known ones, by commas.", parse=names
     )

@@ -22,6 +22,10 @@ def breaking(before: Manifest, after: Manifest) -> list[str]:
     """The differences that break a caller of `before`, in the order of its columns and outputs."""
     if ("columns" in before.spec) != ("columns" in after.spec):
         return [f"it is a model of kind {after.kind}, and was one of kind {before.kind}"]
+    if ("inputs" in before.spec) != ("inputs" in after.spec):
+        return [f"it is a model of kind {after.kind}, and was one of kind {before.kind}"]
+    if "inputs" in before.spec:
+        return [*tensor_changes(before.spec, after.spec), *output_changes(before.spec, after.spec)]
     if "columns" not in before.spec:
         return list(text_changes(before, after))
     return [*column_changes(before.spec, after.spec), *output_changes(before.spec, after.spec)]
@@ -85,6 +89,25 @@ def sized(dtype: str) -> tuple[str, int]:
     kinds = {"int": "i", "uint": "u", "float": "f"}
     bits = name[len(letters) :]
     return (kinds[letters], int(bits)) if letters in kinds and bits else ("", 0)
+
+
+def tensor_changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """Of a network's inputs, which callers send by name and shape."""
+    old, new = before["inputs"], after["inputs"]
+    for name in new:
+        if name not in old:
+            yield f"input {name} is new, and every request must have it"
+    for name, tensor in old.items():
+        if name not in new:
+            yield f"input {name} is gone"
+            continue
+        now = new[name]
+        if len(now["shape"]) != len(tensor["shape"]) or any(
+            isinstance(size, int) and size != was for size, was in zip(now["shape"], tensor["shape"], strict=False)
+        ):
+            yield f"input {name}: its shape is {now['shape']} now, and was {tensor['shape']}"
+        if narrower(tensor["dtype"], now["dtype"]) or (tensor["dtype"] == "bool") != (now["dtype"] == "bool"):
+            yield f"input {name}: it takes what {now['dtype']} holds now, and took {tensor['dtype']}"
 
 
 def output_changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from ..capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
+from ..capabilities import (
+    CLASSIFY_IMAGE,
+    EMBED_TEXT,
+    GENERATE_TEXT,
+    PREDICT_TABLE,
+    RUN_TENSORS,
+    EmbedCall,
+    TableCall,
+    TextCall,
+)
 from ..errors import RequestError
 from . import images, table_formats
 from .adapter import Adapter, Decoded, Encoded, Request
@@ -24,6 +33,7 @@ from .outcomes import Outcome
 from .output_options import from_values
 from .quick_tables import number_lists, typed_rows
 from .table_formats.parts import check_names, check_rows, fault, refuse
+from .tensor_calls import by_row, call_of, whole
 from .text_calls import ASKED, Asked
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "VERSION", "error_body"]
@@ -104,6 +114,17 @@ def decode_images(request: Request, _model: Any) -> Decoded:
     return Decoded(images.call_of(images.from_values(cells(instances, request.max_rows)), params), note=ignored)
 
 
+def decode_tensors(request: Request, _model: Any) -> Decoded:
+    """JSON with `inputs` or `instances` -> a TensorCall. Raises RequestError kinds."""
+    value = request.json
+    frames = [form for form in FORMS if form.startswith("dataframe") and isinstance(value, dict) and form in value]
+    if frames:
+        raise RequestError(f"{frames[0]} holds a table, and a network takes tensors: send inputs or instances")
+    instances, params, ignored = envelope(value, request.max_rows)
+    outputs, _ = from_values(params)
+    return Decoded(call_of("instances" if "instances" in value else "inputs", instances, outputs), note=ignored)
+
+
 def split(value: Any, max_rows: int) -> Any:
     """{"columns", "data", "index"}, as `DataFrame.to_dict(orient="split")` gives it -> an object of columns.
 
@@ -174,7 +195,12 @@ def encode_asked(_model: Any, _request: Request, decoded: Decoded, answer: Any) 
     return encoded(answer.values, decoded.note)
 
 
-def encoded(predictions: list[Any], warnings: list[str]) -> Encoded:
+def encode_tensors(_model: Any, _request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """`predictions`: a row for each of `instances`; of `inputs` the output as it is, or all of them by name."""
+    return encoded((by_row if decoded.call.by_row else whole)(answer.outputs), decoded.note)
+
+
+def encoded(predictions: Any, warnings: list[str]) -> Encoded:
     return Encoded(dump({"predictions": predictions} | ({"warnings": warnings} if warnings else {})))
 
 
@@ -190,5 +216,6 @@ ADAPTERS = {
     GENERATE_TEXT: Adapter(decode_text, encode_text),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding),
     CLASSIFY_IMAGE: Adapter(decode_images, encode_asked, media_types=images.MEDIA_TYPES),
+    RUN_TENSORS: Adapter(decode_tensors, encode_tensors),
     **{capability: Adapter(partial(decode_asked, asked), encode_asked) for capability, asked in ASKED.items()},
 }

@@ -178,17 +178,15 @@ def test_torch_modules_are_refused_and_bare_weights_get_advice(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_programs_of_torch_are_told_with_the_lines_that_convert_them(tmp_path):
-    """torch advised to load TorchScript with weights_only=False; torch.export's were called bad pickles."""
+    """torch advised to load TorchScript with weights_only=False."""
     network, rows = torch.nn.Linear(3, 1), torch.rand(2, 3)
     torch.jit.save(torch.jit.trace(network, rows), tmp_path / "traced.pt")
-    torch.export.save(torch.export.export(network, (rows,)), tmp_path / "model.pt2")
-    for file, kind in (("traced.pt", "TorchScript"), ("model.pt2", "a program of torch.export")):
-        lines = rf"{kind}; as an ONNX file it is served: torch\.onnx\.export\(torch\..*\.load\('{file}'\)"
-        found = run("pack", tmp_path / file, "--store", tmp_path / "store", "--no-sandbox")
-        assert found.exit_code == 1
-        assert re.search(lines, found.output)
-        assert "weights_only" not in found.output
-        assert re.search(lines, run("doctor", tmp_path / file).output)
+    lines = r"TorchScript; as an ONNX file it is served: torch\.onnx\.export\(torch\.jit\.load\('traced.pt'\)"
+    found = run("pack", tmp_path / "traced.pt", "--store", tmp_path / "store", "--no-sandbox")
+    assert found.exit_code == 1
+    assert re.search(lines, found.output)
+    assert "weights_only" not in found.output
+    assert re.search(lines, run("doctor", tmp_path / "traced.pt").output)
 
 
 def test_a_model_of_a_library_that_is_not_installed_names_the_library(tmp_path):

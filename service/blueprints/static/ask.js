@@ -83,8 +83,8 @@ function refusal(problem, marked) {
   );
 }
 
-function violation({ column, parameter, expected, got }) {
-  const name = column ?? parameter;
+function violation({ column, parameter, input, expected, got }) {
+  const name = column ?? parameter ?? input;
   return el("li", {}, `${name === undefined ? "" : `${name}: `}expected ${expected}, got ${got}`);
 }
 

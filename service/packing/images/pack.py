@@ -17,10 +17,10 @@ from ...store.manifest import Manifest
 from ...store.versions import StoredVersion, check_name
 from ..checkpoint import reading
 from ..checkpoint_task import CONFIG, check_is_checkpoint, kind_of
-from ..decoder_export import cause
 from ..encoder_kinds import labels_of
 from ..open_source_file import open_store, promotes
 from ..provenance import provenance
+from ..torch_export import cause
 from .network import Logits, read_network, write_graph
 from .processor import read_processor
 from .proof import prove

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, RUN_TENSORS
 from ..adapter import by_capability
 from ..images import LABELS
 from ..text_calls import ASKED, Asked
@@ -62,6 +62,11 @@ def embedding(entry: Entry) -> dict[str, Schema]:
     }
 
 
+def network(entry: Entry) -> dict[str, Schema]:
+    properties = request_schema(entry)["properties"]
+    return {f"{entry['name']}.{form}": properties[form] for form in ("instances", "inputs")}
+
+
 def reading(what: Asked, entry: Entry) -> dict[str, Schema]:
     """Of a model that answers each text with a value of its own form."""
     return {**asked(entry), f"{entry['name']}.{what.output}": what.answer}
@@ -87,6 +92,7 @@ SCHEMAS: dict[str, Callable[[Entry], dict[str, Schema]]] = {
     GENERATE_TEXT.name: text,
     EMBED_TEXT.name: embedding,
     CLASSIFY_IMAGE.name: image,
+    RUN_TENSORS.name: network,
     **{capability.name: partial(reading, what) for capability, what in ASKED.items()},
 }
 TYPES = {"number": "number", "integer": "integer", "boolean": "boolean"}

@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import RequestError, in_a_line
 from .parts import check_rows, fault, no_rows, refuse
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "opened"]
 
 TAKEN = "biufU"  # numpy's letters: truth values, integers, floats, texts; "O" would be a pickle
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

@@ -15,7 +15,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, EmbedCall, TableCall, TextCall
+from ...capabilities import (
+    CLASSIFY_IMAGE,
+    EMBED_TEXT,
+    GENERATE_TEXT,
+    PREDICT_TABLE,
+    RUN_TENSORS,
+    EmbedCall,
+    TableCall,
+    TextCall,
+)
 from ...errors import NotAcceptable
 from .. import images, table_formats
 from ..adapter import Adapter, Decoded, Encoded, Request
@@ -27,6 +36,7 @@ from ..output_options import from_query
 from ..quick_tables import number_lists, typed_rows
 from ..table_formats.parts import check_rows
 from ..text_calls import ASKED, Asked
+from .network import decode_tensors, encode_tensors
 
 __all__ = ["ADAPTERS", "NAME", "PREFIX", "describe", "error_body", "list_models"]
 
@@ -199,5 +209,8 @@ ADAPTERS = {
     GENERATE_TEXT: Adapter(decode_text, encode_text, answers=(JSON,)),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding, answers=(JSON,)),
     CLASSIFY_IMAGE: Adapter(decode_images, encode_asked, media_types=images.MEDIA_TYPES, answers=(JSON,)),
+    RUN_TENSORS: Adapter(
+        decode_tensors, encode_tensors, media_types=(table_formats.NPY,), answers=(JSON, table_formats.NPY)
+    ),
     **{each: Adapter(partial(decode_asked, asked), encode_asked, answers=(JSON,)) for each, asked in ASKED.items()},
 }

@@ -13,24 +13,29 @@ from ...errors import RequestError
 from ..json_limits import MOST_KEYS, check_keys
 from ..marshmallow_fields import ShortList, Whole, flat
 
-__all__ = ["IMAGE", "TABLE", "TEXT", "load"]
+__all__ = ["IMAGE", "TABLE", "TENSORS", "TEXT", "load"]
 
 TOLD = 5  # faults in the sentence of an error; `details` has more
 
 
-class TableEnvelope(Schema):
-    """The keys of a tabular call; the rows themselves are checked by the column plan."""
+class TensorEnvelope(Schema):
+    """The keys of a network's call; the tensors themselves are checked by the model."""
 
-    instances = fields.Raw(metadata={"description": "rows: objects by column name, or lists in the fitted order"})
-    inputs = fields.Raw(metadata={"description": "the same rows as an object of columns"})
+    instances = fields.Raw(metadata={"description": "rows: objects by name, or lists in the fitted order"})
+    inputs = fields.Raw(metadata={"description": "the same as an object of columns, or of whole tensors"})
     outputs = ShortList(fields.String(), most=MOST_KEYS, validate=validate.Length(min=1))
-    top_k = Whole(validate=validate.Range(min=1))
     signature_name = fields.String(validate=validate.Equal("serving_default"))
 
     @validates_schema
     def one_form(self, data, **_):
         if ("instances" in data) == ("inputs" in data):
             raise ValidationError('exactly one of "instances" and "inputs" is expected', "instances")
+
+
+class TableEnvelope(TensorEnvelope):
+    """The keys of a tabular call; the rows themselves are checked by the column plan."""
+
+    top_k = Whole(validate=validate.Range(min=1))
 
 
 class Prompt(fields.Field):
@@ -59,7 +64,7 @@ class ImageEnvelope(Schema):
     signature_name = fields.String(validate=validate.Equal("serving_default"))
 
 
-TABLE, TEXT, IMAGE = TableEnvelope(), TextEnvelope(), ImageEnvelope()
+IMAGE, TABLE, TENSORS, TEXT = ImageEnvelope(), TableEnvelope(), TensorEnvelope(), TextEnvelope()
 
 
 def load(schema: Schema, value: Any) -> dict[str, Any]:

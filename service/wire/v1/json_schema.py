@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, RUN_TENSORS
 from ...generation.limits import PARAMETERS
 from ..adapter import by_capability
 from ..embedding_options import SCHEMA as EMBEDDING
@@ -176,6 +176,46 @@ def value_schema(column: dict[str, Any]) -> Schema:
     return cell
 
 
+def tensor_schema(tensor: dict[str, Any], shape: list[Any], sizes: dict[str, list[Any]]) -> Schema:
+    """Numbers, or truth values, in lists as deep as the shape. sizes: {dimension: [its least size, its largest]}."""
+    kind = tensor["dtype"]
+    cell: Schema = {"type": "boolean" if kind == "bool" else "integer" if "int" in kind else "number"}
+    if "int" in kind:
+        cell |= whole_limits(kind) | ({"minimum": tensor["minimum"]} if "minimum" in tensor else {})
+    for size in reversed(shape):
+        least, most = (size, size) if isinstance(size, int) else sizes.get(size, [1, None])
+        cell = {"type": "array", "items": cell, "minItems": least} | ({} if most is None else {"maxItems": most})
+    return cell
+
+
+def whole_limits(dtype: str) -> Schema:
+    signed, bits = not dtype.startswith("u"), int(dtype.rpartition("int")[2])
+    half = 2 ** (bits - 1)
+    return {"minimum": -half if signed else 0, "maximum": half - 1 if signed else 2 * half - 1}
+
+
+def network_schema(entry: Entry) -> Schema:
+    inputs, sizes = entry["inputs"], entry["sizes"]
+    names = {"required": [*inputs], "additionalProperties": False, "type": "object"}
+    whole = {name: tensor_schema(each, each["shape"], sizes) for name, each in inputs.items()}
+    row = {name: tensor_schema(each, each["shape"][1:], sizes) for name, each in inputs.items()}
+    rows: Schema = {"type": "array", "minItems": 1}
+    only = next(iter(inputs)) if len(inputs) == 1 else None
+    forms = {
+        "inputs": [names | {"properties": whole}, *([whole[only]] if only else [])],
+        "instances": [rows | {"items": names | {"properties": row}}, *([rows | {"items": row[only]}] if only else [])],
+    }
+    properties: Schema = {form: {"anyOf": each} for form, each in forms.items()}
+    properties["outputs"] = {"type": "array", "minItems": 1, "items": {"enum": [*entry["outputs"]]}}
+    properties["signature_name"] = {"const": "serving_default"}
+    return {
+        "type": "object",
+        "properties": properties,
+        "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
+        "additionalProperties": False,
+    }
+
+
 def generic_schema(entry: Entry) -> Schema:
     """Of a capability that this module does not know: what the model itself says of its requests."""
     return entry.get("schema", {"type": "object"})
@@ -186,5 +226,6 @@ SCHEMAS: dict[str, Callable[[Entry], Schema]] = {
     GENERATE_TEXT.name: text_schema,
     EMBED_TEXT.name: embedding_schema,
     CLASSIFY_IMAGE.name: image_schema,
+    RUN_TENSORS.name: network_schema,
     **{capability.name: partial(asked_schema, asked) for capability, asked in ASKED.items()},
 }

@@ -23,6 +23,7 @@ from ...capabilities import (
     EMBED_TEXT,
     GENERATE_TEXT,
     PREDICT_TABLE,
+    RUN_TENSORS,
     ClassifyImageCall,
     EmbedCall,
     TableCall,
@@ -40,6 +41,7 @@ from ..text_calls import ASKED, Asked
 from .answer import EMBEDDINGS, TEXT_OUTPUTS, encode
 from .limits import Limits
 from .metadata import index, metadata, server
+from .network import decode_tensors, parts_of
 from .outputs import RequestedOutput
 from .request import FIRST, LENGTH, Call, decode, read
 from .tensors import Tensor
@@ -48,6 +50,7 @@ __all__ = ["ADAPTERS", "LENGTH", "NAME", "OCTETS", "PREFIX", "error_body", "inde
 
 NAME = "v2"
 PREFIX = "/v2/"
+PLACES = ("row", "column", "input")  # of what is wrong with data
 OCTETS = "application/octet-stream"  # how answers with raw tensors are announced, and requests may be
 
 
@@ -110,15 +113,15 @@ def decode_asked(asked: Asked, request: Request, _model: Any) -> Decoded:
 
 def decode_images(request: Request, _model: Any) -> Decoded:
     """One tensor of images, raw or in base64 -> a ClassifyImageCall. Raises as `decode_text`."""
-    call = call_of_texts(request, (*images.OUTPUTS, FIRST), octets=True)
+    call = call_of_texts(request, (*images.OUTPUTS, FIRST), Limits(request.max_rows, 1, octets=True))
     options_of(call.parameters, (), {})  # `classification` of an output says how many labels are wanted
     found = [each if isinstance(each, bytes) else images.from_text(each) for each in call.elements("an image")]
     return Decoded(ClassifyImageCall(found), note=call, timeout=call.timeout)
 
 
-def call_of_texts(request: Request, known: Iterable[str], *, octets: bool = False) -> Call:
-    """known: names of outputs. octets: as `decode` has it."""
-    call = decode(request.content, request.json_length, request.max_rows, octets=octets)
+def call_of_texts(request: Request, known: Iterable[str], limits: Limits | None = None) -> Call:
+    """known: names of outputs. limits: as `decode` has them."""
+    call = decode(request.content, request.json_length, request.max_rows, limits=limits)
     unknown = [output.name for output in call.outputs if output.name not in known]
     if unknown:
         expected = f"any of {', '.join(known)}"
@@ -162,6 +165,12 @@ def encode_images(model: Any, request: Request, decoded: Decoded, answer: Any) -
     return encoded(*encode(model, call, request.id, [(output, [parts[output.name]]) for output in outputs]))
 
 
+def encode_tensors(model: Any, request: Request, decoded: Decoded, answer: Any) -> Encoded:
+    """The outputs of a network, each of its own datatype and shape."""
+    call = decoded.note
+    return encoded(*encode(model, call, request.id, parts_of(call, decoded.call.outputs, answer.outputs)))
+
+
 def encoded(content: bytes, json_length: int | None) -> Encoded:
     """json_length: of the JSON before raw tensors; None where all is JSON."""
     return Encoded(content) if json_length is None else Encoded(content, OCTETS, ((LENGTH, str(json_length)),))
@@ -174,8 +183,8 @@ def error_body(body: dict[str, Any], _outcome: Outcome) -> dict[str, Any]:
 
 
 def sentence(message: str, details: list[dict[str, Any]], total: int | None) -> str:
-    """The message, with every row and column that the details name: V2's clients show nothing but this sentence."""
-    cells = [fault for fault in details if "row" in fault or "column" in fault]
+    """The message, with every row, column and input that the details name: V2's clients show nothing but this."""
+    cells = [fault for fault in details if not fault.keys().isdisjoint(PLACES)]
     if len(cells) < 2:
         return message
     more = (total or len(cells)) - len(cells)
@@ -183,7 +192,7 @@ def sentence(message: str, details: list[dict[str, Any]], total: int | None) -> 
 
 
 def cell_sentence(fault: dict[str, Any]) -> str:
-    shown = {key: orjson.dumps(fault[key]).decode() for key in ("row", "column") if key in fault}
+    shown = {key: orjson.dumps(fault[key]).decode() for key in PLACES if key in fault}
     where = ", ".join(f"{key} {value}" for key, value in shown.items())
     return f"{where}: expected {fault['expected']}, got {fault['got']}"
 
@@ -193,6 +202,7 @@ ADAPTERS = {
     GENERATE_TEXT: Adapter(decode_text, encode_text, media_types=(OCTETS,)),
     EMBED_TEXT: Adapter(decode_embedding, encode_embedding, media_types=(OCTETS,)),
     CLASSIFY_IMAGE: Adapter(decode_images, encode_images, media_types=(OCTETS,)),
+    RUN_TENSORS: Adapter(decode_tensors, encode_tensors, media_types=(OCTETS,)),
     **{
         capability: Adapter(partial(decode_asked, asked), partial(encode_asked, asked), media_types=(OCTETS,))
         for capability, asked in ASKED.items()

@@ -17,7 +17,7 @@ from .outputs import RequestedOutput
 from .request import FIRST, Call, refuse
 from .tensors import Tensor, write
 
-__all__ = ["EMBEDDINGS", "TEXT_OUTPUTS", "encode"]
+__all__ = ["EMBEDDINGS", "TEXT_OUTPUTS", "Part", "encode"]
 
 # The outputs of a model that generates text, by the names that clients of V2 servers ask for.
 TEXT_OUTPUTS: dict[str, Callable[[Any], Any]] = {

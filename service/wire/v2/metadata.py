@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from ... import __version__
-from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ...capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, RUN_TENSORS
 from ..adapter import by_capability
 from ..text_calls import ASKED, Asked
 
@@ -80,6 +80,22 @@ def image_tensors(entry: Entry) -> tuple[list[Tensor], list[Tensor]]:
     return [{"name": "image", "datatype": "BYTES", "shape": [-1]}], [label, scores]
 
 
+def network_tensors(entry: Entry) -> tuple[list[Tensor], list[Tensor]]:
+    """(inputs, outputs) of a network, -1 for each size that varies."""
+
+    def listed(tensors: dict[str, dict[str, Any]]) -> list[Tensor]:
+        return [
+            {
+                "name": name,
+                "datatype": datatype_of(each["dtype"]),
+                "shape": [size if isinstance(size, int) else -1 for size in each["shape"]],
+            }
+            for name, each in tensors.items()
+        ]
+
+    return listed(entry["inputs"]), listed(entry["outputs"])
+
+
 def no_tensors(_: Entry) -> tuple[list[Tensor], list[Tensor]]:
     """Of a capability that this dialect has no adapter for."""
     return [], []
@@ -90,8 +106,14 @@ TENSORS: dict[str, Callable[[Entry], tuple[list[Tensor], list[Tensor]]]] = {
     GENERATE_TEXT.name: text_tensors,
     EMBED_TEXT.name: embedding_tensors,
     CLASSIFY_IMAGE.name: image_tensors,
+    RUN_TENSORS.name: network_tensors,
     **{capability.name: partial(asked_tensors, asked) for capability, asked in ASKED.items()},
 }
+
+
+def datatype_of(dtype: str) -> str:
+    """V2's name of one of numpy's dtypes of numbers."""
+    return dtype.replace("float", "FP").upper()
 
 
 def datatype(column: dict[str, Any]) -> str:

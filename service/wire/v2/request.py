@@ -17,7 +17,7 @@ from ..json_body import parse
 from ..json_limits import check_containers, check_keys
 from .limits import Limits, check_count
 from .outputs import Fault, RequestedOutput, parameters_of, read_outputs
-from .tensors import DATATYPES, read_binary, read_json
+from .tensors import DATATYPES, read_binary
 
 __all__ = ["FIRST", "LENGTH", "Call", "decode", "read", "refuse"]
 
@@ -105,13 +105,14 @@ class Call(NamedTuple):
         return cells
 
 
-def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1, *, octets: bool = False) -> Call:
+def decode(
+    body: bytes, json_length: str | None, max_rows: int, columns: int = 1, *, limits: Limits | None = None
+) -> Call:
     """Bytes -> Call.
 
     json_length: the value of Inference-Header-Content-Length, None without the header. max_rows: most rows of a tensor.
-    columns: those of the model; 1 for texts. octets: whether raw elements of BYTES stay bytes; those in JSON, and those
-    whose content_type is base64, are texts. Raises RequestError, whose details name every field that is wrong, or
-    PayloadTooLarge.
+    columns: those of the model; 1 for texts. limits: of a tensor, where it is neither a table nor of texts. Raises
+    RequestError, whose details name every field that is wrong, or PayloadTooLarge.
     """
     raw = NOTHING
     if json_length is not None:
@@ -126,7 +127,7 @@ def decode(body: bytes, json_length: str | None, max_rows: int, columns: int = 1
         if json_length is None and b"binary_data_size" in body:
             raise RequestError(f"{error.message}; where raw tensors follow the JSON, send {LENGTH}") from None
         raise
-    return read(value, Limits(max_rows, columns, octets), raw)
+    return read(value, limits or Limits(max_rows, columns), raw)
 
 
 def read(value: Any, limits: Limits, raw: memoryview = NOTHING) -> Call:
@@ -219,7 +220,7 @@ def read_input(
 
     Raises PayloadTooLarge.
     """
-    wrong = [*wrong_members(where, entry, octets=limits.octets), *wrong_data(where, entry, raw)]
+    wrong = [*wrong_members(where, entry, limits), *wrong_data(where, entry, raw)]
     faults += wrong
     if wrong:
         return None
@@ -227,9 +228,11 @@ def read_input(
     limits.check(shape)
     try:
         octets = limits.octets and content_type(entry) != BASE64
-        cells = read_json(datatype, shape, entry["data"]) if raw is None else read_binary(datatype, shape, raw, octets)
+        cells = (
+            limits.read(datatype, shape, entry["data"]) if raw is None else read_binary(datatype, shape, raw, octets)
+        )
         if content_type(entry) == JSON_CELLS:
-            cells, shape = parsed_cells(cells, limits.rows), shape[:1]
+            cells, shape = parsed_cells(cells, limits.rows or 0), shape[:1]
     except PayloadTooLarge:
         raise
     except RequestError as error:
@@ -238,18 +241,21 @@ def read_input(
     return Input(name, cells, tuple(shape), datatype)
 
 
-def wrong_members(where: str, entry: dict[str, Any], *, octets: bool) -> Iterator[Fault]:
+def wrong_members(where: str, entry: dict[str, Any], limits: Limits) -> Iterator[Fault]:
     """The faults of a tensor's name, datatype, shape and parameters."""
     datatype, shape, content = entry.get("datatype"), entry.get("shape"), content_type(entry)
     if type(entry.get("name")) is not str:
         yield f"{where}.name", "expected a text"
     if type(datatype) is not str or datatype not in DATATYPES:
         yield f"{where}.datatype", f"expected one of {', '.join(DATATYPES)}"
-    if not is_shape(shape):
-        yield f"{where}.shape", "expected one or two whole numbers, [rows] or [rows, columns]"
+    dimensions = limits.dimensions
+    if not is_shape(shape, dimensions):
+        table = "one or two whole numbers, [rows] or [rows, columns]"
+        expected = table if len(dimensions) == 2 else f"at most {dimensions[-1]} whole numbers"
+        yield f"{where}.shape", f"expected {expected}"
     if type(entry.get("parameters")) not in (dict, type(None)):
         yield f"{where}.parameters", "expected an object"
-    known = (BASE64, *PLAIN) if octets else (COLUMNS, *PLAIN, JSON_CELLS)
+    known = (BASE64, *PLAIN) if limits.octets else (COLUMNS, *PLAIN, JSON_CELLS)
     if content not in (None, *known):
         yield f"{where}.parameters.content_type", f"expected one of {', '.join(known)}"
     if content == JSON_CELLS and datatype != "BYTES":
@@ -266,8 +272,8 @@ def wrong_data(where: str, entry: dict[str, Any], raw: memoryview | None) -> Ite
         yield f"{where}.data", "is there, and binary_data_size too"
 
 
-def is_shape(shape: Any) -> bool:
-    return type(shape) is list and len(shape) in (1, 2) and all(type(size) is int and size >= 0 for size in shape)
+def is_shape(shape: Any, dimensions: range) -> bool:
+    return type(shape) is list and len(shape) in dimensions and all(type(size) is int and size >= 0 for size in shape)
 
 
 def parsed_cells(cells: Any, max_rows: int) -> list[Any]:

@@ -20,7 +20,7 @@ import orjson
 
 from ...errors import MAX_VIOLATIONS, RequestError
 
-__all__ = ["DATATYPES", "Tensor", "read_binary", "read_json", "write"]
+__all__ = ["DATATYPES", "Tensor", "mismatch", "read_binary", "read_json", "write"]
 
 DATATYPES = {
     "BOOL": np.dtype("?"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, RUN_TENSORS
 from ... import mlflow
 from ...adapter import by_capability
 from ...embedding_options import SCHEMA as EMBEDDING
@@ -24,6 +24,7 @@ TAG = {
 }
 TEXT = {"text/plain": {"schema": {"type": "string"}}}
 ANSWER = {"type": "object", "properties": {"predictions": {"type": "array"}}, "required": ["predictions"]}
+WHOLE = {"type": "object", "required": ["predictions"]}  # of a network: an object of outputs, or the only one
 
 
 def invocations(place):
@@ -31,7 +32,8 @@ def invocations(place):
     if entry is None:
         return Operation("Predict with the default model", json(ANSWER), body=json({"type": "object"}), errors=PREDICTS)
     body = by_capability(BODIES, entry, generic)(entry)
-    return Operation(f"Predict with {entry['name']}", json(ANSWER), body=body, errors=PREDICTS, headers=TIMED)
+    answer = WHOLE if RUN_TENSORS.name in entry["capabilities"] else ANSWER
+    return Operation(f"Predict with {entry['name']}", json(answer), body=body, errors=PREDICTS, headers=TIMED)
 
 
 def unnamed(place):
@@ -104,6 +106,13 @@ def of_texts(parameters, example):
     return json(one_of(forms, params), example)
 
 
+def network(entry):
+    forms = {form: ref(f"{entry['name']}.{form}") for form in ("instances", "inputs")}
+    outputs = {"type": "array", "minItems": 1, "items": {"enum": [*entry["outputs"]]}}
+    params = {"type": ["object", "null"], "properties": {"outputs": outputs}, "additionalProperties": False}
+    return json(one_of(forms, params), *([{"inputs": entry["example"]["inputs"]}] if entry["example"] else []))
+
+
 def generic(_entry):
     """Of a capability that this module does not know."""
     return json({"type": "object"})
@@ -114,6 +123,7 @@ BODIES: dict[str, Callable[[dict], dict]] = {
     GENERATE_TEXT.name: text,
     EMBED_TEXT.name: embedding,
     CLASSIFY_IMAGE.name: image,
+    RUN_TENSORS.name: network,
     **{capability.name: partial(reading, asked) for capability, asked in ASKED.items()},
 }
 

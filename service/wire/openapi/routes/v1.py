@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
-from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, RUN_TENSORS
 from ...adapter import by_capability
 from ...images import MEDIA_TYPES
-from ...table_formats import ANSWERS, FORMS
+from ...table_formats import ANSWERS, FORMS, NPY
 from ...text_calls import ASKED
 from ...v1.json_schema import request_schema
 from ..parts import PREDICTS, REFUSED, TIMED, Operation, json, ref
@@ -170,6 +170,22 @@ def of_texts(entry, summary, given, call):
     )
 
 
+def network(place, entry):
+    body = plain(entry)
+    body["properties"] |= {form: ref(f"{entry['name']}.{form}") for form in ("instances", "inputs")}
+    answer = {"type": "object", "properties": {"predictions": {"type": "array"}, "outputs": {}, **NAMED}}
+    calls = [{"inputs": entry["example"]["inputs"]}] if entry["example"] else []
+    return Operation(
+        f"Compute the outputs of {entry['name']}",
+        json(answer | {"required": [*NAMED]}) | {NPY: BYTES},
+        description="Whole tensors by name as `inputs`, answered as `outputs`; or a row each as `instances`, answered "
+        "as `predictions`.",
+        body=json(body, *calls) | {NPY: BYTES},
+        errors=PREDICTS,
+        headers=TIMED,
+    )
+
+
 def generic(place, entry):
     """Of a capability that this module does not know."""
     call = {"instances": entry["example"]["instances"]} if "instances" in entry["example"] else {}
@@ -183,6 +199,7 @@ PREDICTS_BY_CAPABILITY: dict[str, Callable[..., Operation]] = {
     GENERATE_TEXT.name: text,
     EMBED_TEXT.name: embedding,
     CLASSIFY_IMAGE.name: image,
+    RUN_TENSORS.name: network,
     **{capability.name: partial(reading, asked) for capability, asked in ASKED.items()},
 }
 

@@ -1,6 +1,6 @@
 """The Open Inference Protocol, described."""
 
-from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE
+from ....capabilities import CLASSIFY_IMAGE, EMBED_TEXT, GENERATE_TEXT, PREDICT_TABLE, RUN_TENSORS
 from ... import v2
 from ...adapter import by_capability
 from ...text_calls import ASKED
@@ -102,6 +102,20 @@ def reading(entry):
     return [{"inputs": [tensor("text", entry["example"]["instances"])], **chosen}]
 
 
+def network(entry):
+    given = entry["example"].get("inputs", {})
+    tensors = v2.metadata(entry)["inputs"]
+    inputs = [
+        {**each, "shape": shape_of(given[each["name"]]), "data": given[each["name"]]} for each in tensors if given
+    ]
+    return [{"inputs": inputs}] if inputs else []
+
+
+def shape_of(nested):
+    """Of lists in lists."""
+    return [len(nested), *shape_of(nested[0])] if isinstance(nested, list) else []
+
+
 def generic(entry):
     """Of a capability that this module does not know: no example."""
     return []
@@ -112,6 +126,7 @@ EXAMPLES = {
     GENERATE_TEXT.name: text,
     EMBED_TEXT.name: embedding,
     CLASSIFY_IMAGE.name: image,
+    RUN_TENSORS.name: network,
     **{capability.name: reading for capability in ASKED},
 }
 DATATYPES = {bool: "BOOL", int: "INT64", str: "BYTES"}
