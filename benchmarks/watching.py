@@ -1,4 +1,4 @@
-"""What watching costs: requests/s of the fast path with the prediction log, at a share and whole, beside without.
+"""What watching costs: requests/s of the fast path with drift, and with the prediction log besides, at a share and whole.
 
     python -m benchmarks.watching        (needs wrk)
 
@@ -20,14 +20,15 @@ from benchmarks.support.serving import live_server
 
 ROUNDS = 15
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-BARE, TRACED = "nothing", "traceparent"
+BARE, DRIFT, TRACED = "nothing", "drift", "and traceparent"
 
 
 def ways(folder):
     """{name: settings} of the servers."""
     log = {"DAYLIGHT_PREDICTION_LOG": str(Path(folder, "log"))}
     return {
-        BARE: {},
+        BARE: {"DAYLIGHT_DRIFT_ROWS": "0"},
+        DRIFT: {},
         TRACED: {},
         "and log at 10 %": log | {"DAYLIGHT_PREDICTION_LOG_SHARE": "0.1"},
         "and log at 100 %": log,
@@ -46,7 +47,7 @@ def main():
         servers = {name: stack.enter_context(live_server(store, env=env)) for name, env in ways(folder).items()}
         for number in range(ROUNDS + 1):
             for name, server in servers.items():
-                taken = load(server, PREDICT, lua if name == BARE else traced)
+                taken = load(server, PREDICT, lua if name in (BARE, DRIFT) else traced)
                 if number:
                     found.setdefault(name, []).append(taken)
     told = {}
