@@ -19,10 +19,25 @@ from hypothesis import strategies as st
 from benchmarks.support.serving import ROOT, live_server
 from service.packing import pack
 from service.web.access import api_keys
-from tests.support.tiny_encoders import pack_embedder, pack_reranker
+from tests.support.tiny_encoders import (
+    pack_classifier,
+    pack_embedder,
+    pack_mask_filler,
+    pack_reranker,
+    pack_token_classifier,
+    pack_zero_shot,
+)
 from tests.support.tiny_text import add_compiled_tiny
 from tests.support.zoo import animals
 
+ENCODERS = (
+    pack_classifier,
+    pack_embedder,
+    pack_mask_filler,
+    pack_reranker,
+    pack_token_classifier,
+    pack_zero_shot,
+)
 CASES = int(os.environ.get("FUZZ_CASES", "20000"))
 ENDLESS = 1500  # seconds: no run may take longer
 # What changes the server, since schemathesis finds out what the models are called.
@@ -44,8 +59,8 @@ def store(tmp_path_factory):
     for animal in animals("one_hot_ignore"):
         pack(animal.estimator, animal.X, animal.y, name=animal.name, store=store)
     add_compiled_tiny(store)
-    pack_embedder(store)
-    pack_reranker(store)
+    for packing in ENCODERS:
+        packing(store)
     return store
 
 
