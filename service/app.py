@@ -7,7 +7,11 @@ app = create_app(Settings(store=tmp_path))          # as the tests do
 from __future__ import annotations
 
 import logging
+<<<<<<< HEAD
 import os
+=======
+from typing import TYPE_CHECKING
+>>>>>>> 38999b7 (Spans of requests, their stages and completions for an OpenTelemetry collector: DAYLIGHT_TRACES)
 
 from flask import Flask
 
@@ -24,6 +28,9 @@ from .settings import Settings
 from .web.direct import Direct
 from .web.middleware import Middleware
 from .web.services import EXTENSION, Services
+
+if TYPE_CHECKING:
+    from .observability.traces import Traces
 
 __all__ = ["create_app"]
 
@@ -63,8 +70,21 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
         prediction_log = PredictionLog(settings, meter)
         prediction_log.check_names([*predictor.serving().values()])
         predictor.observers = (*predictor.observers, prediction_log)
+<<<<<<< HEAD
     services = app.extensions[EXTENSION] = Services(predictor, rollout, meter, drift)
+=======
+    services = app.extensions[EXTENSION] = Services(predictor, rollout, meter, traces_of(settings, meter))
+>>>>>>> 38999b7 (Spans of requests, their stages and completions for an OpenTelemetry collector: DAYLIGHT_TRACES)
     middleware = Middleware(app.wsgi_app, services, settings)
     app.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask's docs do
     services.direct = Direct(middleware)
     return app
+
+
+def traces_of(settings: Settings, meter: Meter) -> Traces | None:
+    """Where spans go; None without DAYLIGHT_TRACES."""
+    if not settings.traces:
+        return None
+    from .observability.traces import Traces  # only then: OpenTelemetry is an extra
+
+    return Traces(settings.traces, meter)

@@ -74,6 +74,7 @@ METRICS = {
     "daylight_kv_ratio": ("gauge_livemax", "Share of the memory for keys and values that running completions hold"),
     "daylight_prefix_bytes": ("gauge_livesum", "Memory of keys and values kept for prompts that begin alike"),
     "daylight_prefix_tokens": ("counter", "Tokens of prompts whose keys and values were there already"),
+    "daylight_spans_dropped": ("counter", "Requests whose spans were not made, for too many waited"),
     "daylight_refused_models": ("gauge", "1 where the model's current version cannot be served"),
     "daylight_model_info": ("gauge", "1 for each model that is served, with the version that answers"),
     "daylight_model_packed_timestamp_seconds": ("gauge", "When the version that answers was packed, in Unix time"),

@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from ..errors import StartupError
@@ -83,6 +84,7 @@ class Hooks:
         try:
             check_exposure(self.settings, server.cfg.address)
             check_store(self.settings)
+            check_traces(self.settings)
             if self.refusal:
                 raise StartupError(self.refusal)
             for line in self.chosen:
@@ -213,6 +215,8 @@ class Hooks:
             services.rollout.leave()
             for observer in services.predictor.observers:
                 observer.end()
+            if services.traces is not None:
+                services.traces.end()
 
 
 def check_store(settings: Settings) -> None:
@@ -230,6 +234,17 @@ def check_store(settings: Settings) -> None:
             failures.append(failure)
     if failures:
         raise failures[0]
+
+
+def check_traces(settings: Settings) -> None:
+    """Raise StartupError where spans are to go somewhere and what sends them is not installed."""
+    if settings.traces:
+        try:
+            found = find_spec("opentelemetry.exporter.otlp.proto.http")
+        except ModuleNotFoundError:  # not even its parent
+            found = None
+        if found is None:
+            raise StartupError("DAYLIGHT_TRACES: opentelemetry is not installed here: pip install 'daylight[otel]'")
 
 
 def unsound(store: Store, settings: Settings, name: str, versions: Iterable[str | None]) -> StartupError | None:

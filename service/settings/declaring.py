@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 __all__ = [
     "at_least",
     "auto_or_manual",
+    "http_url",
     "jsonl_or_parquet",
     "key",
     "log_format",
@@ -62,6 +64,13 @@ def yes_or_no(text: str) -> bool:
 def auto_or_manual(text: str) -> str:
     """auto or manual"""
     return {"auto": "auto", "manual": "manual"}[text.lower()]
+
+
+def http_url(text: str) -> str:
+    """an http:// or https:// URL"""
+    if text and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", text):
+        raise ValueError(http_url.__doc__)
+    return text
 
 
 def log_format(text: str) -> str:

@@ -19,6 +19,7 @@ from ..errors import BadSetting
 from .declaring import (
     at_least,
     auto_or_manual,
+    http_url,
     jsonl_or_parquet,
     key,
     log_format,
@@ -137,6 +138,12 @@ class Settings:
     )
     allow_version_mismatch: bool = setting(
         False, "Serve models packed with another major or minor version of a library that they need.", parse=yes_or_no
+    )
+    traces: str = setting(
+        "",
+        "Where spans of requests go: the URL of an OpenTelemetry collector (OTLP over HTTP), such as "
+        "`http://localhost:4318`; empty: nowhere.",
+        parse=http_url,
     )
     log_format: str = setting(
         "auto", "The log's form: `text`, `json`, or `auto`: text on a terminal, else JSON.", parse=log_format

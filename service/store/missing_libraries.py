@@ -30,6 +30,7 @@ EXTRAS = {
     "onnx_ir": "checkpoints",
     "onnxruntime_genai": "checkpoints",
     "onnxscript": "checkpoints",
+    "opentelemetry": "otel",
     "pandas": "sklearn",
     "pyarrow": "arrow",
     "safetensors": "checkpoints",

@@ -13,7 +13,7 @@ import os
 import re
 import select
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from time import perf_counter
@@ -62,7 +62,7 @@ class RequestContext:
     Content-Type and further headers. refused: the code of the error that was answered, "" without an error. seconds:
     {stage: seconds}, empty until something was predicted. tokens: (of prompts, of completions), or None. rows: of the
     table, and batch: of the call of the model that answered it; 0 where there is none. generations: what is written for
-    it. trace: its traceparent (trace.py), "" without one.
+    it. trace: its traceparent (trace.py), parent: the caller's span in it; "" without one.
     """
 
     __slots__ = (
@@ -80,6 +80,7 @@ class RequestContext:
         "model",
         "more",
         "names",
+        "parent",
         "refused",
         "route",
         "rows",
@@ -95,7 +96,7 @@ class RequestContext:
         self.id = caller_id if caller_id and SOUND_ID.fullmatch(caller_id) else os.urandom(16).hex()
         self.deadline: float | None = None
         self.allowed = True
-        self.key = self.refused = self.trace = ""
+        self.key = self.refused = self.trace = self.parent = ""
         self.media_type = "application/json"
         self.model = self.route = "-"
         self.seconds: dict[str, float] = {}
@@ -154,6 +155,13 @@ class RequestContext:
             self.rows, self.batch = table.rows, answer.batch
         if answer.tokens is not None:
             self.tokens = answer.tokens
+
+    def laps(self) -> Iterator[tuple[str, float, float]]:
+        """(stage, its start, its end) as `perf_counter()` moments; the stages follow each other until the last lap."""
+        start = self._last - sum(self.seconds.values())
+        for stage, seconds in self.seconds.items():
+            yield stage, start, start + seconds
+            start += seconds
 
     def headers(self, present: Collection[str] = ()) -> list[tuple[str, str]]:
         """The headers that every answer has; Server-Timing, in milliseconds, only where something was predicted.

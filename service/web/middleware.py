@@ -45,7 +45,7 @@ class Middleware:
         self.policy = policy_of(settings)
         self.cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self.timeout = settings.request_timeout
-        self.meter = services.meter
+        self.meter, self.traces = services.meter, services.traces
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -100,7 +100,9 @@ class Middleware:
         context = RequestContext(environ.get("HTTP_X_REQUEST_ID"))
         context.socket = socket
         if "HTTP_TRACEPARENT" in environ:
-            context.trace = continued(environ["HTTP_TRACEPARENT"])
+            context.trace, context.parent = continued(environ["HTTP_TRACEPARENT"])
+        if self.traces is not None and not context.trace:
+            context.trace = self.traces.begun()
         self.meter.began()
         if self.cors and "HTTP_ORIGIN" in environ:
             context.more = self.cors.headers(environ["HTTP_ORIGIN"])
@@ -138,6 +140,8 @@ class Middleware:
         """The answer has been sent: write the log line, and count it."""
         access_log.line(method, path, status, context, quiet=context.route in QUIET)
         self.meter.ended(method, status, context)
+        if self.traces is not None:
+            self.traces.ended(method, status, context)
 
 
 class Sent:

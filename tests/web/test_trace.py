@@ -60,9 +60,10 @@ def test_without_a_trace_nothing_is_told_of_one(client, caplog):
     ],
 )
 def test_what_is_no_traceparent_is_none(header):
-    assert continued(header) == ""
+    assert continued(header) == ("", "")
 
 
 def test_a_later_version_is_read_as_far_as_it_is_known():
-    assert continued(f"cc-{TRACE}-{SPAN}-ff-what-the-future-has").startswith(f"00-{TRACE}-")
-    assert continued(f"cc-{TRACE}-{SPAN}-ff").endswith("-03")
+    assert continued(f"cc-{TRACE}-{SPAN}-ff-what-the-future-has")[0].startswith(f"00-{TRACE}-")
+    assert continued(f"cc-{TRACE}-{SPAN}-ff")[0].endswith("-03")
+    assert continued(f"cc-{TRACE}-{SPAN}-ff")[1] == SPAN
