@@ -8,7 +8,7 @@ import { ranked } from "./outputs.js";
 import { snippets } from "./snippets.js";
 
 const SHOWN = 12; // labels
-const UNKNOWN = "image/jpeg"; // where the browser does not know a file's type: the server looks at its bytes
+const TYPES = ["image/jpeg", "image/png", "image/webp"]; // of what is sent; the server looks at the bytes
 
 export function start(section) {
   const form = one(section, "[data-form]");
@@ -29,7 +29,7 @@ export function start(section) {
 
   asking(section, {
     call: () => image,
-    send: (file) => post(`${section.dataset.url}?top_k=${SHOWN}`, file, file.type || UNKNOWN),
+    send: latest,
     show: (answer) => [
       ranked(answer.predictions[0].map(({ label, score }) => [label, score])),
       el("p", { class: "by" }, `${answer.model_name}, version ${answer.model_version}`),
@@ -37,6 +37,19 @@ export function start(section) {
     ],
     where: ({ row }) => (row === undefined ? null : field),
   });
+
+  /** The answer to the image that is shown: another one may be chosen while the one before is under way. */
+  async function latest() {
+    for (;;) {
+      const file = image;
+      const type = TYPES.includes(file.type) ? file.type : TYPES[0];
+      const sent = post(`${section.dataset.url}?top_k=${SHOWN}`, file, type);
+      const answer = await sent.catch((problem) => {
+        if (file === image) throw problem;
+      });
+      if (file === image) return answer;
+    }
+  }
 }
 
 /** The bytes in a data URL, as a file. */
