@@ -29,7 +29,7 @@ BY_EDGE = {"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 3
 SMALL = {
     "ViT": (VIT, "ViT", SQUARE),
     "DeiT": (VIT, "DeiT", {"size": {"height": 38, "width": 38}, "crop_size": SQUARE["size"]}),
-    "Beit": (VIT, "CLIP", BY_EDGE),
+    "Beit": (VIT, "Beit", {"size": {"height": 36, "width": 36}, "crop_size": SQUARE["size"], "do_center_crop": True}),
     "Dinov2": (VIT | {"num_attention_heads": 2}, "Bit", BY_EDGE),
     "ResNet": (
         {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"},
@@ -48,6 +48,10 @@ SMALL = {
         {"image_size": 224, "hidden_sizes": [16, 32, 48], "num_attention_heads": [1, 2, 3], "depths": [1, 1, 1]}
         | {"key_dim": [8, 8, 8]},
         *("Levit", {}),
+    ),
+    "Segformer": (
+        {"hidden_sizes": [8, 16, 16, 16], "depths": [1, 1, 1, 1], "decoder_hidden_size": 16},
+        *("Segformer", SQUARE),
     ),
     "Siglip": ({"vision_config": VIT}, "Siglip", SQUARE),
 }
@@ -122,7 +126,7 @@ def folder(tmp_path_factory):
     [
         ({"do_pad": True, "pad_size": {"height": 64, "width": 64}}, "do_pad.*, pad_size"),
         ({"do_flip_channel_order": True}, "do_flip_channel_order"),
-        ({"image_processor_type": "EfficientNetImageProcessor"}, "the own steps of EfficientNetImageProcessor"),
+        ({"include_top": True}, "include_top"),
         ({"size": {"shortest_edge": 32}}, "images of different sizes"),
         ({"size": {"shortest_edge": 32, "longest_edge": 64}, "do_center_crop": True}, "served are height and width"),
         ({"size": "large"}, "cannot be read"),
@@ -155,6 +159,17 @@ def test_what_is_not_served_is_refused(folder, tmp_path, options, change, said):
     (tmp_path / "config.json").write_text(json.dumps(told | change))
     with pytest.raises(ValueError, match=said):
         pack_image_classifier(tmp_path, name="it", store=tmp_path / "store", **options)
+
+
+def test_a_processor_that_does_something_else_is_refused_by_its_pixels(folder, tmp_path):
+    """PoolFormer's resizes by a share of its own, which its file need not name."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    told = json.loads((folder / FILE).read_text()) | {"crop_size": {"height": 32, "width": 32}, "do_center_crop": True}
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).write_text(json.dumps(told | {"image_processor_type": "PoolFormerImageProcessor"}))
+    with pytest.raises(ValueError, match="PoolFormerImageProcessorPil prepares images otherwise .*300 x 200 RGB JPEG"):
+        pack_image_classifier(tmp_path, name="it", store=tmp_path / "store")
 
 
 def test_a_checkpoint_without_a_processor_is_refused(folder, tmp_path):

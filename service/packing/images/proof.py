@@ -20,12 +20,14 @@ import torch
 from PIL import Image
 from transformers.image_utils import load_image
 
+from ...errors import in_a_line
 from ...models.class_scores import scores
 from ...models.images.classifier import ImageClassifier, best
 from ...settings import Settings
 from ...store.manifest import Manifest
 from ...store.versions import StoredVersion
 from .network import Logits
+from .processor import FILE
 from .samples import Sample, samples
 
 __all__ = ["PIXELS", "TOLERANCE", "prove"]
@@ -34,6 +36,7 @@ TOLERANCE = 3e-5  # between the graph's numbers and torch's, as a part of the la
 PIXELS = 1e-6  # between our numbers of pixels and transformers', which are about 1
 DIGITS = 7  # of the example's scores
 KEPT = 5  # labels of the example
+NAMED = 3  # images in an error
 
 
 def prove(version: StoredVersion, module: Logits, processor: Any) -> Manifest:
@@ -44,9 +47,8 @@ def prove(version: StoredVersion, module: Logits, processor: Any) -> Manifest:
     model = ImageClassifier.load(version, Settings(workers=1))
     images = list(samples())
     cut = model.cut([image.content for image in images])
-    theirs = np.stack([prepared(processor, image) for image in images])
-    ours = model.preparing.numbers(cut)
-    check_pixels(images, ours, theirs)
+    theirs = [prepared(processor, image) for image in images]
+    check_pixels(processor, images, model.preparing.numbers(cut), theirs)
     expected = numbers(module, theirs)
     together = np.concatenate(list(model.logits(cut)))
     alone = np.concatenate([each for one in cut for each in model.logits([one])])
@@ -65,27 +67,40 @@ def prove(version: StoredVersion, module: Logits, processor: Any) -> Manifest:
     return replace(version.manifest, spec=spec | {"runtime": spec["runtime"] | measured}, example=example)
 
 
-def check_pixels(images: Sequence[Sample], ours: np.ndarray, theirs: np.ndarray) -> None:
+def check_pixels(processor: Any, images: Sequence[Sample], ours: np.ndarray, theirs: Sequence[np.ndarray]) -> None:
     """Raise ValueError naming the images whose pixels are others than transformers'."""
-    if ours.shape != theirs.shape:
-        raise ValueError(
-            f"the image processor makes {theirs.shape[1:]} of an image, and its file says {ours.shape[1:]}"
-        )
-    apart = np.abs(ours - theirs).max(axis=(1, 2, 3))
-    wrong = [f"{image.name} by {far:.1e}" for image, far in zip(images, apart, strict=True) if not far <= PIXELS]
+    wrong = [
+        f"{image.name} ({reason})"
+        for image, own, other in zip(images, ours, theirs, strict=True)
+        if (reason := difference(own, other))
+    ]
     if wrong:
-        raise ValueError(f"pixels differ from those of transformers' image processor: {'; '.join(wrong)}")
+        raise ValueError(
+            f"{type(processor).__name__} prepares images otherwise than the steps of its {FILE}, so it is not served: "
+            f"{', '.join(wrong[:NAMED])}{', ...' if len(wrong) > NAMED else ''}"
+        )
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """Of two images' numbers, a few words; "" where they are the same."""
+    if ours.shape != theirs.shape:
+        return f"{list(theirs.shape)}, and not {list(ours.shape)}"
+    apart = float(np.abs(ours - theirs).max())
+    return "" if apart <= PIXELS else f"by {apart:.1e}"
 
 
 def prepared(processor: Any, image: Sample) -> np.ndarray:
-    """float32 [3, height, width], as the pipeline of transformers has it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of palettes with transparency
-        loaded = load_image(Image.open(io.BytesIO(image.content)))
-    return processor(images=loaded, return_tensors="np")["pixel_values"][0]
+    """float32 [3, height, width], as the pipeline of transformers has it. Raises ValueError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of palettes with transparency
+            loaded = load_image(Image.open(io.BytesIO(image.content)))
+        return np.asarray(processor(images=loaded, return_tensors="np")["pixel_values"][0])
+    except Exception as error:  # a processor may raise anything
+        raise ValueError(f"{type(processor).__name__} fails on an image of {image.name}: {in_a_line(error)}") from error
 
 
 @torch.inference_mode()
-def numbers(module: Logits, pixels: np.ndarray) -> np.ndarray:
+def numbers(module: Logits, pixels: Sequence[np.ndarray]) -> np.ndarray:
     """float32 [images, labels] of torch, one image after the other."""
     return np.concatenate([module(torch.from_numpy(one[None])).numpy() for one in pixels])
