@@ -1,4 +1,4 @@
-"""What watching costs: requests/s of the fast path with drift, and with the prediction log besides, at a share and whole.
+"""What watching costs: requests/s of the fast path with drift, and with the prediction log, at a share and whole.
 
     python -m benchmarks.watching        (needs wrk)
 

@@ -7,11 +7,8 @@ app = create_app(Settings(store=tmp_path))          # as the tests do
 from __future__ import annotations
 
 import logging
-<<<<<<< HEAD
 import os
-=======
 from typing import TYPE_CHECKING
->>>>>>> 38999b7 (Spans of requests, their stages and completions for an OpenTelemetry collector: DAYLIGHT_TRACES)
 
 from flask import Flask
 
@@ -70,11 +67,8 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
         prediction_log = PredictionLog(settings, meter)
         prediction_log.check_names([*predictor.serving().values()])
         predictor.observers = (*predictor.observers, prediction_log)
-<<<<<<< HEAD
-    services = app.extensions[EXTENSION] = Services(predictor, rollout, meter, drift)
-=======
-    services = app.extensions[EXTENSION] = Services(predictor, rollout, meter, traces_of(settings, meter))
->>>>>>> 38999b7 (Spans of requests, their stages and completions for an OpenTelemetry collector: DAYLIGHT_TRACES)
+    services = Services(predictor, rollout, meter, drift, traces_of(settings, meter))
+    app.extensions[EXTENSION] = services
     middleware = Middleware(app.wsgi_app, services, settings)
     app.wsgi_app = middleware  # type: ignore[method-assign]  # as Flask's docs do
     services.direct = Direct(middleware)

@@ -22,21 +22,13 @@ EXTENSION = "daylight"  # its name in `app.extensions`
 class Services:
     """rollout: None where the process is no worker of a server that shares a run folder.
 
-<<<<<<< HEAD
-    drift: None where the settings ask for none. direct: answers what a worker has read itself; None where all requests
-    go through WSGI.
-=======
-    traces: None where spans go nowhere. direct: answers what a worker has read itself; None where all requests go
-    through WSGI.
->>>>>>> 38999b7 (Spans of requests, their stages and completions for an OpenTelemetry collector: DAYLIGHT_TRACES)
+    drift: None where the settings ask for none. traces: None where spans go nowhere. direct: answers what a worker has
+    read itself; None where all requests go through WSGI.
     """
 
     predictor: Predictor
     rollout: Rollout | None
     meter: Meter
-<<<<<<< HEAD
     drift: Drift | None = None
-=======
     traces: Traces | None = None
->>>>>>> 38999b7 (Spans of requests, their stages and completions for an OpenTelemetry collector: DAYLIGHT_TRACES)
     direct: Direct | None = None
