@@ -1,7 +1,8 @@
 """What was taken of an answered call, as rows of the log.
 
 made = Records(hiding)
-made.of(described, made.hidden(described), taken)    # [{"time": ..., "model": "tumour", "row": 0, "inputs": {...}, "outputs": {...}}]
+made.of(described, made.hidden(described), taken)
+# [{"time": ..., "model": "tumour", "row": 0, "inputs": {...}, "outputs": {...}}]
 """
 
 from __future__ import annotations
