@@ -1,6 +1,7 @@
 """The page for whoever runs the server, and what it does: check a version, promote it, roll back.
 
 GET  /operations                            each model's figures, versions, history, and what is refused and why
+GET  /operations/models/<name>/drift        how the last rows differ from the training sample
 POST /operations/models/<name>/check        {"version": "2"}: load it beside, compare it; nothing changes
 POST /operations/models/<name>/promote      {"version": "2", "why": "...", "breaking": false}
 POST /operations/models/<name>/rollback     {"why": "..."}
@@ -19,12 +20,13 @@ from flask import Blueprint, Response, request
 
 from ..errors import ModelNotFound, RequestError, StartupError, Unavailable
 from ..models.comparison import differences
+from ..observability.drift.observer import Report
 from ..server.lifecycle.running_servers import RunningServer
 from ..store.contract_changes import breaking
 from ..store.versions import Store
 from ..web.access.api_keys import read
 from ..web.handlers import read_request
-from .context import answer, context, predictor, services
+from .context import answer, context, model_of, predictor, services
 from .pages import HTML, guard, rendered
 from .repository import PATIENCE
 from .views import view
@@ -58,6 +60,7 @@ def model_told(store: Store, name: str) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": name,
         "serving": served,
+        "drift": drift_of(model),
         "refused": serving.refused.get(name),
         "fault": "",
         "history": [],
@@ -71,6 +74,23 @@ def model_told(store: Store, name: str) -> dict[str, Any]:
     rollout = services().rollout
     asked = rollout.registry.asked(name) if rollout else []
     return told | {"versions": versions, "way_back": way_back, "history": receipts[::-1], "asked": asked[::-1]}
+
+
+def drift_of(model: Any) -> Report | None:
+    """Of a model that is served; None where nothing is measured."""
+    measured = services().drift
+    return measured.report(model) if model is not None and measured is not None else None
+
+
+@view(blueprint)
+def drift(name: str) -> Response:
+    """What all workers have counted of the last rows, against the sample that the version was packed with."""
+    model = model_of(name)
+    found = drift_of(model)
+    if found is None:
+        why = "DAYLIGHT_DRIFT_ROWS is 0" if services().drift is None else "it has no profile of a sample: pack it again"
+        raise RequestError(f"drift of {model.name} version {model.version} is not measured: {why}")
+    return answer(found.to_json())
 
 
 def version_told(store: Store, name: str, version: str, served: str | None, receipts: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..observability.drift.profile import MISSING, STRANGE, Bins, Feature
+from ..observability.drift.profile import MISSING, STRANGE, Bins, Feature, features_of
 from .tables.numbers import TableNumbers, output_numbers
 from .tables.output import Output
 from .tables.plan import ColumnPlan, Table
@@ -30,19 +30,18 @@ class SampleProfile:
 
     def __init__(self, plan: ColumnPlan, outputs: Mapping[str, Output], content: Mapping[str, Any]) -> None:
         """content: of the version's profile."""
-        columns = {entry["name"]: Feature.from_json(entry) for entry in content["columns"]}
-        wanted = [place for place, name in enumerate(plan.names) if name in columns]
-        self.table = TableNumbers(plan, wanted)
-        self.columns = Bins([columns[plan.names[place]] for place in wanted])
+        self.bins, self.of_outputs = features_of(content)
+        self.width = self.bins.width
+        self.columns = Bins(self.bins.features[: self.of_outputs])
+        self.table = TableNumbers(plan, [plan.names.index(feature.name) for feature in self.columns.features])
         self.outputs: dict[str, tuple[Output, dict[str, int] | None, Bins]] = {}
+        place = self.of_outputs
         for name, entry in content["outputs"].items():
             labels = entry.get("labels")
             known = None if labels is None else {label: place for place, label in enumerate(labels)}
-            self.outputs[name] = outputs[name], known, Bins([Feature.from_json(each) for each in entry["features"]])
-        parts = [self.columns, *(bins for _, _, bins in self.outputs.values())]
-        self.bins = Bins([feature for part in parts for feature in part.features])
-        self.of_outputs = len(self.columns.features)
-        self.width = self.bins.width
+            end = place + len(entry["features"])
+            self.outputs[name] = outputs[name], known, Bins(self.bins.features[place:end])
+            place = end
 
     def count(self, tables: Sequence[Table], answers: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """int64 [width]: tables as the model got them, and {output: what the method returned} of each."""

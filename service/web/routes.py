@@ -123,6 +123,7 @@ ROUTES = (
     Route("POST", "/operations/models/<plain:name>/check", "operations.check", v1, scope=Scope.ADMIN),
     Route("POST", "/operations/models/<plain:name>/promote", "operations.promote", v1, scope=Scope.ADMIN),
     Route("POST", "/operations/models/<plain:name>/rollback", "operations.rollback", v1, scope=Scope.ADMIN),
+    Route("GET", "/operations/models/<plain:name>/drift", "operations.drift", v1, scope=Scope.ADMIN),
     Route("GET", "/activity", "pages.activity", quiet=True),
     Route("GET", "/assets/<digest>/<path:name>", "pages.asset", scope=Scope.OPEN, quiet=True),
     Route("GET", "/docs", "docs.page", scope=Scope.PAGE),

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InvalidInstances
-from .judging import Finding, judge
+from .judging import FEWEST, Finding, judge
 from .panes import Panes, remove_unused, window
+from .profile import Bins
 
 if TYPE_CHECKING:
     from ..metrics import Meter
@@ -55,6 +56,11 @@ class Report:
     def drifted(self) -> list[Finding]:
         return [found for found in self.findings if found.reasons]
 
+    @property
+    def too_few(self) -> bool:
+        """Whether so few rows say nothing."""
+        return self.rows < FEWEST
+
     def to_json(self) -> dict[str, Any]:
         return {
             "model": self.model,
@@ -66,13 +72,10 @@ class Report:
         }
 
 
-def report(folder: str, model: Any, rows: int) -> Report | None:
-    """What the workers have counted into a folder of their panes; None where the model has no profile."""
-    profile = getattr(model, "profile", None)
-    if profile is None:
-        return None
-    counts, found = window(folder, model.name, model.version, profile.bins, rows)
-    return Report(model.name, model.version, found, rows, judge(profile.bins, counts, profile.of_outputs))
+def report(folder: str, model: str, version: str, bins: Bins, of_outputs: int, rows: int) -> Report:
+    """What the workers have counted into a folder of their panes. bins, of_outputs: as `features_of` gives them."""
+    counts, found = window(folder, model, version, bins, rows)
+    return Report(model, version, found, rows, judge(bins, counts, of_outputs))
 
 
 class Drift:
@@ -132,9 +135,12 @@ class Drift:
         self.count()
 
     def report(self, model: Any) -> Report | None:
-        """What all workers have counted, this one up to now. Raises OSError where the folder cannot be read."""
+        """What all workers have counted, this one up to now; None where the model has no profile."""
+        profile = getattr(model, "profile", None)
+        if profile is None:
+            return None
         self.count()
-        return report(self.folder, model, self.rows)
+        return report(self.folder, model.name, model.version, profile.bins, profile.of_outputs, self.rows)
 
     def _run(self) -> None:
         turns = 0

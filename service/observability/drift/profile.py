@@ -13,14 +13,14 @@ numbers outside the sample's range, or categories that are not known. A strange 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-__all__ = ["FIRST", "MISSING", "STRANGE", "Bins", "Feature", "of_numbers", "of_places", "of_presence"]
+__all__ = ["FIRST", "MISSING", "STRANGE", "Bins", "Feature", "features_of", "of_numbers", "of_places", "of_presence"]
 
 QUANTILES = 10  # bins of a number
 FEW = 12  # distinct numbers that have a bin each
@@ -179,3 +179,13 @@ class Bins:
 
     def count(self, rows: np.ndarray) -> np.ndarray:
         return self.total(*self.slots(rows))
+
+
+def features_of(content: Mapping[str, Any]) -> tuple[Bins, int]:
+    """(what is counted by a version's profile, the place at which the features of outputs begin, behind the columns).
+
+    content: of its file.
+    """
+    columns = [Feature.from_json(entry) for entry in content["columns"]]
+    outputs = [Feature.from_json(entry) for output in content["outputs"].values() for entry in output["features"]]
+    return Bins([*columns, *outputs]), len(columns)

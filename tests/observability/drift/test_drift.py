@@ -69,6 +69,10 @@ def send(app, frame, rows=50):
         assert client.post("/v1/models/people:predict", json=body).status_code in (200, 422)
 
 
+def words(text):
+    return " ".join(text.split())
+
+
 def told(app):
     """{column or output: in what it has drifted}."""
     services = app.extensions["daylight"]
@@ -159,6 +163,38 @@ def test_metrics_tell_it(app):
     assert 'daylight_drift_psi{model="people",name="age",of="column"} ' in text
     assert 'daylight_drift_missing_ratio{column="age",model="people"} 0.0' in text
     assert 'daylight_drift_strange_ratio{column="age",model="people"} 0.' in text
+
+
+def test_admins_read_it_as_json_and_on_the_operations_page(app):
+    client = app.test_client()
+    assert "Drift in the last 0 rows: too few to say" in words(client.get("/operations").text)
+    send(app, people(1000, 1))
+    assert "Drift in the last 1,000 rows: none" in words(client.get("/operations").text)
+    shifted = people(1000, 2)
+    shifted["age"] += 10
+    send(app, shifted)
+    told = client.get("/operations/models/people/drift").json
+    assert (told["model"], told["version"], told["rows"], told["window"]) == ("people", "1", 1000, 1000)
+    assert "age" in told["drifted"]
+    (age,) = [feature for feature in told["features"] if feature["name"] == "age"]
+    assert age["of"] == "column"
+    assert age["drifted"][0].startswith("PSI ")
+    assert sum(each["share"] for each in age["bins"]) == pytest.approx(1, abs=1e-4)
+    assert f"age ({age['drifted'][0]}" in words(client.get("/operations").text)
+
+
+def test_why_it_is_not_measured_is_told(store, tmp_path):
+    client = create_app(Settings(store=store, drift_rows=0)).test_client()
+    answer = client.get("/operations/models/people/drift")
+    assert (answer.status_code, answer.json["error"]) == (
+        400,
+        "drift of people version 1 is not measured: DAYLIGHT_DRIFT_ROWS is 0",
+    )
+    assert "Drift in the last" not in client.get("/operations").text
+    pack(LinearRegression().fit(*load_iris(return_X_y=True)), name="bare", store=tmp_path)
+    answer = create_app(Settings(store=tmp_path)).test_client().get("/operations/models/bare/drift")
+    assert answer.status_code == 400
+    assert "pack it again" in answer.json["error"]
 
 
 def test_few_rows_say_nothing(app):

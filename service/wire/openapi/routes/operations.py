@@ -29,6 +29,39 @@ CHANGED = {
     "properties": {"name": TEXT, "version": TEXT, "state": {"enum": ["READY", "LOADING"]}},
     "required": ["name", "version", "state"],
 }
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+BIN = {
+    "type": "object",
+    "properties": {"bin": TEXT, "share": SHARE, "in_sample": SHARE},
+    "required": ["bin", "share", "in_sample"],
+}
+FEATURE = {
+    "type": "object",
+    "properties": {
+        "name": TEXT,
+        "of": {"enum": ["column", "output"]},
+        "rows": {"type": "integer", "minimum": 0},
+        "psi": {"type": "number", "minimum": 0},
+        "missing": SHARE,
+        "strange": {**SHARE, "description": "numbers outside the sample's range, or unknown categories"},
+        "missing_in_sample": SHARE,
+        "bins": {"type": "array", "items": BIN},
+        "drifted": {**SENTENCES, "description": "in what; empty where it has not"},
+    },
+    "required": ["name", "of", "rows", "psi", "missing", "strange", "missing_in_sample", "bins", "drifted"],
+}
+DRIFT = {
+    "type": "object",
+    "properties": {
+        "model": TEXT,
+        "version": TEXT,
+        "rows": {"type": "integer", "minimum": 0, "description": "in the window; fewer than 200 say nothing"},
+        "window": {"type": "integer", "description": "rows that it holds when it is full"},
+        "drifted": {**SENTENCES, "description": "names of columns and outputs"},
+        "features": {"type": "array", "items": FEATURE},
+    },
+    "required": ["model", "version", "rows", "window", "drifted", "features"],
+}
 ERRORS = (400, 403, 404, 413, 415, 503)
 
 
@@ -38,6 +71,15 @@ def body(required, **properties):
 
 def page(place):
     return Operation("The operations page", HTML, errors=(403,), headers=CACHED)
+
+
+def drift(place):
+    return Operation(
+        "How the last rows differ from the training sample",
+        json(DRIFT),
+        "Columns and outputs that have drifted come first, then those of the largest population stability index.",
+        errors=(400, 403, 404, 503),
+    )
 
 
 def check(place):
@@ -73,4 +115,10 @@ def rollback(place):
 
 
 UNDER_WAY = {"202": {"description": "The workers are at it.", "content": json(CHANGED)}}
-OPERATIONS = {"GET page": page, "POST check": check, "POST promote": promote, "POST rollback": rollback}
+OPERATIONS = {
+    "GET page": page,
+    "GET drift": drift,
+    "POST check": check,
+    "POST promote": promote,
+    "POST rollback": rollback,
+}
