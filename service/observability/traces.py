@@ -98,7 +98,7 @@ class Traces:
             for handler in logging.getLogger(PACKAGE).handlers:  # a collector that is away is told of in the log's form
                 logging.getLogger("opentelemetry").addHandler(handler)
             exporter = OTLPSpanExporter(endpoint=f"{self.url.rstrip('/')}/v1/traces", timeout=PATIENCE)
-            self._processor = BatchSpanProcessor(exporter)
+            self._processor = BatchSpanProcessor(exporter, max_queue_size=6 * MOST, max_export_batch_size=2048)
             threading.Thread(target=self._keep_making_spans, name="daylight-traces", daemon=True).start()
             atexit.register(self.end)
 
