@@ -20,6 +20,7 @@ from .observability.metrics import Meter
 from .observability.prediction_log.log import PredictionLog
 from .predictor import Predictor
 from .server.lifecycle.rollout import Rollout
+from .server.lifecycle.shadows import Shadows
 from .server.lifecycle.worker_registry import WorkerRegistry
 from .settings import Settings
 from .web.direct import Direct
@@ -67,6 +68,8 @@ def create_app(settings: Settings | None = None, predictor: Predictor | None = N
         prediction_log = PredictionLog(settings, meter)
         prediction_log.check_names([*predictor.serving().values()])
         predictor.observers = (*predictor.observers, prediction_log)
+    if rollout is not None:
+        predictor.observers = (*predictor.observers, Shadows(predictor, meter, rollout.registry.folder))
     services = Services(predictor, rollout, meter, drift, traces_of(settings, meter))
     app.extensions[EXTENSION] = services
     middleware = Middleware(app.wsgi_app, services, settings)

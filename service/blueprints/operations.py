@@ -22,7 +22,9 @@ from ..errors import ModelNotFound, RequestError, StartupError, Unavailable
 from ..models.comparison import differences
 from ..observability.drift.observer import Report
 from ..server.lifecycle.running_servers import RunningServer
+from ..server.lifecycle.shadow_told import shadow_of, shadow_told
 from ..store.contract_changes import breaking
+from ..store.shadow import read_shadow
 from ..store.versions import Store
 from ..web.access.api_keys import read
 from ..web.handlers import read_request
@@ -63,6 +65,7 @@ def model_told(store: Store, name: str) -> dict[str, Any]:
         "drift": drift_of(model),
         "refused": serving.refused.get(name),
         "fault": "",
+        "shadow": "",
         "history": [],
     }
     try:
@@ -73,6 +76,8 @@ def model_told(store: Store, name: str) -> dict[str, Any]:
         return told | {"fault": str(error), "versions": [], "way_back": None}
     rollout = services().rollout
     asked = rollout.registry.asked(name) if rollout else []
+    shadow = shadow_of(rollout.registry, name, read_shadow(store.root / name)) if rollout else None
+    told["shadow"] = shadow_told(shadow) if shadow else ""
     return told | {"versions": versions, "way_back": way_back, "history": receipts[::-1], "asked": asked[::-1]}
 
 

@@ -11,9 +11,11 @@ from ..errors import StartupError
 from ..observability.by_model import NONE, counts_by_model
 from ..server.lifecycle.rollout_state import Entry
 from ..server.lifecycle.running_servers import RunningServer, running_servers
+from ..server.lifecycle.shadow_told import shadow_of, shadow_told
 from ..settings import Settings
 from ..store.about import read_about
 from ..store.proven import stand_ins
+from ..store.shadow import read_shadow
 from ..store.versions import Store
 from ..web.routes import PREDICTING
 
@@ -32,6 +34,7 @@ def listed(store: Store, configured: Settings) -> list[Listing]:
     found = [{**of_store(store, name, configured), **read_about(store.root / name)} for name in names]
     if before:
         time.sleep(max(0.0, AT_LEAST - (time.monotonic() - began)))
+    shadows = {name: read_shadow(store.root / name) for name in names}
     seconds, after = time.monotonic() - began, {pid: counts(server) for pid, server in by_process.items()}
     for one in found:
         one.pop("columns", None)
@@ -39,6 +42,11 @@ def listed(store: Store, configured: Settings) -> list[Listing]:
             {
                 "process": server.pid,
                 **state(server, one),
+                **(
+                    {"shadow": shadowed}
+                    if (shadowed := shadow_of(server.registry, one["name"], shadows[one["name"]]))
+                    else {}
+                ),
                 **asked(before[server.pid].get(one["name"], NONE), after[server.pid].get(one["name"], NONE), seconds),
             }
             for server in servers[one["name"]]
@@ -128,6 +136,8 @@ def faults(one: Listing) -> Iterator[str]:
         place = f"; a server that starts serves version {instead[0]} in its place" if instead else ""
         yield f"BROKEN: {one['broken']}{place}"
     for server in one["servers"]:
+        if "shadow" in server:
+            yield f"the server of process {server['process']}: {shadow_told(server['shadow'])}"
         if server["state"] == "refused":
             serving = f", and answers with version {server['serving']}" if server["serving"] else ""
             yield (

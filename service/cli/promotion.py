@@ -23,7 +23,7 @@ from .options import errors_as_sentences, json_option, message_option, settings,
 if TYPE_CHECKING:
     from ..models.base import Model
 
-__all__ = ["check_callers", "history", "make_current", "promote", "proven", "remove", "rollback"]
+__all__ = ["check_callers", "compare", "history", "make_current", "promote", "proven", "remove", "rollback"]
 
 LATE = 10.0  # seconds after which a server that has not even refused a version is not waited for
 url_options = (

@@ -30,6 +30,7 @@ from .draft import Draft, digest, new_draft
 from .manifest import MANIFEST, Manifest
 from .missing import no_version
 from .receipts import CURRENT, HISTORY, History, has_current
+from .shadow import SHADOW, read_shadow
 from .signature import Keys
 from .writing import changing, unwritable_in_words
 
@@ -43,10 +44,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def check_name(name: str, what: str = "model name") -> str:
     """Return `name`, or raise ValueError: names become folders, URLs and metric labels."""
-    if not NAME.fullmatch(name) or name in (CURRENT, HISTORY, ABOUT):
+    if not NAME.fullmatch(name) or name in (CURRENT, HISTORY, ABOUT, SHADOW):
         raise ValueError(
             f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, "
-            f"not '{CURRENT}', '{HISTORY}' or '{ABOUT}'"
+            f"not '{CURRENT}', '{HISTORY}', '{ABOUT}' or '{SHADOW}'"
         )
     return name
 
@@ -292,5 +293,7 @@ class Store:
             raise ValueError(
                 f"{model} version {version} served before version {self.current(model)}, and is the way back"
             )
+        if (shadow := read_shadow(self.root / model)) and shadow.version == version:
+            raise ValueError(f"{model} version {version} is the shadow; end that first: daylight shadow {model} --off")
         if not folder.is_dir():
             raise ArtifactMissing(f"{model} has no version {version}")

@@ -111,7 +111,11 @@ def test_a_missing_store_and_a_missing_model_are_named(tmp_path):
         Store(tmp_path).open("absent")
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "current", "x" * 65, "a b", "é", "about.json"])
+@pytest.mark.parametrize(
+    "name", ["", "..", "a/b", ".hidden", "current", "x" * 65, "a b", "é", "about.json", "shadow.json"]
+)
 def test_names_that_could_leave_the_store_are_refused(name):
-    with pytest.raises(ValueError, match="cannot be a model name: .* not 'current', 'history' or 'about.json'"):
+    with pytest.raises(
+        ValueError, match="cannot be a model name: .* not 'current', 'history', 'about.json' or 'shadow.json'"
+    ):
         check_name(name)
