@@ -10,7 +10,7 @@ from ... import errors
 from ...errors import RequestError, ServiceError, error_body
 from .. import error_dialect
 from ..outcomes import outcome
-from .parts import json, ref
+from .parts import ALWAYS, json, ref
 
 __all__ = ["Refusals"]
 
@@ -61,7 +61,7 @@ class Refusals:
             self.defined.add(name)
             possible = [error for error in self.errors if becomes(dialect, error).status == status]
             examples = {error.code: dialect.error_body(sample(error), becomes(dialect, error)) for error in possible}
-            headers = {"X-Request-ID": ref("X-Request-ID", "headers")}
+            headers = dict(ALWAYS)
             if status in RETRIED:
                 headers["Retry-After"] = ref("Retry-After", "headers")
             if any(error.challenge for error in possible):

@@ -6,6 +6,7 @@ from typing import Any
 from ..json_body import JSON
 
 __all__ = [
+    "ALWAYS",
     "HEADERS",
     "IN_ONE_FORM",
     "PARAMETERS",
@@ -24,6 +25,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {
         "description": "The request's id, which the log knows: the caller's own, or a new one.",
         "required": True,
+        "schema": {"type": "string"},
+    },
+    "traceparent": {
+        "description": "The trace that the request belongs to, with the server's own span: W3C's Trace Context.",
         "schema": {"type": "string"},
     },
     "Server-Timing": {
@@ -48,6 +53,12 @@ PARAMETERS = {
         "description": "An id of your own, of at most 128 letters, digits, `.`, `_`, `:` and `-`; others are replaced.",
         "schema": {"type": "string"},
     },
+    "traceparent": {
+        "name": "traceparent",
+        "required": False,
+        "description": "Your trace and span, as W3C's Trace Context has them; one that is not sound is as none.",
+        "schema": {"type": "string"},
+    },
     "X-Request-Timeout": {
         "name": "X-Request-Timeout",
         "required": False,
@@ -60,6 +71,8 @@ SECURITY = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in a header."},
 }
 
+# The headers of every answer.
+ALWAYS = {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", "traceparent")}
 # The header of answers that predict.
 TIMED = {"Server-Timing": {"$ref": "#/components/headers/Server-Timing"}}
 

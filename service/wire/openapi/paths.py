@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from .parts import PARAMETERS, Operation, json, ref
+from .parts import ALWAYS, PARAMETERS, Operation, json
 
 __all__ = ["Place", "expanded", "operation_object"]
 
@@ -49,7 +49,7 @@ def operation_object(operation, place, route, refusals):
         operation = Operation("No model is served now", json({}), errors=(404, 503))
     answer = {
         "description": operation.says,
-        "headers": {"X-Request-ID": ref("X-Request-ID", "headers"), **operation.headers},
+        "headers": {**ALWAYS, **operation.headers},
         "content": operation.answer,
     }
     described = {
