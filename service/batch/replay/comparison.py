@@ -24,7 +24,7 @@ import numpy as np
 
 from ...models.tables.output import close
 
-__all__ = ["Comparison", "OutputChanges"]
+__all__ = ["Comparison", "OutputChanges", "apart"]
 
 TOLD = 20  # rows that change most
 DRAWN = 2000  # pairs of numbers that a plot shows
