@@ -66,7 +66,7 @@ def pack_in_sandbox(file: Path, root: Path, configured: Settings, *, why: str, *
             outcome = run(file, root, made, configured, options | {"name": draft.model, "version": draft.version})
             check_outcome(file, made, outcome)
             try:
-                check_claims(adopt(draft, made, kind_of(file, options.get("task"))), file, options)
+                check_claims(adopt(draft, made, kind_of(file, options.get("task"), options.get("data"))), file, options)
             except StartupError as error:
                 raise ValueError(f"what the sandbox made of {file} is not adopted: {error}") from error
         return opened.open(draft.model, draft.version)
@@ -140,7 +140,7 @@ def check_claims(manifest: Manifest, file: Path, options: Mapping[str, Any]) -> 
     """What makes a server run code is what the user has named. Raises StartupError where it is anything else."""
     code = {f"{FOLDER}{path.stem}.py": path for path in ([source(file)] if is_class(file) else []) + [*options["code"]]}
     given = dict(code)
-    if kind_of(file) in ("network", "tabular"):
+    if kind_of(file, options.get("task")) in ("network", "tabular"):
         own = model_file(file)
         given[own.name] = own
         if manifest.spec.get("payload") != own.name:

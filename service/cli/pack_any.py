@@ -49,9 +49,10 @@ def default_name(file: Path) -> str:
     return source(file).stem
 
 
-def kind_of(file: Path, task: str | None = None) -> str:
-    """The kind of model that packing makes of it. task: what a checkpoint is said to be for. Raises ValueError for a
-    checkpoint whose config cannot be read, or that cannot be what it is said to be.
+def kind_of(file: Path, task: str | None = None, data: Path | None = None) -> str:
+    """The kind of model that packing makes of it. task: what a checkpoint is said to be for. data: sample rows.
+
+    Raises ValueError for a checkpoint whose config cannot be read, or that cannot be what it is said to be.
     """
     if file.is_dir() and not is_mlflow(file):
         from ..packing import checkpoint_task  # it imports transformers
@@ -61,15 +62,15 @@ def kind_of(file: Path, task: str | None = None) -> str:
         raise ValueError(f"--task says what a folder with a checkpoint is for; {file} is none")
     if is_class(file):
         return "python"
-    from ..packing.torch_programs import is_program
+    from ..packing.networks.files import is_network_file
 
-    return "network" if is_program(file) else "tabular"
+    return "network" if data is None and is_network_file(file) else "tabular"
 
 
-def kind_or_sentence(file: Path, task: str | None) -> str:
+def kind_or_sentence(file: Path, task: str | None, data: Path | None) -> str:
     """As `kind_of`; what it raises ends the command with a sentence."""
     with errors_as_sentences("checkpoints" if file.is_dir() and not is_mlflow(file) else "pack"):
-        return kind_of(file, task)
+        return kind_of(file, task, data)
 
 
 def may_run_code(file: Path) -> bool:
@@ -117,7 +118,7 @@ def pack_any(
         "promote": promote,
         "why": why,
     }
-    kind = kind_or_sentence(file, task)
+    kind = kind_or_sentence(file, task, data)
     with errors_as_sentences("pack" if kind in ("python", "tabular") else "checkpoints"):
         common["metrics"] = read_metrics(metrics)
         if file.is_dir() and not is_mlflow(file):
@@ -143,11 +144,8 @@ def pack_any(
         if script := script_sentence(file):
             raise ValueError(f"{file} is {script}")
         if kind == "network":
-            check_unused(file, data=data, target=target, test=test, trust=trust, code=code, files=files)
-            from ..packing.networks.pack import pack_network
-
-            return pack_network(file, **common)
-        if file.suffix in WEIGHTS:
+            check_unused(file, target=target, test=test, trust=trust, code=code, files=files)
+        elif file.suffix in WEIGHTS:
             raise ValueError(weights_alone(file))
         from ..packing import pack_file
 
@@ -157,10 +155,10 @@ def pack_any(
 
 
 def check_unused(file: Path, **options: Any) -> None:
-    """Raise ValueError for options that say nothing of a file."""
+    """Raise ValueError for options that say nothing of a network over tensors."""
     given = [f"--{name}" for name, value in options.items() if value]
     if given:
-        raise ValueError(f"{file} is a program of torch.export, of which {', '.join(given)} says nothing")
+        raise ValueError(f"{file} is a network over tensors, of which {', '.join(given)} says nothing")
 
 
 def read_metrics(path: Path | None) -> dict[str, Any] | None:

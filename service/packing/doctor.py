@@ -22,6 +22,7 @@ from ..models.runtimes.pickle_rules import resolve
 from ..store.missing_libraries import COMPILED as LIBRARIES
 from . import mlflow_folder
 from .checkpoint_task import CONFIG, MODULES, check_generates_text, kind_of
+from .networks.files import is_network_file
 from .open_source_file import refusal_sentence, version_hint
 from .other_ways import CLASS_WAY
 from .pickle_file import Contents, contents
@@ -66,6 +67,10 @@ def examine(path: Path) -> Iterator[Finding]:
         yield from of_archive(path)
     elif path.suffix == ".safetensors":
         yield IS, f"weights alone, as safetensors; {CLASS_WAY}"
+    elif is_network_file(path):
+        yield IS, "an ONNX graph whose inputs are no table: it would be packed as a network, which computes tensors"
+        yield COMPILES, "it is a graph already, and served as one"
+        yield NEXT, f"daylight pack {path}"
     elif path.suffix == onnx_files.SUFFIX:
         yield from of_graph(path)
     elif path.suffix in boosters.SUFFIXES and not head.startswith(b"\x80"):

@@ -32,6 +32,7 @@ from . import mlflow_folder
 from .background import BACKGROUND, background
 from .compilation import Compiled, compile_model
 from .contract import Contract, learn_contract
+from .networks.files import is_network_file
 from .open_source_file import Opened, carry, known_of_written, open_file, open_store, promotes, told
 from .profile import PROFILE_FILE, profile
 from .provenance import provenance
@@ -61,7 +62,8 @@ def pack(
 ) -> StoredVersion:
     """Pack a fitted estimator, a Booster of XGBoost or LightGBM, or an onnx.ModelProto, as a new version of the model
     `name`. The path of a file with one of these is packed with the rows given here, as pack_file packs it with a file.
-    A torch.nn.Module is packed with example inputs in the place of rows, a program of torch.export with none.
+    A torch.nn.Module is packed with example inputs in the place of rows, a program of torch.export with none; with a
+    DataFrame, either becomes a table of its columns.
 
     It becomes current unless told otherwise.
 
@@ -77,22 +79,25 @@ def pack(
     Returns the new version. Raises ValueError that says what cannot be packed, and why.
     """
     check_name(name)
-    if is_network(estimator):
-        from .networks.pack import pack_network
-
-        return pack_network(
+    network = is_torch(estimator)
+    if (network or is_network(estimator)) and not hasattr(X, "columns"):
+        return packed_network(
             estimator, X, name=name, store=store, version=version, promote=promote, why=why, metrics=metrics
         )
     path = Path(estimator) if isinstance(estimator, str | Path) else None
-    opened = open_file(path, code=code) if path else Opened(onnx_files.as_estimator(as_estimator(estimator)))
+    given = table_of(estimator, X) if network else estimator
+    if path and not network:
+        opened = open_file(path, code=code)
+    else:
+        opened = Opened(onnx_files.as_estimator(as_estimator(given)))
     with told(opened.hint):
         contract = learn_contract(opened.estimator, X, y)
-        compiled = compiled_of(contract, runtime)
+        compiled = compiled_of(contract, runtime, alone=not (network and path))
     if metrics is None:
         metrics = scored(contract, X, y, held_out)
     to = open_store(store)
     with to.adding(name, version, promote=promotes(promote), why=why) as draft:
-        known = put_file(draft, path, opened, code) if path else put_object(draft, estimator, opened, code)
+        known = put_file(draft, path, opened, code) if path else put_object(draft, given, opened, code)
         draft.manifest = written(draft, contract, compiled, metrics, **known)
     return to.open(draft.model, draft.version)
 
@@ -128,13 +133,12 @@ def pack_file(
     """
     path, example = Path(path), None
     name = check_name(name or path.resolve().stem)
-    if is_program(path):
-        from .networks.pack import pack_network
-
-        return pack_network(path, name=name, store=store, version=version, promote=promote, why=why, metrics=metrics)
+    network = is_torch(path)
+    if (network or is_network(path)) and data is None:
+        return packed_network(path, name=name, store=store, version=version, promote=promote, why=why, metrics=metrics)
     if mlflow_folder.is_folder(path):
         path, example = mlflow_folder.read_folder(path)
-    opened = open_file(path, trust, code)
+    opened = Opened(onnx_files.as_estimator(table_of(path))) if network else open_file(path, trust, code)
     with told(opened.hint):
         if data is not None:
             sample = read_sample_file(data, list(target), opened.estimator)
@@ -142,7 +146,7 @@ def pack_file(
         else:
             sample = SampleFile(example)
             contract = learn_contract(opened.estimator, example)
-        compiled = compiled_of(contract, runtime)
+        compiled = compiled_of(contract, runtime, alone=not network)
     if metrics is None:
         unseen = held_out and read_sample_file(held_out, list(target), opened.estimator)
         metrics = scored(contract, sample.X, sample.y, (unseen.X, unseen.y) if unseen else None)
@@ -155,6 +159,11 @@ def pack_file(
 
 
 def is_network(given: Any) -> bool:
+    """Whether it is the path of a network over tensors."""
+    return isinstance(given, str | Path) and is_network_file(Path(given))
+
+
+def is_torch(given: Any) -> bool:
     """Whether it is a module of torch, a program of torch.export, or the path of one."""
     if isinstance(given, str | Path):
         return is_program(Path(given))
@@ -162,9 +171,32 @@ def is_network(given: Any) -> bool:
     return torch is not None and isinstance(given, torch.nn.Module | torch.export.ExportedProgram)
 
 
-def compiled_of(contract: Contract, runtime: str) -> Compiled:
-    """As `compile_model`. Raises ValueError for an ONNX file that is to serve itself without its other files."""
+def packed_network(network: Any, example_inputs: Any = None, **options: Any) -> StoredVersion:
+    """A network over tensors; what packs one of torch imports torch. Raises ValueError."""
+    if isinstance(network, str | Path) and Path(network).suffix == onnx_files.SUFFIX:
+        from .networks.onnx_file import pack_onnx_network
+
+        return pack_onnx_network(network, **options)
+    from .networks.pack import pack_network
+
+    return pack_network(network, example_inputs, **options)
+
+
+def table_of(network: Any, X: Any = None) -> Any:
+    """A network of torch over the rows of a table as an onnx.ModelProto. Raises ValueError."""
+    from .networks.table import table_graph
+
+    return table_graph(network, X)
+
+
+def compiled_of(contract: Contract, runtime: str, *, alone: bool = True) -> Compiled:
+    """As `compile_model`. Raises ValueError for an ONNX file that is to serve itself without its other files.
+
+    alone: whether the file can be served where it is not compiled.
+    """
     compiled = compile_model(contract, runtime)
+    if not compiled.files and not alone:
+        raise ValueError(f"it cannot be compiled: {compiled.runtime['reason']}")
     if not compiled.files and isinstance(contract.estimator, OnnxModel) and contract.estimator.graph.external:
         raise ValueError(
             f"{compiled.runtime['reason']}, and its weights lie in other files: write one of them all, as "

@@ -31,7 +31,7 @@ __all__ = ["EXAMPLE", "GRAPH", "NetworkModel", "TensorAnswer", "apart", "open_gr
 
 log = logging.getLogger(__name__)
 
-GRAPH = "network.onnx"
+GRAPH = "served-network.onnx"  # the file that was packed may be called network.onnx
 EXAMPLE = "example.npz"  # inputs as "in/<name>", the outputs for them as "out/<name>"
 REPLAYED = 1e-3  # how far another processor's rounding may move a number, as a part of the largest
 DIGITS = 4  # of the numbers that two versions are compared by

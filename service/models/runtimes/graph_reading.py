@@ -21,7 +21,7 @@ from ...errors import in_a_line
 from .graph_files import STANDARD, check_file, external_files
 from .graph_labels import labels_of, text_categories, unzipped
 
-__all__ = ["TEXT", "WHOLE", "GraphFile", "Input", "read_graph"]
+__all__ = ["TEXT", "WHOLE", "GraphFile", "Input", "check_opsets", "dtype_of", "read_graph"]
 
 OLDEST_OPSET = 7  # the oldest that ONNX Runtime promises to run
 PREDICT, PROBABILITIES = "predict", "predict_proba"

@@ -21,7 +21,7 @@ from ...errors import in_a_line
 from .graph_files import SUFFIX
 from .graph_reading import TEXT, WHOLE, GraphFile, Input, read_graph
 
-__all__ = ["SUFFIX", "OnnxModel", "as_estimator", "load"]
+__all__ = ["SUFFIX", "OnnxModel", "as_estimator", "load", "session_of_bytes"]
 
 
 class OnnxModel:
@@ -43,7 +43,7 @@ class OnnxModel:
             self.feature_names_in_ = np.array([each.name for each in graph.inputs], dtype=object)
         if graph.labels is not None:
             self.classes_ = np.array(graph.labels)
-        self.session = session_of(graph)
+        self.session = session_of_bytes(graph.model.SerializeToString())
         for method in self.methods:
             setattr(self, method, partial(self.answer, method))
 
@@ -79,7 +79,7 @@ class OnnxModel:
             yield each.name, column_values(X, begin, end, each)
 
 
-def session_of(graph: GraphFile) -> Any:
+def session_of_bytes(content: bytes) -> Any:
     """Raises ValueError with what ONNX Runtime says of a graph that it cannot run."""
     import onnxruntime
 
@@ -87,9 +87,7 @@ def session_of(graph: GraphFile) -> Any:
     options.log_severity_level = 4  # what is wrong is raised
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # the worker has threads of its own
     try:
-        return onnxruntime.InferenceSession(
-            graph.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises types of its own
         raise ValueError(f"ONNX Runtime cannot run it: {in_a_line(error, 240)}") from None
 

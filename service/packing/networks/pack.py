@@ -14,24 +14,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 
-from ...models.networks.network import EXAMPLE, GRAPH, open_graph
-from ...store.draft import Draft
-from ...store.manifest import Manifest
 from ...store.versions import StoredVersion, check_name
 from ..open_source_file import open_store, promotes
-from ..provenance import provenance
-from ..torch_export import cause
 from .archive import read_program
 from .program import Program, export_module
-from .proof import Proven, prove
+from .written import written
 
 __all__ = ["pack_network"]
 
 LIBRARIES = ("torch", "onnxruntime", "onnxscript", "numpy")
-SHOWN = 256  # numbers of the example that the manifest, and so the pages, may hold
 
 
 def pack_network(
@@ -63,73 +56,8 @@ def pack_network(
     program = Program(exported)
     opened = open_store(store)
     with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
-        payload = {}
         if path is not None:
             shutil.copyfile(path, draft.folder / path.name)
-            payload = {"payload": path.name}
-        draft.manifest = compiled(draft, program, payload, dict(metrics or {}), path.name if path else "")
+        source, payload = (path.name, {"payload": path.name}) if path else ("", {})
+        draft.manifest = written(draft, program, payload, dict(metrics or {}), LIBRARIES, source)
     return opened.open(draft.model, draft.version)
-
-
-def compiled(draft: Draft, program: Program, payload: dict[str, str], metrics: dict[str, Any], source: str) -> Manifest:
-    """The manifest of a draft that holds the graph, proven. Raises ValueError."""
-    try:
-        program.write_graph(draft.folder / GRAPH)
-    except Exception as error:  # a network may do whatever torch's exporter has not
-        raise ValueError(f"it cannot be compiled: {cause(error)}") from error
-    spec: dict[str, Any] = {
-        "task": "network",
-        "parameter_count": program.parameter_count,
-        "inputs": {each.name: each.to_json() for each in program.inputs},
-        "outputs": program.outputs,
-        "sizes": {name: list(limits) for name, limits in program.sizes.items()},
-        "notes": notes_of(program),
-        "runtime": {"name": "onnx", "compiler": "torch.onnx", "reference": "torch", "payload": GRAPH},
-        **payload,
-    }
-    draft_version = StoredVersion(draft.folder, Manifest(draft.model, draft.version, "network", draft.digests(), spec))
-    try:
-        session = open_graph(draft_version)
-    except Exception as error:  # ONNX Runtime raises types of its own
-        raise ValueError(f"it cannot be compiled: its graph is not served: {cause(error)}") from error
-    proven = prove(program, session)
-    write_example(draft.folder / EXAMPLE, proven)
-    for name, least in proven.least.items():
-        spec["inputs"][name]["minimum"] = least
-    spec["runtime"] |= proven.runtime
-    return Manifest(
-        model=draft.model,
-        version=draft.version,
-        kind="network",
-        files=draft.digests(),
-        spec=spec,
-        example=shown_example(proven),
-        metrics=metrics,
-        provenance=provenance(*LIBRARIES, **({"source": source} if source else {})),
-    )
-
-
-def notes_of(program: Program) -> list[str]:
-    if program.sizes:
-        return []
-    first = program.inputs[0]
-    return [
-        f"it was exported for tensors of exactly these shapes (input {first.name!r} is {list(first.shape)}), and takes "
-        "no others: torch.export.export(..., dynamic_shapes=...) makes one for any number of rows"
-    ]
-
-
-def write_example(path: Path, proven: Proven) -> None:
-    arrays = {f"in/{name}": array for name, array in proven.inputs.items()}
-    arrays |= {f"out/{name}": array for name, array in proven.outputs.items()}
-    np.savez(path, allow_pickle=False, **arrays)
-
-
-def shown_example(proven: Proven) -> dict[str, Any]:
-    """{"inputs", "outputs"}, by name, where it is small enough to be shown; else nothing."""
-    if sum(array.size for array in (*proven.inputs.values(), *proven.outputs.values())) > SHOWN:
-        return {}
-    if not all(np.isfinite(array).all() for array in (*proven.inputs.values(), *proven.outputs.values())):
-        return {}
-    both = {"inputs": proven.inputs, "outputs": proven.outputs}
-    return {key: {name: array.tolist() for name, array in arrays.items()} for key, arrays in both.items()}

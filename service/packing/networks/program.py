@@ -20,7 +20,7 @@ from torch.utils import _pytree as pytree
 
 from ...errors import in_a_line
 from ...models.networks.tensors import DTYPES, TensorSpec
-from ..torch_export import OPSET, quietly, transpose_weights
+from ..torch_export import OPSET, cause, quietly, transpose_weights
 
 __all__ = ["BATCH", "Program", "export_module"]
 
@@ -32,6 +32,8 @@ class Program:
     """inputs: their TensorSpecs. outputs: {name: {"dtype", "shape"}}. sizes: {dimension: (least, most or None)}.
     sample: {input: ndarray} that it was exported with, empty where the file has none.
     """
+
+    name = "torch"
 
     def __init__(self, exported: torch.export.ExportedProgram) -> None:
         self.exported = exported
@@ -95,8 +97,13 @@ class Program:
         return {name: tensor.numpy() for name, tensor in zip(self.outputs, found, strict=True)}
 
     def write_graph(self, path: Path) -> None:
-        """The graph, its weights beside it in `path` + ".data". Raises what torch's exporter raises."""
-        names = [each.name for each in self.inputs]
+        """The graph, its weights beside it in `path` + ".data". Raises ValueError where torch's exporter cannot."""
+        try:
+            self._export(path, [each.name for each in self.inputs])
+        except Exception as error:  # a network may do whatever torch's exporter has not
+            raise ValueError(f"it cannot be compiled: {cause(error)}") from error
+
+    def _export(self, path: Path, names: list[str]) -> None:
         with quietly(), torch.no_grad():
             program = torch.onnx.export(
                 self.exported,

@@ -1,6 +1,6 @@
-"""Prove a network's graph: loaded as a worker loads it, it must give torch's numbers, for every number of rows.
+"""Prove a network's graph: it must give the numbers of torch, or of the file it is made of, for any number of rows.
 
-proven = prove(program, folder)
+proven = prove(reference, folder)
 proven.runtime          # {"tolerance": 3e-05, "measured": 2.1e-07, "inputs": 5, "rows": [1, 2, 7]}
 """
 
@@ -8,28 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...errors import in_a_line
 from ...models.networks.network import apart
 from ...models.networks.tensors import TensorSpec
-from .program import Program
 
-__all__ = ["TOLERANCE", "Proven", "prove"]
+__all__ = ["TOLERANCE", "Arrays", "Proven", "Reference", "prove"]
 
-TOLERANCE = 3e-5  # between the graph's numbers and torch's, as a part of the largest of torch's: as of encoders
+TOLERANCE = 3e-5  # between the graph's numbers and the reference's, as a part of the largest of these: as of encoders
 ROWS = (1, 2, 7)
 SEED = 7
-USUAL = 4  # the size of a dimension that varies, where the program holds no sample
+USUAL = 4  # the size of a dimension that varies, where there is no sample
 Arrays = dict[str, np.ndarray]
+
+
+class Reference(Protocol):
+    """What a graph is compared with. name: in messages. inputs: what it takes. outputs: {name: {"dtype", "shape"}}.
+    sizes: {dimension: (its least size, its largest or None)}. sample: {input: ndarray}, empty where there is none.
+    """
+
+    name: str
+    inputs: list[TensorSpec]
+    outputs: dict[str, dict[str, Any]]
+    sizes: dict[str, tuple[int, int | None]]
+    sample: Arrays
+
+    @property
+    def parameter_count(self) -> int: ...
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
+        """{output: ndarray}. Raises whatever its library raises."""
+        ...
+
+    def write_graph(self, path: Path) -> None:
+        """The graph that is to be served, its weights beside it in `path` + ".data". Raises ValueError."""
+        ...
 
 
 @dataclass(frozen=True)
 class Proven:
-    """runtime: what was measured. inputs, outputs: the example, the outputs being torch's. least: {input: the least
-    whole number that torch takes}, of those whose graph takes others, too.
+    """runtime: what was measured. inputs, outputs: the example, the outputs being the reference's. least: {input: the
+    least whole number that the reference takes}, of those whose graph takes others, too.
     """
 
     runtime: dict[str, Any]
@@ -38,51 +61,53 @@ class Proven:
     least: dict[str, int]
 
 
-def prove(program: Program, session: Any) -> Proven:
-    """session: of the graph. Raises ValueError where its outputs are not torch's."""
+def prove(reference: Reference, session: Any) -> Proven:
+    """session: of the graph. Raises ValueError where its outputs are not the reference's."""
     taken = {each.name for each in session.get_inputs()}
-    unused = [each.name for each in program.inputs if each.name not in taken]
+    unused = [each.name for each in reference.inputs if each.name not in taken]
     if unused:
         raise ValueError(f"the network does not use its input {unused[0]!r}: leave it out")
     measured, rows, tried = 0.0, set(), 0
-    for feeds in inputs_of(program):
-        wanted, found = by_torch(program, feeds), by_graph(program, session, feeds)
-        for name in program.outputs:
+    for feeds in inputs_of(reference):
+        wanted, found = by_reference(reference, feeds), by_graph(reference, session, feeds)
+        for name in reference.outputs:
             far = apart(found[name], wanted[name])
             if not far <= TOLERANCE:
                 sizes = ", ".join(f"{each} {list(array.shape)}" for each, array in feeds.items())
                 raise ValueError(
-                    f"the graph's output {name!r} is not torch's for {sizes}: it differs by {far:.1e} of the largest "
-                    f"number, and {TOLERANCE} is allowed"
+                    f"the graph's output {name!r} is not that of {reference.name} for {sizes}: it differs by {far:.1e} "
+                    f"of the largest number, and {TOLERANCE} is allowed"
                 )
             measured = max(measured, far)
         tried += 1
         rows.add(len(next(iter(feeds.values()))) if next(iter(feeds.values())).ndim else 1)
-    example = next(inputs_of(program, ROWS[:1]))
+    example = next(inputs_of(reference, ROWS[:1]))
     return Proven(
         {"tolerance": TOLERANCE, "measured": measured, "inputs": tried, "rows": sorted(rows)},
         example,
-        by_torch(program, example),
-        {each.name: 0 for each in program.inputs if wraps_around(program, session, each, example)},
+        by_reference(reference, example),
+        {each.name: 0 for each in reference.inputs if wraps_around(reference, each, example)},
     )
 
 
-def inputs_of(program: Program, rows: tuple[int, ...] = ROWS) -> Iterator[Arrays]:
+def inputs_of(reference: Reference, rows: tuple[int, ...] = ROWS) -> Iterator[Arrays]:
     """The sample, and invented inputs like it: of several numbers of rows, and of other sizes where these may vary."""
-    usual = sizes_of(program)
-    if program.sample and rows is ROWS:
-        yield program.sample
+    usual = sizes_of(reference)
+    if reference.sample and rows is ROWS:
+        yield reference.sample
     generator = np.random.default_rng(SEED)
-    first = {each.shape[0] if each.shape else None for each in program.inputs}
+    first = {each.shape[0] if each.shape else None for each in reference.inputs}
     batch = first.pop() if len(first) == 1 else None
-    others = [name for name in program.sizes if name != batch]
+    others = [name for name in reference.sizes if name != batch]
     for place, count in enumerate(rows):
         sizes = dict(usual)
         if isinstance(batch, str):
-            sizes[batch] = within(count, program.sizes[batch])
+            sizes[batch] = within(count, reference.sizes[batch])
         for name in others:
-            sizes[name] = within(usual[name] + place, program.sizes[name])
-        yield {each.name: invented(each, program.sample.get(each.name), sizes, generator) for each in program.inputs}
+            sizes[name] = within(usual[name] + place, reference.sizes[name])
+        yield {
+            each.name: invented(each, reference.sample.get(each.name), sizes, generator) for each in reference.inputs
+        }
 
 
 def within(size: int, limits: tuple[int, int | None]) -> int:
@@ -90,12 +115,12 @@ def within(size: int, limits: tuple[int, int | None]) -> int:
     return max(least, size if most is None else min(size, most))
 
 
-def sizes_of(program: Program) -> dict[str, int]:
+def sizes_of(reference: Reference) -> dict[str, int]:
     """The size of each dimension that varies in the sample."""
-    sizes = {name: within(USUAL, limits) for name, limits in program.sizes.items()}
-    for each in program.inputs:
-        if each.name in program.sample:
-            found = zip(each.shape, program.sample[each.name].shape, strict=True)
+    sizes = {name: within(USUAL, limits) for name, limits in reference.sizes.items()}
+    for each in reference.inputs:
+        if each.name in reference.sample:
+            found = zip(each.shape, reference.sample[each.name].shape, strict=True)
             sizes |= {name: size for name, size in found if isinstance(name, str)}
     return sizes
 
@@ -116,30 +141,30 @@ def invented(
     return np.array(mean + (spread or 1.0) * generator.standard_normal(shape)).astype(spec.dtype)
 
 
-def by_torch(program: Program, feeds: Arrays) -> Arrays:
+def by_reference(reference: Reference, feeds: Arrays) -> Arrays:
     try:
-        return program.run(feeds)
+        return reference.run(feeds)
     except Exception as error:
         sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in feeds.items())
-        raise ValueError(f"torch itself cannot compute it for {sizes}: {in_a_line(error, 200)}") from error
+        raise ValueError(f"{reference.name} itself cannot compute it for {sizes}: {in_a_line(error, 200)}") from error
 
 
-def by_graph(program: Program, session: Any, feeds: Arrays) -> Arrays:
+def by_graph(reference: Reference, session: Any, feeds: Arrays) -> Arrays:
     try:
-        found = session.run(list(program.outputs), feeds)
+        found = session.run(list(reference.outputs), feeds)
     except Exception as error:
         sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in feeds.items())
         raise ValueError(f"ONNX Runtime cannot compute the graph for {sizes}: {in_a_line(error, 200)}") from error
-    return dict(zip(program.outputs, found, strict=True))
+    return dict(zip(reference.outputs, found, strict=True))
 
 
-def wraps_around(program: Program, session: Any, spec: TensorSpec, example: Arrays) -> bool:
-    """Whether torch refuses a negative number in an input of whole numbers, and the graph counts it from the end."""
+def wraps_around(reference: Reference, spec: TensorSpec, example: Arrays) -> bool:
+    """Whether the reference refuses a negative number in an input: a graph counts it from the end."""
     if np.dtype(spec.dtype).kind != "i" or not example[spec.name].size:
         return False
     feeds = example | {spec.name: np.full_like(example[spec.name], -1)}
     try:
-        program.run(feeds)
+        reference.run(feeds)
     except Exception:
         return True
     return False

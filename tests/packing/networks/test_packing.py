@@ -1,6 +1,7 @@
 """Networks of torch are packed where their graph gives torch's numbers; what cannot be is told why."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
@@ -10,8 +11,10 @@ from service.cli import main
 from service.models import load
 from service.packing import pack
 from service.packing.networks import proof
+from service.packing.networks.program import Program
 from service.settings import Settings
 from service.store.contract_changes import breaking
+from service.store.versions import Store
 
 WRONG = "differs by"
 
@@ -53,8 +56,6 @@ def test_a_file_of_torch_export_by_the_command_line(tmp_path):
     assert "onnx: equal to torch on 4 inputs of 1, 2, 3, 7 rows" in told.output
     assert "it would be packed as a network" in run("doctor", tmp_path / "small.pt2").output
     assert run("verify", "--store", tmp_path / "store").exit_code == 0
-
-    from service.store.versions import Store
 
     version = Store(tmp_path / "store").open("small")
     model = load(version, Settings())
@@ -120,14 +121,45 @@ def test_what_cannot_be_served_is_told(tmp_path):
 
 def test_a_graph_that_is_not_torchs_is_refused(tmp_path, monkeypatch):
     """The proof compares with torch itself: a program that computes another number is not served."""
-    right = proof.Program.run
+    right = Program.run
 
     def wrong(program, feeds):
         return {name: array * np.float32(1.001) for name, array in right(program, feeds).items()}
 
-    monkeypatch.setattr(proof.Program, "run", wrong)
-    with pytest.raises(ValueError, match=f"the graph's output 'output' is not torch's for input .*{WRONG} 1.0e-03"):
+    monkeypatch.setattr(Program, "run", wrong)
+    told = f"the graph's output 'output' is not that of torch for input .*{WRONG} 1.0e-03"
+    with pytest.raises(ValueError, match=told):
         pack(torch.nn.Linear(3, 2), torch.rand(2, 3), name="x", store=tmp_path)
+
+
+def test_a_network_over_the_columns_of_a_sample_is_a_table(tmp_path):
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)).eval()
+    frame = pd.DataFrame({"age": [31.0, 44.5, 28.0], "pay": [1.0, 2.0, 0.5]})
+    version = pack(network, frame, name="pay", store=tmp_path)
+    assert version.manifest.kind == "tabular"
+    assert [column["name"] for column in version.manifest.spec["columns"]] == ["age", "pay"]
+    model = load(version, Settings())
+    model.warm_up()
+    with torch.no_grad():
+        wanted = network(torch.tensor(frame.to_numpy(np.float32))).flatten().tolist()
+    assert model.predict(frame.to_dict("records")).predictions == pytest.approx(wanted, rel=1e-5)
+
+    rows = torch.export.Dim("rows")
+    program = torch.export.export(network, (torch.rand(2, 2),), dynamic_shapes=({0: rows},))
+    torch.export.save(program, tmp_path / "pay.pt2")
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    command = ("pack", tmp_path / "pay.pt2", "--data", tmp_path / "rows.csv", "--store", tmp_path / "other")
+    told = run(*command)
+    assert told.exit_code == 0, told.output
+    assert "(tabular)" in told.output
+    assert Store(tmp_path / "other").open("pay").manifest.spec["payload"] == "pay.pt2"
+    small = torch.export.export(Small().eval(), given(2))
+    with pytest.raises(ValueError, match=r"it takes image \[.*pack it without a sample"):
+        pack(small, frame, name="x", store=tmp_path)
+    frame["city"] = "Rome"
+    with pytest.raises(ValueError, match="a network takes numbers, and the sample holds others"):
+        pack(network, frame, name="x", store=tmp_path)
 
 
 class Sequence(torch.nn.Module):
