@@ -2,9 +2,9 @@
 
 `doctor FILE` says what a file is, and `pack FILE` makes an immutable version of it; `models`, `verify`, `promote`,
 `rollback`, `shadow`, `remove`, `history` and `describe` look after the store; `predict` scores a file; `replay` asks
-another version what was asked; `serve` starts the server, and `serve FILE` does it all, from a pickle to an endpoint;
-`image` writes what a container image is built from; `keys` looks after API keys, `signers` after key pairs that sign
-models; `completion` sets up a shell.
+another version what was asked, and `drift` compares rows with the training sample; `serve` starts the server, and
+`serve FILE` does it all, from a pickle to an endpoint; `image` writes what a container image is built from; `keys`
+looks after API keys, `signers` after key pairs that sign models; `completion` sets up a shell.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .. import __version__
 from .completion import completion
 from .describe import describe
 from .doctor import doctor
+from .drift import drift
 from .image import image
 from .keys import keys
 from .pack import pack
@@ -49,6 +50,7 @@ for command in (
     serve,
     predict,
     replay,
+    drift,
     image,
     keys,
     signers,

@@ -6,12 +6,13 @@ Path("report.html").write_text(html("churn", "3", comparison))
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
+from ..report_page import page, table
 from .comparison import Comparison, OutputChanges
 
 __all__ = ["html"]
@@ -19,29 +20,19 @@ __all__ = ["html"]
 WIDTH, HEIGHT, MARGIN = 360, 240, 44  # of a plot, in pixels
 BINS = 30
 LABELS = 12  # of a matrix
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c }
-table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { padding: .2rem .8rem .2rem 0; text-align: left;
-vertical-align: top; border-bottom: 1px solid #ddd } td.n { text-align: right } figure { display: inline-block;
-margin: 0 1rem 1rem 0 } figcaption { color: #555 } svg { font: 11px system-ui, sans-serif } code { font-size: 12px }
-"""
 
 
 def html(model: str, version: str, comparison: Comparison) -> str:
     """The page. model, version: what was asked again."""
     title = f"Replay of {model} with version {version}"
     told = comparison.summary()
-    parts = [f"<h1>{escape(title)}</h1>", table(["", "rows"], head(told, version))]
+    parts = [table(["", "rows"], head(told, version))]
     if told["reasons"]:
         parts += [f"<h2>Rows that version {escape(version)} does not take</h2>"]
         parts += [table(["reason", "rows"], told["reasons"].items())]
     for name, found in comparison.outputs.items():
         parts += output(name, found, told["outputs"][name])
-    return (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>\n'
-        + "\n".join(parts)
-        + "\n</html>\n"
-    )
+    return page(title, parts)
 
 
 def head(told: dict[str, Any], version: str) -> list[tuple[str, int]]:
@@ -72,18 +63,6 @@ def row_told(one: dict[str, Any]) -> list[str]:
 
 def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def table(names: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
-    heads = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
-    return f"<table><tr>{heads}</tr>{body}</table>"
-
-
-def cell(value: Any) -> str:
-    if isinstance(value, int):
-        return f'<td class="n">{value:,}</td>'
-    return f"<td>{escape(str(value))}</td>"
 
 
 def matrix(found: OutputChanges) -> str:

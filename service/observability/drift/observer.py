@@ -67,6 +67,7 @@ class Report:
             "version": self.version,
             "rows": self.rows,
             "window": self.wanted,
+            "too_few": self.too_few,
             "drifted": [found.feature.name for found in self.drifted],
             "features": [found.to_json() for found in self.findings],
         }

@@ -57,10 +57,11 @@ DRIFT = {
         "version": TEXT,
         "rows": {"type": "integer", "minimum": 0, "description": "in the window; fewer than 200 say nothing"},
         "window": {"type": "integer", "description": "rows that it holds when it is full"},
+        "too_few": {"type": "boolean"},
         "drifted": {**SENTENCES, "description": "names of columns and outputs"},
         "features": {"type": "array", "items": FEATURE},
     },
-    "required": ["model", "version", "rows", "window", "drifted", "features"],
+    "required": ["model", "version", "rows", "window", "too_few", "drifted", "features"],
 }
 ERRORS = (400, 403, 404, 413, 415, 503)
 
