@@ -25,7 +25,9 @@ def html(reports: Sequence[tuple[str, dict[str, Any]]]) -> str:
     for whose, told in reports:
         parts.append(f"<h2>{escape(whose)}: version {escape(told['version'])}, {told['rows']:,} rows</h2>")
         parts.append(f"<p>{escape(verdict(told))}</p>")
-        parts.append(table(["", "of", "rows", "PSI", "missing", "in the sample", "strange", "drifted"], lines(told)))
+        parts.append(
+            table(["", "of", "rows", "PSI", "missing", "missing in the sample", "strange", "drifted"], lines(told))
+        )
         parts.append(
             f'<p><span style="color:{NOW}">■</span> these rows <span style="color:{SAMPLE}">■</span> sample</p>'
         )
@@ -52,7 +54,7 @@ def lines(told: dict[str, Any]) -> list[list[Any]]:
             f"{feature['missing']:.2%}",
             f"{feature['missing_in_sample']:.2%}",
             f"{feature['strange']:.2%}",
-            "; ".join(feature["drifted"]),
+            "; ".join(feature["drifted"]) or ("" if feature["judged"] else "not judged"),
         ]
         for feature in told["features"]
         if feature["rows"]
@@ -72,9 +74,8 @@ def plot(feature: dict[str, Any]) -> str:
         for down, share, color in ((2, each["share"], NOW), (2 + BAR, each["in_sample"], SAMPLE)):
             width = room * share / largest
             inside.append(f'<rect x="{NAMED}" y="{top + down}" width="{width:.1f}" height="{BAR}" fill="{color}"/>')
-        inside.append(
-            f'<text x="{NAMED + room * each["share"] / largest + 4:.1f}" y="{top + 12}">{each["share"]:.1%}</text>'
-        )
+        end = NAMED + room * max(each["share"], each["in_sample"]) / largest + 4
+        inside.append(f'<text x="{end:.1f}" y="{top + 12}">{each["share"]:.1%}</text>')
     caption = escape(f"{feature['name']} ({feature['of']}), PSI {feature['psi']:.3f}")
     return (
         f'<figure><figcaption>{caption}</figcaption><svg width="{WIDTH}" height="{len(bins) * LINE + 4}" role="img">'

@@ -136,9 +136,10 @@ def lines(whose: str, told: dict[str, Any]) -> Iterator[str]:
     for feature in drifted:
         yield f"    {feature['of']} {feature['name']}: {'; '.join(feature['drifted'])}"
     for feature in [feature for feature in features if not feature["drifted"]][:SHOWN]:
+        verdict = "as in the sample" if feature["judged"] else "not judged"
         yield (
-            f"    {feature['of']} {feature['name']}: as in the sample; PSI {feature['psi']:.3f}, "
+            f"    {feature['of']} {feature['name']}: {verdict}; PSI {feature['psi']:.3f}, "
             f"{feature['missing']:.1%} missing, {feature['strange']:.1%} strange"
         )
     if (more := len(features) - len(drifted) - SHOWN) > 0:
-        yield f"    {more} more as in the sample"
+        yield f"    and {more} more"

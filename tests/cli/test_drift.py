@@ -47,6 +47,7 @@ def test_rows_of_a_file(store, tmp_path):
     told = ran("homes", "--store", store, "--against", tmp_path / "shifted.parquet")
     assert "    column age: PSI " in told
     assert "    column <pay>: as in the sample; PSI 0.0" in told
+    assert re.search(r"^    output predict_proba old: not judged; PSI 0\.[1-9]", told, re.MULTILINE)
 
 
 def test_rows_of_a_file_that_the_model_does_not_take_are_counted_too(store, tmp_path):

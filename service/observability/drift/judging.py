@@ -47,12 +47,18 @@ class Finding:
     expected: list[float]
     reasons: list[str] = field(default_factory=list)
 
+    @property
+    def judged(self) -> bool:
+        """Whether its distribution is: that of an output's numbers is only shown."""
+        return self.of == "column" or self.feature.of_categories
+
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
             "name": self.feature.name,
             "of": self.of,
             "rows": self.rows,
+            "judged": self.judged,
             "psi": round(self.psi, 4),
             "missing": round(self.missing, 6),
             "strange": round(self.strange, 6),

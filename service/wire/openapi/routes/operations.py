@@ -41,6 +41,7 @@ FEATURE = {
         "name": TEXT,
         "of": {"enum": ["column", "output"]},
         "rows": {"type": "integer", "minimum": 0},
+        "judged": {"type": "boolean", "description": "false of an output's numbers, which are only shown"},
         "psi": {"type": "number", "minimum": 0},
         "missing": SHARE,
         "strange": {**SHARE, "description": "numbers outside the sample's range, or unknown categories"},
@@ -48,7 +49,7 @@ FEATURE = {
         "bins": {"type": "array", "items": BIN},
         "drifted": {**SENTENCES, "description": "in what; empty where it has not"},
     },
-    "required": ["name", "of", "rows", "psi", "missing", "strange", "missing_in_sample", "bins", "drifted"],
+    "required": ["name", "of", "rows", "judged", "psi", "missing", "strange", "missing_in_sample", "bins", "drifted"],
 }
 DRIFT = {
     "type": "object",
