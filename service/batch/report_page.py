@@ -14,8 +14,9 @@ __all__ = ["page", "table"]
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { padding: .2rem .8rem .2rem 0; text-align: left;
-vertical-align: top; border-bottom: 1px solid #ddd } td.n { text-align: right } figure { display: inline-block;
-vertical-align: top; margin: 0 1rem 1rem 0 } figcaption { color: #555 } svg { font: 11px system-ui, sans-serif } code { font-size: 12px }
+vertical-align: top; border-bottom: 1px solid #ddd } td.n { text-align: right } figcaption { color: #555 }
+figure { display: inline-block; vertical-align: top; margin: 0 1rem 1rem 0 } svg { font: 11px system-ui, sans-serif }
+code { font-size: 12px }
 """
 
 
