@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -39,11 +39,11 @@ LONGEST_REFUSAL = 2**16  # bytes
 KILLED = 128  # added to the signal's number: the status of a process that a signal has ended
 
 
-def uses_sandbox(file: Path, asked: bool | None) -> bool:
+def uses_sandbox(file: Path, asked: bool | None, code: Sequence[Path] = ()) -> bool:
     """Whether to pack in a sandbox; None: where the file may run code, and the system can. Ends the command where it
     was asked for, and cannot be made.
     """
-    if asked is False or (asked is None and not may_run_code(file)):
+    if asked is False or (asked is None and not may_run_code(file, code)):
         return False
     lacking = why_not()
     if lacking and asked:
@@ -66,7 +66,11 @@ def pack_in_sandbox(file: Path, root: Path, configured: Settings, *, why: str, *
             outcome = run(file, root, made, configured, options | {"name": draft.model, "version": draft.version})
             check_outcome(file, made, outcome)
             try:
-                check_claims(adopt(draft, made, kind_of(file, options.get("task"), options.get("data"))), file, options)
+                check_claims(
+                    adopt(draft, made, kind_with(file, options)),
+                    file,
+                    options,
+                )
             except StartupError as error:
                 raise ValueError(f"what the sandbox made of {file} is not adopted: {error}") from error
         return opened.open(draft.model, draft.version)
@@ -136,11 +140,16 @@ def check_outcome(file: Path, made: Path, outcome: Outcome) -> None:
         sys.exit(outcome.status)
 
 
+def kind_with(file: Path, options: Mapping[str, Any]) -> str:
+    """As `kind_of`, by the options of packing."""
+    return kind_of(file, options.get("task"), options.get("data"), options["code"])
+
+
 def check_claims(manifest: Manifest, file: Path, options: Mapping[str, Any]) -> None:
     """What makes a server run code is what the user has named. Raises StartupError where it is anything else."""
     code = {f"{FOLDER}{path.stem}.py": path for path in ([source(file)] if is_class(file) else []) + [*options["code"]]}
     given = dict(code)
-    if kind_of(file, options.get("task")) in ("network", "tabular"):
+    if kind_with(file, options) in ("network", "tabular"):
         own = model_file(file)
         given[own.name] = own
         if manifest.spec.get("payload") != own.name:

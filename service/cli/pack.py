@@ -83,7 +83,7 @@ def pack(
     with errors_as_sentences():
         check_file(file)
     options["name"] = options["name"] or free_name(file, Store.of(configured, root))
-    if uses_sandbox(file, sandbox):
+    if uses_sandbox(file, sandbox, options["code"]):
         version = pack_in_sandbox(file, root, configured, why=message, **options)
     else:
         version = pack_any(file, root, promote=False, why=message, **options)

@@ -49,8 +49,9 @@ def default_name(file: Path) -> str:
     return source(file).stem
 
 
-def kind_of(file: Path, task: str | None = None, data: Path | None = None) -> str:
-    """The kind of model that packing makes of it. task: what a checkpoint is said to be for. data: sample rows.
+def kind_of(file: Path, task: str | None = None, data: Path | None = None, code: Sequence[Path | str] = ()) -> str:
+    """The kind of model that packing makes of it. task: what a checkpoint is said to be for. data: sample rows. code:
+    Python files that it needs.
 
     Raises ValueError for a checkpoint whose config cannot be read, or that cannot be what it is said to be.
     """
@@ -64,17 +65,27 @@ def kind_of(file: Path, task: str | None = None, data: Path | None = None) -> st
         return "python"
     from ..packing.networks.files import is_network_file
 
-    return "network" if data is None and is_network_file(file) else "tabular"
+    network = is_network_file(file) or is_of_class(file, code)
+    return "network" if data is None and network else "tabular"
 
 
-def kind_or_sentence(file: Path, task: str | None, data: Path | None) -> str:
+def is_of_class(file: Path, code: Sequence[Path | str]) -> bool:
+    """Whether it holds the weights of a network whose class is given."""
+    return bool(code) and file.suffix in WEIGHTS
+
+
+def kind_or_sentence(file: Path, task: str | None, data: Path | None, code: Sequence[Path]) -> str:
     """As `kind_of`; what it raises ends the command with a sentence."""
     with errors_as_sentences("checkpoints" if file.is_dir() and not is_mlflow(file) else "pack"):
-        return kind_of(file, task, data)
+        return kind_of(file, task, data, code)
 
 
-def may_run_code(file: Path) -> bool:
-    """Whether opening it may run code that it holds. Weights as safetensors, and what is not there, hold none."""
+def may_run_code(file: Path, code: Sequence[Path | str] = ()) -> bool:
+    """Whether packing it may run code: its own, or that of files. Weights as safetensors, and what is not there, hold
+    none.
+    """
+    if is_of_class(file, code):
+        return True
     if file.is_dir() and not is_mlflow(file):
         return any(path.suffix in PICKLED_WEIGHTS for path in file.iterdir())
     return is_class(file) or (file.exists() and file.suffix not in (".py", ".safetensors"))
@@ -118,7 +129,7 @@ def pack_any(
         "promote": promote,
         "why": why,
     }
-    kind = kind_or_sentence(file, task, data)
+    kind = kind_or_sentence(file, task, data, code)
     with errors_as_sentences("pack" if kind in ("python", "tabular") else "checkpoints"):
         common["metrics"] = read_metrics(metrics)
         if file.is_dir() and not is_mlflow(file):
@@ -144,7 +155,12 @@ def pack_any(
         if script := script_sentence(file):
             raise ValueError(f"{file} is {script}")
         if kind == "network":
-            check_unused(file, target=target, test=test, trust=trust, code=code, files=files)
+            of_class = is_of_class(file, code)
+            check_unused(file, target=target, test=test, trust=trust, code=() if of_class else code, files=files)
+            if of_class:
+                from ..packing.networks.weights import pack_weights
+
+                return pack_weights(file, code, **common)
         elif file.suffix in WEIGHTS:
             raise ValueError(weights_alone(file))
         from ..packing import pack_file
@@ -182,6 +198,6 @@ def weights_alone(file: Path) -> str:
     if file.suffix != ".safetensors":
         read_state_dict(file)
     return (
-        f"{file} holds weights alone; of a text generator, pack the folder that holds them with their config.json and "
-        f"tokenizer; {EXPORT_WAY}"
+        f"{file} holds weights alone; of a network of your own, give the file of its class, --code net.py; of a text "
+        f"generator, pack the folder that holds them with their config.json and tokenizer; {EXPORT_WAY}"
     )

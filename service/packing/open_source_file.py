@@ -38,6 +38,7 @@ __all__ = [
     "open_file",
     "open_store",
     "promotes",
+    "read_code",
     "refusal_sentence",
     "told",
     "version_hint",

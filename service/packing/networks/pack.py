@@ -10,19 +10,19 @@ on invented inputs of other sizes (proof).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from ...store.versions import StoredVersion, check_name
-from ..open_source_file import open_store, promotes
+from ..open_source_file import carry, open_store, promotes
 from .archive import read_program
 from .program import Program, export_module
 from .written import written
 
-__all__ = ["pack_network"]
+__all__ = ["pack_network", "publish"]
 
 LIBRARIES = ("torch", "onnxruntime", "onnxscript", "numpy")
 
@@ -53,9 +53,29 @@ def pack_network(
         exported = export_module(network, example_inputs)
     else:
         exported = cast(torch.export.ExportedProgram, network)
-    program = Program(exported)
+    return publish(
+        Program(exported), path, name=name, store=store, version=version, promote=promote, why=why, metrics=metrics
+    )
+
+
+def publish(
+    program: Program,
+    path: Path | None,
+    code: Iterable[Path] = (),
+    *,
+    name: str,
+    store: Path | str | None = None,
+    version: str | None = None,
+    promote: bool | None = None,
+    why: str = "",
+    metrics: Mapping[str, Any] | None = None,
+) -> StoredVersion:
+    """The version of a program. path: the file that it was made of, code: Python files that were needed for it; copies
+    of both are kept in the version, where nothing opens them. Raises ValueError.
+    """
     opened = open_store(store)
     with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
+        carry(draft, code)
         if path is not None:
             shutil.copyfile(path, draft.folder / path.name)
         source, payload = (path.name, {"payload": path.name}) if path else ("", {})
