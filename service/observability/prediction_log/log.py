@@ -39,7 +39,7 @@ LOOK = 1.0  # seconds between two looks at what the process has told
 AGAIN = 5.0  # seconds after which a process is started in the place of one that has ended
 END_SECONDS = 10.0  # that the end of a worker waits for the thread
 WAITING = 2**24  # bytes of bodies that may wait; as Python's objects they take a few times as much
-SMALLEST = 1024  # bytes that an answered request takes at least
+SMALLEST = 1024  # bytes that an answered request takes besides
 AT_ONCE = 256  # requests that are sent together
 
 
@@ -60,6 +60,7 @@ class PredictionLog:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._process: WriterProcess | None = None
+        self._failure = ""  # as last told
         self._next_start = 0.0  # moment before which no process is started
         self._numbers: dict[tuple[str, str], int] = {}  # of the versions that the process knows
 
@@ -83,8 +84,8 @@ class PredictionLog:
         if self._size > WAITING:
             self._meter.add("daylight_prediction_log_dropped", row_count(call), model=model.name, why="queue")
             return
-        self._size += max(context.size, SMALLEST)
-        self._waiting.append(Answered(time.time(), context.id, context.trace, model, call, answer))
+        self._size += context.size + SMALLEST
+        self._waiting.append((time.time(), context.id, context.trace, model, call, answer))
         if self._thread is None:  # of an application that no gunicorn worker runs
             self.start()
         if self._due.locked():
@@ -156,13 +157,14 @@ class PredictionLog:
         for answered in batch:
             try:
                 content, count = packed(answered)
-                number = self._number(answered.model, new)
+                model = answered[3]
+                number = self._number(model, new)
             except Exception as error:  # an answer of a model's own code may be anything
-                log.error("the prediction log cannot read an answer: %s: %s", type(error).__name__, error)
+                self._tell_once(f"the prediction log cannot read an answer: {type(error).__name__}: {error}")
                 self._lost(answered)
                 continue
             answers.append((number, content))
-            rows[answered.model.name] += count
+            rows[model.name] += count
         process.send(new, answers, rows)
 
     def _number(self, model: Any, new: list[tuple[int, dict[str, Any]]]) -> int:
@@ -172,6 +174,12 @@ class PredictionLog:
             new.append((len(self._numbers), describe(model)))
             self._numbers[key] = len(self._numbers)
         return self._numbers[key]
+
+    def _tell_once(self, failure: str) -> None:
+        """Log a failure where it is another than the last: a model may fail alike with each answer."""
+        if failure != self._failure:
+            log.error("%s", failure)
+        self._failure = failure
 
     def _give_up(self, error: OSError) -> None:
         log.error("the prediction log loses rows: %s: %s", type(error).__name__, error)
@@ -184,7 +192,8 @@ class PredictionLog:
             process.end()
 
     def _lost(self, answered: Answered) -> None:
-        self._count(answered.model.name, 0, row_count(answered.call))
+        _, _, _, model, call, _ = answered
+        self._count(model.name, 0, row_count(call))
 
     def _count(self, model: str, written: int, lost: int) -> None:
         if written:

@@ -34,10 +34,14 @@ class Records:
         head: dict[str, Any] = {"time": datetime.fromtimestamp(time, UTC), "request": request}
         if trace:
             head["trace"] = trace.split("-")[1]
-        head |= {"model": described["name"], "version": described["version"], "row": 0, "seconds": seconds, **more}
+        head |= {"model": described["name"], "version": described["version"], "row": 0, "seconds": seconds}
+        if more:
+            head |= more
         if hidden:
             head["hidden"] = list(hidden)
         names, keys = [name for name, _ in described["columns"]], list(outputs)
+        if type(rows) is bytes:
+            rows = memoryview(rows).cast("d", [len(rows) // (8 * len(names)), len(names)]).tolist()
         kept = []
         for place, (row, values) in enumerate(zip(rows, zip(*outputs.values(), strict=True), strict=True)):
             inputs, answers = dict(zip(names, row, strict=False)), dict(zip(keys, values, strict=True))

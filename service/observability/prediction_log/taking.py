@@ -3,7 +3,7 @@
     content, rows = packed(answered)    # bytes of (time, request, trace, seconds, rows, outputs, more), for marshal
     describe(model)                     # what the rows and outputs of its answers are, once for each version
 
-Rows are lists in the order of the described columns, or objects of which these columns are taken. Of a table nothing is
+Rows are lists in the order of the described columns; those of an array of float64 are its bytes. Of a table nothing is
 kept that the model does not read.
 """
 
@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,19 +20,14 @@ from ...capabilities import GENERATE_TEXT, PREDICT_TABLE
 __all__ = ["LOGGED", "Answered", "describe", "fields_of", "packed", "row_count"]
 
 LOGGED = (PREDICT_TABLE, GENERATE_TEXT)  # the capabilities whose answers are logged
+FLOAT64 = np.dtype(np.float64)
 TEXT, JSON = "text", "json"  # kinds of columns, besides number, integer, boolean
 TEXTS = {"columns": [("prompt", JSON)], "outputs": [("completion", TEXT, None), ("finish_reason", TEXT, None)]}
 
 
-class Answered(NamedTuple):
-    """An answered request. time: when, in Unix time. call, answer: of a capability in LOGGED. trace: "" without one."""
-
-    time: float
-    request: str
-    trace: str
-    model: Any
-    call: Any
-    answer: Any
+# An answered request: when, in Unix time; its id; its traceparent, "" without one; the model; the call and the answer,
+# of a capability in LOGGED.
+Answered = tuple[float, str, str, Any, Any, Any]
 
 
 def describe(model: Any) -> dict[str, Any]:
@@ -86,41 +80,45 @@ def row_count(call: Any) -> int:
 
 def packed(answered: Answered) -> tuple[bytes, int]:
     """(what is kept of it, how many rows that is). Raises what an answer of a model's own code may raise."""
-    kept = taken(answered)
+    time, request, trace, model, call, answer = answered
+    more = None
+    if call.capability is GENERATE_TEXT:
+        rows, outputs, more = texts(call, answer)
+    elif hasattr(call, "texts"):
+        rows, outputs = classified(call, answer)
+    else:
+        rows, outputs = table_rows(model.plan, call.instances), answer.outputs
+    kept = time, request, trace, answer.seconds.get("predict"), rows, outputs, more
+    count = len(next(iter(outputs.values())))
     try:
-        return marshal.dumps(kept), len(kept[4])
+        return marshal.dumps(kept), count
     except ValueError:  # a cell of another type than JSON's: it becomes what it would be there
-        return marshal.dumps(json.loads(json.dumps(kept, default=plain))), len(kept[4])
+        return marshal.dumps(json.loads(json.dumps(kept, default=plain))), count
 
 
 def plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def taken(answered: Answered) -> tuple[Any, ...]:
-    """Raises what an answer of a model's own code may raise while it is read."""
-    time, request, trace, model, call, answer = answered
-    more: dict[str, Any] = {}
-    if call.capability is GENERATE_TEXT:
-        more = {"parameters": call.parameters} if call.parameters else more
-        completions = answer.completions
-        rows: Sequence[Any] = [[call.prompts[place // answer.n]] for place in range(len(completions))]
-        outputs: Mapping[str, Any] = {
-            "completion": [one.text for one in completions],
-            "finish_reason": [one.finish_reason for one in completions],
-        }
-    elif hasattr(call, "texts"):
-        rows = [[text] if isinstance(text, str) else list(text) for text in call.texts]
-        scores = [dict(zip(answer.labels, row, strict=True)) for row in answer.scores.tolist()]
-        outputs = {"predict_proba": scores}
-    else:
-        rows, outputs = table_rows(model.plan, call.instances), answer.outputs
-    return time, request, trace, answer.seconds.get("predict"), rows, outputs, more
+def texts(call: Any, answer: Any) -> tuple[list[Any], dict[str, Any], dict[str, Any] | None]:
+    completions = answer.completions
+    rows = [[call.prompts[place // answer.n]] for place in range(len(completions))]
+    outputs = {
+        "completion": [one.text for one in completions],
+        "finish_reason": [one.finish_reason for one in completions],
+    }
+    return rows, outputs, {"parameters": call.parameters} if call.parameters else None
 
 
-def table_rows(plan: Any, instances: Any) -> Sequence[Any]:
+def classified(call: Any, answer: Any) -> tuple[list[Any], dict[str, Any]]:
+    rows = [[text] if isinstance(text, str) else list(text) for text in call.texts]
+    return rows, {"predict_proba": [dict(zip(answer.labels, row, strict=True)) for row in answer.scores.tolist()]}
+
+
+def table_rows(plan: Any, instances: Any) -> Any:
     if isinstance(instances, tuple) and isinstance(instances[0], np.ndarray):  # a Table of numbers
-        return instances[0].tolist()
+        values = instances[0]
+        return values.tobytes() if values.dtype == FLOAT64 else values.tolist()
     if isinstance(instances, list) and all(type(row) is dict for row in instances):
         return [[row.get(name) for name in plan.names] for row in instances]
     return [[None if type(cell) is object else cell for cell in row.values()] for row in plan.records(instances)]

@@ -126,7 +126,7 @@ class Writer:
                 rows.setdefault(number, []).extend(self._records.of(described, hidden, taken))
             except Exception as error:  # an answer of a model's own code may be anything
                 failure = error
-                self._count(described["name"], Counts(lost=len(taken[4])))
+                self._count(described["name"], Counts(lost=len(next(iter(taken[5].values())))))
         for number, its_rows in rows.items():
             try:
                 if its_rows:
