@@ -27,11 +27,13 @@ from tests.support.tiny_encoders import (
     pack_token_classifier,
     pack_zero_shot,
 )
+from tests.support.tiny_images import pack_colors
 from tests.support.tiny_text import add_compiled_tiny
 from tests.support.zoo import animals
 
-ENCODERS = (
+SMALL = (
     pack_classifier,
+    pack_colors,
     pack_embedder,
     pack_mask_filler,
     pack_reranker,
@@ -59,7 +61,7 @@ def store(tmp_path_factory):
     for animal in animals("one_hot_ignore"):
         pack(animal.estimator, animal.X, animal.y, name=animal.name, store=store)
     add_compiled_tiny(store)
-    for packing in ENCODERS:
+    for packing in SMALL:
         packing(store)
     return store
 

@@ -38,6 +38,7 @@ IS, MADE, IMPORTS, NEEDS, TRUST, COMPILES, NEXT = (
     *("trust", "would compile", "next"),
 )
 LISTED = 12  # names in one finding
+PROJECTS = {"PIL": "pillow"}  # packages that no model is pickled with, by what pip calls them
 # What a checkpoint of each kind is that becomes a graph.
 ENCODERS = {
     "fill_mask": "which tells the likeliest tokens for masks in texts",
@@ -187,7 +188,7 @@ def needs(packages: set[str]) -> Iterator[Finding]:
     found, absent = [], []
     for package in sorted(packages):
         if find_spec(package) is None:
-            absent.append(DISTRIBUTIONS.get(package, (package,))[0])
+            absent.append(PROJECTS.get(package) or DISTRIBUTIONS.get(package, (package,))[0])
         else:
             found += [f"{name} {version(name)}" for name in sorted(set(distributions.get(package, ())))[:1]]
     if found:

@@ -111,7 +111,8 @@ def decode_images(request: Request, _model: Any) -> Decoded:
         call = images.call_of(images.from_body(request), images.options_in(request.query))
         return Decoded(call, note=[])
     instances, params, ignored = envelope(request.json, request.max_rows)
-    return Decoded(images.call_of(images.from_values(cells(instances, request.max_rows)), params), note=ignored)
+    found = images.from_values(cells(instances, request.max_rows, "images in base64"))
+    return Decoded(images.call_of(found, params), note=ignored)
 
 
 def decode_tensors(request: Request, _model: Any) -> Decoded:
@@ -156,7 +157,7 @@ def prompts(instances: Any, max_rows: int) -> list[str]:
     return [text for text in texts if text is not None]
 
 
-def cells(instances: Any, max_rows: int) -> list[Any]:
+def cells(instances: Any, max_rows: int, noun: str = "texts") -> list[Any]:
     """The rows of one text, of a list of them, or of a table of one column. Raises RequestError or PayloadTooLarge."""
     if isinstance(instances, str):
         return [instances]
@@ -164,7 +165,7 @@ def cells(instances: Any, max_rows: int) -> list[Any]:
         (instances,) = instances.values()
         instances = [instances] if isinstance(instances, str) else instances
     if not isinstance(instances, list) or not instances:
-        raise RequestError("send texts: a list of strings, or a table of one column")
+        raise RequestError(f"send {noun}: a list of strings, or a table of one column")
     check_rows(len(instances), max_rows)
     return instances
 

@@ -53,6 +53,18 @@ SMALL = {
         {"hidden_sizes": [8, 16, 16, 16], "depths": [1, 1, 1, 1], "decoder_hidden_size": 16},
         *("Segformer", SQUARE),
     ),
+    "EfficientNet": (
+        {"image_size": 32, "width_coefficient": 0.2, "depth_coefficient": 0.2, "hidden_dim": 256},
+        *("EfficientNet", SQUARE | {"rescale_offset": True}),
+    ),
+    "MobileViT": (
+        {"image_size": 32, "hidden_sizes": [16, 16, 16], "neck_hidden_sizes": [8, 8, 16, 16, 16, 16, 32]},
+        *("MobileViT", {"size": {"shortest_edge": 36}, "crop_size": SQUARE["size"], "do_flip_channel_order": True}),
+    ),
+    "PoolFormer": (
+        {"hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]},
+        *("PoolFormer", SQUARE | {"crop_pct": 0.9, "crop_size": SQUARE["size"], "do_center_crop": True}),
+    ),
     "Siglip": ({"vision_config": VIT}, "Siglip", SQUARE),
 }
 NAMES = {0: "tench", 1: "goldfish", 2: "shark", 3: "ray", 4: "hen", 5: "cock"}
@@ -125,8 +137,7 @@ def folder(tmp_path_factory):
     ("change", "said"),
     [
         ({"do_pad": True, "pad_size": {"height": 64, "width": 64}}, "do_pad.*, pad_size"),
-        ({"do_flip_channel_order": True}, "do_flip_channel_order"),
-        ({"include_top": True}, "include_top"),
+        ({"do_thumbnail": True}, "do_thumbnail"),
         ({"size": {"shortest_edge": 32}}, "images of different sizes"),
         ({"size": {"shortest_edge": 32, "longest_edge": 64}, "do_center_crop": True}, "served are height and width"),
         ({"size": "large"}, "cannot be read"),
@@ -162,13 +173,13 @@ def test_what_is_not_served_is_refused(folder, tmp_path, options, change, said):
 
 
 def test_a_processor_that_does_something_else_is_refused_by_its_pixels(folder, tmp_path):
-    """PoolFormer's resizes by a share of its own, which its file need not name."""
+    """That of ViT does not do what the file says, that of EfficientNet would."""
     for path in folder.iterdir():
         (tmp_path / path.name).symlink_to(path)
-    told = json.loads((folder / FILE).read_text()) | {"crop_size": {"height": 32, "width": 32}, "do_center_crop": True}
+    told = json.loads((folder / FILE).read_text())
     (tmp_path / FILE).unlink()
-    (tmp_path / FILE).write_text(json.dumps(told | {"image_processor_type": "PoolFormerImageProcessor"}))
-    with pytest.raises(ValueError, match="PoolFormerImageProcessorPil prepares images otherwise .*300 x 200 RGB JPEG"):
+    (tmp_path / FILE).write_text(json.dumps(told | {"include_top": True}))
+    with pytest.raises(ValueError, match="ViTImageProcessorPil prepares images otherwise .*300 x 200 RGB JPEG"):
         pack_image_classifier(tmp_path, name="it", store=tmp_path / "store")
 
 

@@ -25,8 +25,9 @@ STEPS = {
     "resample": 2,
     "crop": None,
     "rescale": 1 / 255,
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.25, 0.25, 0.25],
+    "offset": 0.0,
+    "normalize": [{"mean": [0.5] * 3, "std": [0.25] * 3}],
+    "flip": False,
     "height": SIDE,
     "width": SIDE,
 }

@@ -5,8 +5,9 @@
     preparing.numbers([whole, whole])               # float32 [2, 3, height, width]: rescaled and normalized
 
 `preprocessing` of the manifest: {"resize": {"height", "width"} or {"shortest_edge"} or None, "resample": Pillow's
-number of the filter, "crop": {"height", "width"} or None, "rescale": a factor or None, "mean" and "std": three numbers
-each or None, "height", "width": of what comes out}.
+number of the filter, "crop": {"height", "width"} or None, "rescale": a factor or None, "offset": what is subtracted
+then, "normalize": a list of {"mean", "std"}, three numbers each, "flip": whether blue is the first channel, "height",
+"width": of what comes out}.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Preparing:
     def __init__(self, steps: Mapping[str, Any]) -> None:
         self.steps = steps
         self.shape: tuple[int, int] = steps["height"], steps["width"]
-        self._table = table(steps["rescale"], steps["mean"], steps["std"])
+        self._table = table(steps["rescale"], steps["offset"], steps["normalize"])
+        self._channels = range(CHANNELS)[::-1] if steps["flip"] else range(CHANNELS)
 
     def work(self, width: int, height: int) -> int:
         """Pixels of an image of this size once it is resized: many, where one side is far longer than the other."""
@@ -51,19 +53,20 @@ class Preparing:
         """float32 [images, 3, height, width] of what `cut` gave."""
         found = np.empty((len(cut), CHANNELS, *self.shape), np.float32)
         for place, pixels in enumerate(cut):
-            for channel in range(CHANNELS):
-                np.take(self._table[channel], pixels[..., channel], out=found[place, channel], mode="clip")
+            for to, channel in enumerate(self._channels):
+                np.take(self._table[channel], pixels[..., channel], out=found[place, to], mode="clip")
         return found
 
 
-def table(rescale: float | None, mean: Sequence[float] | None, std: Sequence[float] | None) -> np.ndarray:
+def table(rescale: float | None, offset: float, normalize: Sequence[Mapping[str, Sequence[float]]]) -> np.ndarray:
     """float32 [3, 256]: what becomes of each level of a channel, rounded step by step as transformers rounds it."""
     levels = np.tile(np.arange(LEVELS, dtype=np.uint8), (CHANNELS, 1))
     if rescale is not None:
         levels = (levels.astype(np.float64) * rescale).astype(np.float32)
-    found = levels.astype(np.float32)
-    if mean is not None:
-        found = (found - np.array(mean, np.float32)[:, None]) / np.array(std, np.float32)[:, None]
+    found = levels.astype(np.float32) - np.float32(offset)
+    for each in normalize:
+        mean, std = (np.array(each[name], np.float32)[:, None] for name in ("mean", "std"))
+        found = (found - mean) / std
     return np.ascontiguousarray(found, np.float32)
 
 

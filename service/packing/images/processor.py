@@ -3,8 +3,9 @@
     processor, steps = read_processor(Path("vit-base-patch16-224"))
     steps       # {"resize": {"height": 224, "width": 224}, "resample": 2, "crop": None, "rescale": 0.00392, ...}
 
-The steps are those that transformers' image processors on Pillow share, and the sizes of ConvNeXT's and LeViT's own.
-What the file asks for beyond them is refused by name; a processor that does something else is found by the proof.
+The steps are those that transformers' image processors on Pillow share, with what those of ConvNeXT, LeViT, PoolFormer,
+EfficientNet and MobileViT do in their own way. What the file asks for beyond them is refused by name; a processor that
+does something else is found by the proof.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from transformers import AutoImageProcessor
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.levit.image_processing_pil_levit import LevitImageProcessorPil
+from transformers.models.poolformer.image_processing_pil_poolformer import PoolFormerImageProcessorPil
 
 from ...errors import in_a_line
 from ..checkpoint import reading
@@ -27,6 +29,7 @@ FILE = "preprocessor_config.json"
 STEPS = frozenset(
     ("do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor", "do_normalize")
 ) | {"image_mean", "image_std", "do_convert_rgb", "crop_pct", "default_to_square"}
+STEPS |= {"include_top", "rescale_offset", "do_flip_channel_order"}
 SILENT = frozenset(
     ("image_processor_type", "feature_extractor_type", "processor_class", "_valid_processor_keys", "return_tensors")
 ) | {"disable_grouping", "device", "auto_map", "input_data_format", "do_reduce_labels", "reduce_labels"}
@@ -64,19 +67,25 @@ def steps_of(processor: Any, folder: Path) -> dict[str, Any]:
         resize, crop = of_convnext(resize.get("shortest_edge"), processor.crop_pct, crop)
     elif isinstance(processor, LevitImageProcessorPil) and resize is not None and "shortest_edge" in resize:
         resize = {"shortest_edge": int(LEVIT * resize["shortest_edge"])}
+    elif isinstance(processor, PoolFormerImageProcessorPil) and resize is not None and processor.crop_pct:
+        resize = of_poolformer(resize, processor.crop_pct)
     if resize is not None and resize.keys() not in ({"height", "width"}, {"shortest_edge"}):
         raise ValueError(f"{folder / FILE}: size is {resize}; served are height and width, or shortest_edge")
     last = crop or resize or {}
     if last.keys() != {"height", "width"}:
         raise ValueError(f"{folder / FILE} makes images of different sizes; its last size has to be height and width")
-    normalize = processor.do_normalize
+    mean, std = channels(processor.image_mean), channels(processor.image_std)
+    normalize = [{"mean": mean, "std": std}] if processor.do_normalize else []
+    if getattr(processor, "include_top", False):  # of EfficientNet
+        normalize.append({"mean": [0.0] * 3, "std": std})
     return {
         "resize": resize,
         "resample": int(processor.resample) if resize is not None else None,
         "crop": crop,
         "rescale": float(processor.rescale_factor) if processor.do_rescale else None,
-        "mean": channels(processor.image_mean) if normalize else None,
-        "std": channels(processor.image_std) if normalize else None,
+        "offset": float(bool(processor.do_rescale and getattr(processor, "rescale_offset", False))),
+        "normalize": normalize,
+        "flip": bool(getattr(processor, "do_flip_channel_order", False)),
         **last,
     }
 
@@ -91,10 +100,20 @@ def of_convnext(
     return (square, None) if edge >= UNCROPPED else ({"shortest_edge": int(edge / crop_pct)}, square)
 
 
+def of_poolformer(size: dict[str, int], crop_pct: float) -> dict[str, int]:
+    """The resizing of PoolFormer's processor, by a share of its own."""
+    larger = {side: int(length / crop_pct) for side, length in size.items()}
+    square = larger.get("height") == larger.get("width") and "height" in larger
+    return {"shortest_edge": larger["height"]} if square else larger
+
+
 def sides(size: Any) -> dict[str, int]:
     """The sides that a size of transformers has."""
     return {name: int(value) for name, value in dict(size).items() if value is not None}
 
 
 def channels(numbers: Any) -> list[float]:
+    """Three numbers of three or of one; none where the processor has none."""
+    if numbers is None:
+        return []
     return [float(each) for each in numbers] if isinstance(numbers, list | tuple) else [float(numbers)] * 3
