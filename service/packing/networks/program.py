@@ -9,7 +9,8 @@ program.run({"image": image})               # {"logits": float32 [2, 10]}, by to
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def dimension_names(shapes: list[Any]) -> dict[Any, str]:
     """{symbol: what it is called} of the dimensions that vary: BATCH, and size_1, size_2, ..."""
     free = [size.node.expr for shape in shapes for size in shape if not isinstance(size, int)]
     symbols = list(dict.fromkeys(each for each in free if each.is_Symbol))
-    first = {shape[0].node.expr if len(shape) and not isinstance(shape[0], int) else None for shape in shapes}
+    first = {None if isinstance(shape[0], int) else shape[0].node.expr for shape in shapes if len(shape)}
     names: dict[Any, str] = {}
     for symbol in symbols:
         names[symbol] = BATCH if first == {symbol} else f"size_{len(names) + (BATCH not in names.values())}"
@@ -207,22 +208,21 @@ def export_module(module: torch.nn.Module, inputs: Any) -> torch.export.Exported
 def exported(
     module: torch.nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> torch.export.ExportedProgram:
-    """With a first dimension of any size where all inputs have the same, else with those that torch finds to vary."""
-    batch = torch.export.Dim(BATCH, min=1)
-    sizes = {each.shape[0] if each.ndim else 0 for each in pytree.tree_leaves((arguments, named))}
-    ways = ([batch] if len(sizes) == 1 else []) + [torch.export.Dim.AUTO]
+    """With a first dimension of any size: one for all inputs where theirs is the same, else one for each, else whatever
+    torch finds to vary. The last is never 1.
+    """
+    tensors = [each for each in pytree.tree_leaves((arguments, named)) if each.ndim]
+    together, alone = torch.export.Dim(BATCH, min=1), (torch.export.Dim(f"rows_{n}", min=1) for n in itertools.count())
+    ways: list[Callable[[], Any]] = [lambda: next(alone), lambda: torch.export.Dim.AUTO]
+    if len({each.shape[0] for each in tensors}) == 1:
+        ways.insert(0, lambda: together)
     failure: Exception | None = None
-    for dimension in ways:
-        first = pytree.tree_map(lambda each, dim=dimension: {0: dim} if each.ndim else {}, (arguments, named))
+    for way in ways:
+        first = pytree.tree_map(lambda each, way=way: {0: way()} if each.ndim else {}, (arguments, named))
         bound = inspect.signature(module.forward).bind(*first[0], **first[1])
         try:
             with quietly(), torch.no_grad():
-                return torch.export.export(module, arguments, named, dynamic_shapes=by_argument(bound))
+                return torch.export.export(module, arguments, named, dynamic_shapes=dict(bound.arguments))
         except Exception as error:  # a network may do whatever cannot be traced
             failure = error
     raise ValueError(f"{type(module).__name__} cannot be exported: {in_a_line(failure, 240)}") from failure
-
-
-def by_argument(bound: inspect.BoundArguments) -> dict[str, Any]:
-    """The dynamic dimensions by the names of forward's arguments; those of *args as torch wants them."""
-    return dict(bound.arguments)

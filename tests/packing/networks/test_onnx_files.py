@@ -52,7 +52,7 @@ def test_a_file_is_packed_as_it_is(tmp_path, options):
     assert "packed network version 1 (network)" in told.output
     assert "input image: float32 [rows, 3, height, width]" in told.output
     assert "it would be packed as a network" in CliRunner().invoke(main, ["doctor", str(path)]).output
-    assert "equal to ONNX Runtime with the file as it is on 3 inputs of 1, 2, 7 rows" in told.output
+    assert "equal to ONNX Runtime with the file as it is on 5 inputs of 1, 2, 7 rows" in told.output
     model = load(Store(tmp_path / "store").open("network"), Settings())
     model.warm_up()
     image = np.random.default_rng(1).standard_normal((2, 3, 9, 7)).astype(np.float32)

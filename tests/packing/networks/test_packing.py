@@ -119,6 +119,25 @@ def test_what_cannot_be_served_is_told(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+class Scaled(torch.nn.Module):
+    def forward(self, x, scale, others):
+        return x * scale, x @ others.T
+
+
+def test_first_dimensions_that_differ_vary_alone_and_may_be_one(tmp_path):
+    """Where inputs had first dimensions of different sizes, or none, a request of one row was refused."""
+    inputs = (torch.randn(2, 3), torch.tensor(2.0), torch.randn(5, 3))
+    version = pack(Scaled(), inputs, name="scaled", store=tmp_path)
+    spec = version.manifest.spec
+    assert [each["shape"] for each in spec["inputs"].values()] == [["size_1", 3], [], ["size_2", 3]]
+    assert spec["sizes"] == {"size_1": [1, None], "size_2": [1, None]}
+    found = load(version, Settings()).run(
+        TensorCall({"x": [[1, 2, 3]], "scale": 3, "others": np.ones((4, 3), np.float32)})
+    )
+    assert found.outputs["output_0"].tolist() == [[3, 6, 9]]
+    assert found.outputs["output_1"].tolist() == [[6, 6, 6, 6]]
+
+
 def test_a_graph_that_is_not_torchs_is_refused(tmp_path, monkeypatch):
     """The proof compares with torch itself: a program that computes another number is not served."""
     right = Program.run
