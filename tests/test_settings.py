@@ -30,3 +30,18 @@ def test_workers_times_compute_threads_never_exceed_the_cores():
     for workers in range(1, 2 * cores()):
         settings = Settings(workers=workers)
         assert settings.compute_threads == 1 or workers * settings.compute_threads <= cores()
+
+
+def test_a_share_is_one_for_all_or_has_others_for_some():
+    def read(text):
+        return dict(Settings.from_environ({"DAYLIGHT_PREDICTION_LOG_SHARE": text}).prediction_log_share)
+
+    assert read("0.1") == {"": 0.1}
+    assert read("0.1, tumour=1,smollm2 = 0") == {"": 0.1, "tumour": 1, "smollm2": 0}
+    assert read("tumour=1") == {"tumour": 1}
+
+
+@pytest.mark.parametrize("text", ["2", "-0.1", "x", "nan", "=0.5", "0.1,0.2", "tumour=", "tumour=1,tumour=0"])
+def test_what_is_no_share_is_told(text):
+    with pytest.raises(BadSetting, match="expected numbers from 0 to 1"):
+        Settings.from_environ({"DAYLIGHT_PREDICTION_LOG_SHARE": text})

@@ -28,7 +28,15 @@ def memory_of_server(master: int | None = None) -> dict[str, int]:
             with suppress(OSError):
                 kind = "master" if process == str(master) else kind_of(process)
                 held[kind] = held.get(kind, 0) + proportional_bytes(process)
+                if kind == "workers":
+                    held[kind] += sum(map(proportional_bytes, children_of(process)))
     return held
+
+
+def children_of(process: str) -> list[str]:
+    """The processes that any thread of a process has started: those that write a worker's prediction log. OSError."""
+    found = [path.read_text().split() for path in (PROC / process / "task").glob("*/children")]
+    return [child for children in found for child in children]
 
 
 def kind_of(process: str) -> str:
