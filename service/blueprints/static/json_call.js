@@ -4,8 +4,8 @@ import { asking } from "./ask.js";
 import { markFault, one } from "./dom.js";
 import { snippets } from "./snippets.js";
 
-/** `show(body)` returns the elements of an answer. */
-export function askingJson(section, show) {
+/** `show(body)` returns the elements of an answer. listed: whether what is wrong is listed, rather than marked. */
+export function askingJson(section, show, listed = false) {
   const field = one(section, ".field");
   const text = one(field, "textarea");
   const update = snippets(one(section, "[data-snippets]"));
@@ -25,5 +25,5 @@ export function askingJson(section, show) {
     const body = call();
     if (body) update(body);
   });
-  asking(section, { call, show, where: () => field });
+  asking(section, { call, show, where: () => (listed ? null : field) });
 }
