@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import StartupError, in_a_line
 from ...generation.encoders.engine import EncoderEngine
-from ...generation.encoders.runner import EncoderRunner
 from ...generation.encoders.work import MOST_ROWS
 from ...generation.suspects import Suspects
 from ..engine.client import EngineClient
@@ -51,6 +50,8 @@ def load_encoder(
 
     suspects: makes the Suspects of an engine that works on so many texts at once.
     """
+    from ...generation.encoders.runner import EncoderRunner  # ONNX Runtime: 8 MB, which a worker does not need for it
+
     spec = version.manifest.spec
     path = version.folder / spec["runtime"]["payload"]
     check_decoder(path.read_bytes(), version.manifest.files)

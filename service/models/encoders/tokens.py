@@ -61,7 +61,9 @@ class Tokens:
         self._prompt: str | None = spec.get("prompt")
         marked = getattr(self._tokenizer.model, "continuing_subword_prefix", None)
         self.form = Form(self.joined, spec.get("unknown_id"), bool(marked))
-        self._longest = max(map(len, self._tokenizer.get_vocab()))  # characters of a token
+        # Characters of a token. One after the other: get_vocab() makes all of them at once, megabytes that stay.
+        spelled = map(self._tokenizer.id_to_token, range(self.vocabulary_size))
+        self._longest = max((len(token) for token in spelled if token), default=1)
 
     @classmethod
     def load(cls, version: StoredVersion) -> Tokens:

@@ -1,6 +1,8 @@
 """Models around an encoder: what their texts become, what is refused, and the same over the engine process."""
 
 import json
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
@@ -209,3 +211,10 @@ def test_a_hang_up_reaches_the_rows_that_wait_in_the_engine_process(store, tmp_p
             assert np.allclose(asked.result(30).vectors[0], numbers_of(text), atol=1e-6)
     assert gate.batches == [1, 1]
     process.end()
+
+
+def test_a_worker_needs_no_onnx_runtime_for_an_encoder_of_the_engine_process():
+    """Each worker had 8 MB of it, and the graph runs elsewhere."""
+    asked = "import sys, service.models.encoders.embedder; print('onnxruntime' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
