@@ -119,7 +119,7 @@ def test_an_encoder_is_told_as_what_it_would_be_packed(tmp_path, config, kind, s
 
 
 def test_other_checkpoints_are_told_for_what_they_are(tmp_path):
-    assert set(ENCODERS) == set(KINDS), "each kind of encoder is told"
+    assert set(ENCODERS) == {*KINDS, "image_classification"}, "each kind that reads a checkpoint is told"
     (tmp_path / "config.json").write_text(json.dumps({"architectures": ["BertForQuestionAnswering"]}))
     assert "it is no text generator" in doctor(tmp_path)[1]
     (tmp_path / "config.json").write_text(json.dumps({"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2"}))
