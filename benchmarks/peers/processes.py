@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from time import monotonic, sleep
 
-__all__ = ["Processes", "busy"]
+__all__ = ["Processes", "busy", "processor_time"]
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 10  # seconds to end after TERM
@@ -44,6 +44,11 @@ def tree(root):
         if everyone.get(pid):
             found[pid] = everyone[pid]
     return found
+
+
+def processor_time(root):
+    """Seconds, user and system, of a process, of all that descends from it and of their ended children."""
+    return sum(sum(map(int, fields[11:15])) for fields in tree(root).values()) / TICKS
 
 
 class Processes:
@@ -91,8 +96,7 @@ class Processes:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def cpu(self):
-        """Seconds of processor time, user and system, of all of them and of their ended children."""
-        return sum(sum(map(int, fields[11:15])) for fields in tree(self.process.pid).values()) / TICKS
+        return processor_time(self.process.pid)
 
     def memory(self):
         """Bytes, proportional set size: a page shared by n processes counts 1/n in each."""
