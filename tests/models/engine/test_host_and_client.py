@@ -2,6 +2,7 @@
 
 import socket
 import time
+from dataclasses import astuple
 
 import pytest
 
@@ -133,7 +134,7 @@ def test_beyond_its_places_the_engine_refuses_with_a_time(process, engine):
     assert caught.value.retry_after >= 1
     for sequence in running:
         sequence.close()
-    eventually(lambda: not sum(process.host.engines()[0].load()[each] for each in ("running", "waiting")))
+    eventually(lambda: not any(astuple(process.host.engines()[0].load())[:2]))  # running, waiting
     assert len(list(engine.generate(PROMPT, GREEDY))) == 12
 
 
@@ -142,7 +143,7 @@ def test_what_is_closed_leaves_the_batch(process, engine):
     sequence = engine.generate(PROMPT, SamplingParams(max_tokens=100, temperature=0))
     next(sequence)
     sequence.close()
-    eventually(lambda: not process.host.engines()[0].load()["running"], seconds=2, what="the row's end")
+    eventually(lambda: not process.host.engines()[0].load().running, seconds=2, what="the row's end")
     assert list(sequence) == []
 
 
@@ -151,7 +152,7 @@ def test_the_sequences_of_a_worker_that_is_gone_leave_the_batch(process, engine)
     sequence = engine.generate(PROMPT, SamplingParams(max_tokens=100, temperature=0))
     next(sequence)
     process.accepted[0].shutdown(socket.SHUT_RDWR)
-    eventually(lambda: not process.host.engines()[0].load()["running"], seconds=2, what="the row's end")
+    eventually(lambda: not process.host.engines()[0].load().running, seconds=2, what="the row's end")
     with pytest.raises(ModelNotReady):
         list(sequence)
 
