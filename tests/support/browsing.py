@@ -1,6 +1,6 @@
 """A real headless chromium for tests of the page: import the fixtures `browser` and `open_page`, and `needs_chromium`.
 
-page = open_page(url, width=360, scheme="dark")     # whatever its console complains of fails the test
+page = open_page(url, width=360, scheme="dark")     # what its console or axe complains of fails the test
 field(section, "age").fill("40")                    # section: of a model of tables
 body, answer = send(section)
 """
@@ -8,6 +8,7 @@ body, answer = send(section)
 import shutil
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 __all__ = ["browser", "field", "needs_chromium", "open_page", "send"]
 
@@ -43,14 +44,15 @@ def complains(message):
 
 @pytest.fixture
 def open_page(browser):
-    """Open an address in a window of a size and a colour scheme; nothing may be complained of in its console."""
+    """Open an address in a window of a size and a colour scheme; nothing may be complained of in its console, and
+    at the test's end nothing by axe."""
     complaints, pages = [], []
 
     def opened(url, width=1440, scheme="light", scripts=True):
         page = browser.new_page(
             viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
         )
-        pages.append(page)
+        pages.append((page, scripts))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text) if complains(message) else None)
         page.goto(url)
@@ -58,9 +60,17 @@ def open_page(browser):
         return page
 
     yield opened
-    for page in pages:
-        page.close()
+    for page, scripts in pages:
+        if not page.is_closed():
+            complaints += violations(page) if scripts else []  # axe is one
+            page.close()
     assert not complaints, complaints
+
+
+def violations(page):
+    """What axe finds of WCAG's rules and its own best practices, in the state in which the test leaves the page."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['help']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
 
 
 def field(section, column):
