@@ -132,7 +132,7 @@ def lines(whose: str, told: dict[str, Any]) -> Iterator[str]:
     said = (
         "too few to say" if told["too_few"] else f"{len(drifted)} of {len(features)} columns and outputs have drifted"
     )
-    yield f"{whose}: {told['rows']:,} rows, version {told['version']}: {said}"
+    yield f"{whose}: {told['rows']:,} row{'s' * (told['rows'] != 1)}, version {told['version']}: {said}"
     for feature in drifted:
         yield f"    {feature['of']} {feature['name']}: {'; '.join(feature['drifted'])}"
     for feature in [feature for feature in features if not feature["drifted"]][:SHOWN]:

@@ -1,6 +1,7 @@
 """The pages with fifty models and with API keys, in a real browser."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -84,6 +85,8 @@ def test_an_admin_sees_what_is_served_and_changes_it_after_a_check(open_page, ur
     change(page, keys[1]["ops"], "Promote", "1", "2")
     page = open_page(f"{url}/operations", width=1440)
     change(page, keys[1]["ops"], "Roll back", "2", "1")
+    page.locator("[data-key=ops]", has_text=re.compile(r"[1-9].* /s")).wait_for()  # its own looks at the metrics
+    assert page.locator("[data-key=shop]").inner_text() == "0 /s"
     assert not any(key in page.content() for key in keys[1].values())
 
 

@@ -38,8 +38,9 @@ async function look(before) {
     lost.textContent = answer ? `The figures cannot be read: status ${answer.status}.` : "The server does not answer. The figures stand still.";
     if (answer?.ok) {
       const found = samples(await answer.text());
-      now = { models: totals(found), at: performance.now() };
+      now = { models: totals(found), keys: byKey(found), at: performance.now() };
       if (before) drawModels(before, now);
+      if (before) drawKeys(before, now);
       drawServer(found);
     }
   }
@@ -52,6 +53,16 @@ function drawModels(before, now) {
     const point = between(before.models.get(name) ?? {}, now.models.get(name) ?? {}, (now.at - before.at) / 1000);
     const kept = keep(name, point);
     place.replaceChildren(...CHARTS.flatMap((chart) => charted(chart, kept) ?? []));
+  }
+}
+
+/** Requests so far: Map(name of a key -> count). */
+const byKey = (found) => new Map(found.flatMap(({ name, labels, value }) => (name === "daylight_key_requests_total" ? [[labels.key, value]] : [])));
+
+function drawKeys(before, now) {
+  for (const place of all(document, "[data-key]")) {
+    const name = place.dataset.key;
+    place.textContent = rate(Math.max(0, (now.keys.get(name) ?? 0) - (before.keys.get(name) ?? 0)) / ((now.at - before.at) / 1000));
   }
 }
 
