@@ -14,6 +14,8 @@ def bare_services(direct=None):
     direct: what answers without WSGI, as service.web.direct.Direct does; None: nothing.
     """
     rollout = SimpleNamespace(start=lambda **_: None, drain=lambda: None, leave=lambda: None)
-    admission = SimpleNamespace(oldest=lambda: ("", 0.0))
-    predictor = SimpleNamespace(failure=None, admission=admission, restrict=lambda unfit: None)
-    return SimpleNamespace(predictor=predictor, rollout=rollout, direct=direct)
+    admission = SimpleNamespace(oldest=lambda: ("", 0.0), waits=dict)
+    predictor = SimpleNamespace(
+        failure=None, admission=admission, restrict=lambda unfit: None, serving=dict, observers=()
+    )
+    return SimpleNamespace(predictor=predictor, rollout=rollout, direct=direct, meter=None, traces=None)

@@ -39,6 +39,7 @@ blueprint = Blueprint("operations", __name__)
 blueprint.after_request(guard)
 
 FIELDS = {"version": str, "why": str, "breaking": bool}
+COMPARED = ("rows", "texts", "images", "inputs")  # on which a graph was compared with what it was made of
 NAMED = {str: "a text", bool: "true or false"}
 
 
@@ -116,14 +117,13 @@ def version_told(store: Store, name: str, version: str, served: str | None, rece
 
 def proof(runtime: Mapping[str, Any]) -> str:
     """What the manifest's entry of a version's runtime says of its proof, for people."""
-    if runtime.get("name") != "onnx":
-        return runtime.get("reason") or "its example is replayed at each load"
     if "equal_tokens" in runtime:
         return f"{runtime['equal_tokens']:.1%} of the tokens equal torch's"
-    if "inputs" in runtime:
-        return f"equal to {runtime['reference']} on {runtime['inputs']} inputs, at most {runtime['measured']:.4g} apart"
-    what = "texts" if "texts" in runtime and "rows" not in runtime else "rows"
-    return f"equal on {runtime[what]} {what}, at most {runtime['measured']:.4g} apart"
+    compared = next((what for what in COMPARED if what in runtime), None)
+    if runtime.get("name") != "onnx" or compared is None:
+        return runtime.get("reason") or "its example is replayed at each load"
+    reference = f" to {runtime['reference']}" if "reference" in runtime else ""
+    return f"equal{reference} on {runtime[compared]} {compared}, at most {runtime['measured']:.4g} apart"
 
 
 @view(blueprint)

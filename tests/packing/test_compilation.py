@@ -477,7 +477,7 @@ def test_a_wrong_translation_never_serves(tmp_path, monkeypatch):
     told = described(version)
     assert told["name"] == "sklearn"
     assert "predict is" in told["reason"]
-    assert set(version.manifest.files) == {"model.joblib", "background.json"}
+    assert set(version.manifest.files) == {"model.joblib", "background.json", "profile.json"}
     assert served(version).predict(X[:3].tolist()).predictions == y[:3].tolist()
 
 
@@ -524,7 +524,7 @@ def test_what_gains_nothing_stays_with_scikit_learn(tmp_path, monkeypatch):
     version = pack(Logistic(max_iter=5000).fit(X, y), X, y, name="m", store=tmp_path)
     assert described(version)["reason"] == "scikit-learn serves it because compiled it is hardly faster"
     assert described(version)["microseconds"].keys() == {"sklearn", "onnx"}
-    assert set(version.manifest.files) == {"model.joblib", "background.json"}
+    assert set(version.manifest.files) == {"model.joblib", "background.json", "profile.json"}
 
 
 def test_scikit_learn_can_be_asked_for_and_nothing_is_proven_without_rows(tmp_path):

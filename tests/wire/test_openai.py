@@ -316,7 +316,7 @@ def test_what_can_never_pass_is_not_told_to_wait(packed, path, change, param):
 
 def idle(model):
     load = model.engine.load()
-    return load["running"] == load["waiting"] == 0
+    return load.running == load.waiting == 0
 
 
 @pytest.mark.parametrize("stream", [False, True])
