@@ -15,8 +15,9 @@ import os
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from typing import IO
+
+from .bell import Bell
 
 __all__ = ["HELD", "LineWriter"]
 
@@ -32,8 +33,7 @@ class LineWriter:
         self.held = False
         self.waiting: deque[bytes] = deque()  # its methods are atomic: no lock on the way of a request
         self.size = 0  # bytes that wait; about, where threads meet
-        self.due = threading.Lock()  # released by whoever adds a line, taken by the thread that writes them
-        self.due.acquire()
+        self.due = Bell()  # rung by whoever adds a line, awaited by the thread that writes them
 
     def hold(self) -> None:
         """Start the thread that writes what has waited; in the process that adds the lines."""
@@ -50,13 +50,11 @@ class LineWriter:
             self.flush()
         self.waiting.append(line)
         self.size += len(line)
-        if self.due.locked():
-            with suppress(RuntimeError):  # another thread was quicker
-                self.due.release()
+        self.due.ring()
 
     def keep_time(self) -> None:
         while True:
-            self.due.acquire()
+            self.due.wait()
             time.sleep(HELD)
             self.flush()
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InvalidInstances
+from ..bell import Bell
 from .judging import FEWEST, Finding, judge
 from .panes import Panes, remove_unused, window
 from .profile import Bins
@@ -94,8 +95,7 @@ class Drift:
         self.panes: weakref.WeakKeyDictionary[Any, Panes] = weakref.WeakKeyDictionary()  # by model
         self.failed: weakref.WeakSet[Any] = weakref.WeakSet()  # models that cannot be counted, as the log says
         self.counting = threading.Lock()
-        self.due = threading.Lock()  # released by whoever adds to what waits, taken by the thread that counts it
-        self.due.acquire()
+        self.due = Bell()  # rung by whoever adds to what waits, awaited by the thread that counts it
         self.threaded = False
 
     # --- for requests
@@ -111,20 +111,13 @@ class Drift:
             self.count()
         self.room -= table.rows + (0 if type(table.values) is np.ndarray else FRAME)
         self.waiting.append((model, call, answer))
-        self.wake()
+        self.due.ring()
 
     def refused(self, model: Any, call: Any, error: Any) -> None:
         if getattr(model, "profile", None) is not None and self.room > 0:
             self.room -= len(error.details)
             self.waiting.append((model, call, error))
-            self.wake()
-
-    def wake(self) -> None:
-        if self.due.locked():
-            try:
-                self.due.release()
-            except RuntimeError:  # another thread was quicker
-                return
+            self.due.ring()
 
     # --- for the worker
 
@@ -146,7 +139,7 @@ class Drift:
     def _run(self) -> None:
         turns = 0
         while True:
-            self.due.acquire()
+            self.due.wait()
             sleep(INTERVAL)
             self.count()
             turns += 1

@@ -18,9 +18,9 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..bell import Bell
 from .check import check_prediction_log
 from .hiding import Hiding
 from .process import WriterProcess
@@ -54,8 +54,7 @@ class PredictionLog:
         self._hiding = Hiding.of(settings)
         self._waiting: deque[Answered] = deque()  # its methods are atomic: no lock on the way of a request
         self._size = 0  # bytes that wait; about, where threads meet
-        self._due = threading.Lock()  # released by whoever adds something, taken by the thread that writes
-        self._due.acquire()
+        self._due = Bell()  # rung by whoever adds something, awaited by the thread that writes
         self._writing = threading.Lock()  # one thread writes at a time: the log's own, or the last of the process
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -88,9 +87,7 @@ class PredictionLog:
         self._waiting.append((time.time(), context.id, context.trace, model, call, answer))
         if self._thread is None:  # of an application that no gunicorn worker runs
             self.start()
-        if self._due.locked():
-            with suppress(RuntimeError):  # another thread was quicker
-                self._due.release()
+        self._due.ring()
 
     def refused(self, model: Any, call: Any, error: Any) -> None:
         """What was refused is not logged."""
@@ -107,7 +104,7 @@ class PredictionLog:
 
     def _run(self) -> None:
         while True:
-            self._due.acquire(timeout=LOOK)
+            self._due.wait(LOOK)
             time.sleep(HELD)
             with self._writing:
                 self._send_waiting()
