@@ -8,7 +8,6 @@ it is gives.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,8 @@ from ...models.runtimes.graph_files import check_file, external_files
 from ...models.runtimes.graph_reading import check_opsets, dtype_of
 from ...models.runtimes.onnx_files import session_of_bytes
 from ...store.versions import StoredVersion, check_name
-from ..open_source_file import open_store, promotes
 from .proof import Arrays
-from .written import written
+from .written import publish
 
 __all__ = ["pack_onnx_network"]
 
@@ -54,12 +52,17 @@ def pack_onnx_network(
         reference = OnnxFile(path)
     except ValueError as error:
         raise ValueError(f"{path} cannot be served: {error}") from None
-    opened = open_store(store)
-    with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
-        shutil.copyfile(path, draft.folder / path.name)
-        payload = {"payload": path.name}
-        draft.manifest = written(draft, reference, payload, dict(metrics or {}), LIBRARIES, path.name)
-    return opened.open(draft.model, draft.version)
+    return publish(
+        reference,
+        path,
+        libraries=LIBRARIES,
+        name=name,
+        store=store,
+        version=version,
+        promote=promote,
+        why=why,
+        metrics=metrics,
+    )
 
 
 class OnnxFile:

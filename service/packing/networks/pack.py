@@ -9,20 +9,18 @@ on invented inputs of other sizes (proof).
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from ...store.versions import StoredVersion, check_name
-from ..open_source_file import carry, open_store, promotes
 from .archive import read_program
 from .program import Program, export_module
-from .written import written
+from .written import publish
 
-__all__ = ["pack_network", "publish"]
+__all__ = ["LIBRARIES", "pack_network"]
 
 LIBRARIES = ("torch", "onnxruntime", "onnxscript", "numpy")
 
@@ -54,30 +52,13 @@ def pack_network(
     else:
         exported = cast(torch.export.ExportedProgram, network)
     return publish(
-        Program(exported), path, name=name, store=store, version=version, promote=promote, why=why, metrics=metrics
+        Program(exported),
+        path,
+        libraries=LIBRARIES,
+        name=name,
+        store=store,
+        version=version,
+        promote=promote,
+        why=why,
+        metrics=metrics,
     )
-
-
-def publish(
-    program: Program,
-    path: Path | None,
-    code: Iterable[Path] = (),
-    *,
-    name: str,
-    store: Path | str | None = None,
-    version: str | None = None,
-    promote: bool | None = None,
-    why: str = "",
-    metrics: Mapping[str, Any] | None = None,
-) -> StoredVersion:
-    """The version of a program. path: the file that it was made of, code: Python files that were needed for it; copies
-    of both are kept in the version, where nothing opens them. Raises ValueError.
-    """
-    opened = open_store(store)
-    with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
-        carry(draft, code)
-        if path is not None:
-            shutil.copyfile(path, draft.folder / path.name)
-        source, payload = (path.name, {"payload": path.name}) if path else ("", {})
-        draft.manifest = written(draft, program, payload, dict(metrics or {}), LIBRARIES, source)
-    return opened.open(draft.model, draft.version)

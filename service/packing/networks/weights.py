@@ -22,8 +22,9 @@ from ...models.runtimes.bundled_code import carried
 from ...store.versions import StoredVersion, check_name
 from ..checkpoint import read_state_dict
 from ..open_source_file import read_code
-from .pack import publish
+from .pack import LIBRARIES
 from .program import Program, export_module
+from .written import publish
 
 __all__ = ["pack_weights"]
 
@@ -48,7 +49,7 @@ def pack_weights(path: Path | str, code: Iterable[Path | str], *, name: str, **o
         raise
     except Exception as error:  # the user's files may raise anything
         raise ValueError(f"{path}: its code fails: {type(error).__name__}: {in_a_line(error, 200)}") from error
-    return publish(program, path, files, name=name, **options)
+    return publish(program, path, files, libraries=LIBRARIES, name=name, **options)
 
 
 def classes(modules: Mapping[str, ModuleType]) -> Iterator[type[torch.nn.Module]]:

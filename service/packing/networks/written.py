@@ -1,11 +1,12 @@
-"""What a version of a network holds: its graph, proven, the example, and the manifest of both.
+"""The version of a network: the file it was made of, its graph, proven, the example, and the manifest of all.
 
-draft.manifest = written(draft, reference, {"payload": "model.pt2"}, {}, LIBRARIES, "model.pt2")
+publish(reference, Path("model.pt2"), libraries=LIBRARIES, name="digits")
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,39 @@ from ...models.networks.network import EXAMPLE, GRAPH, open_graph
 from ...store.draft import Draft
 from ...store.manifest import Manifest
 from ...store.versions import StoredVersion
+from ..open_source_file import carry, open_store, promotes
 from ..provenance import provenance
 from .proof import Proven, Reference, prove
 
-__all__ = ["written"]
+__all__ = ["publish"]
 
 SHOWN = 256  # numbers of the example that the manifest, and so the pages, may hold
+
+
+def publish(
+    reference: Reference,
+    path: Path | None,
+    code: Iterable[Path] = (),
+    *,
+    libraries: Sequence[str],
+    name: str,
+    store: Path | str | None = None,
+    version: str | None = None,
+    promote: bool | None = None,
+    why: str = "",
+    metrics: Mapping[str, Any] | None = None,
+) -> StoredVersion:
+    """The version of a network. path: the file that it was made of, code: Python files that were needed for it; copies
+    of both are kept in the version, where nothing opens them. libraries: for the provenance. Raises ValueError.
+    """
+    opened = open_store(store)
+    with opened.adding(name, version, promote=promotes(promote), why=why) as draft:
+        carry(draft, code)
+        if path is not None:
+            shutil.copyfile(path, draft.folder / path.name)
+        source, payload = (path.name, {"payload": path.name}) if path else ("", {})
+        draft.manifest = written(draft, reference, payload, dict(metrics or {}), libraries, source)
+    return opened.open(draft.model, draft.version)
 
 
 def written(
@@ -30,7 +58,7 @@ def written(
     payload: dict[str, str],
     metrics: dict[str, Any],
     libraries: Sequence[str],
-    source: str = "",
+    source: str,
 ) -> Manifest:
     """Write the graph and the example into the draft, once they are proven; returns the manifest. Raises ValueError."""
     reference.write_graph(draft.folder / GRAPH)
