@@ -21,6 +21,7 @@ from ..errors import StartupError
 from ..models import check_stored, own_process, slowness
 from ..observability.gauges import keep_publishing
 from ..settings import Settings
+from ..store.missing_libraries import install
 from ..store.proven import versions_to_try
 from ..store.versions import Store, StoredVersion
 from ..web.access.exposure import check_exposure
@@ -244,7 +245,7 @@ def check_traces(settings: Settings) -> None:
         except ModuleNotFoundError:  # not even its parent
             found = None
         if found is None:
-            raise StartupError("DAYLIGHT_TRACES: opentelemetry is not installed here: pip install 'daylight[otel]'")
+            raise StartupError(f"DAYLIGHT_TRACES: {install(ModuleNotFoundError(name='opentelemetry'))}")
 
 
 def unsound(store: Store, settings: Settings, name: str, versions: Iterable[str | None]) -> StartupError | None:
