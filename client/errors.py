@@ -181,5 +181,6 @@ def retry_after_seconds(header: str | None) -> float | None:
 
 def violation_line(violation: dict[str, Any]) -> str:
     """A violation as one line."""
-    places = [f"{name} {violation[name]!r}" for name in ("row", "column", "parameter") if name in violation]
+    named = ("row", "column", "input", "parameter")
+    places = [f"{name} {violation[name]!r}" for name in named if name in violation]
     return f"{', '.join(places)}: expected {violation['expected']}, got {violation.get('got')}"

@@ -266,5 +266,12 @@ def test_the_client_sends_arrays_and_gets_arrays(client):
         with pytest.raises(InvalidRequest, match="expected shape") as caught:
             daylight.run({"image": IMAGE[0], "ids": IDS}, "looker")
         assert caught.value.details[0]["input"] == "image"
+        with pytest.raises(InvalidRequest) as caught:
+            daylight.run({"image": IMAGE[:, :1], "other": IDS}, "looker")
+        assert {line.strip().partition(":")[0] for line in str(caught.value).splitlines()[1:]} == {
+            "input 'ids'",
+            "input 'image'",
+            "input 'other'",
+        }
         with pytest.raises(TypeError, match="'x' is an array of <U1"):
             daylight.run({"x": ["a"]}, "doubler", version="1")
