@@ -56,6 +56,7 @@ class Predictor:
         self.refused: Mapping[str, dict[str, Any]] = {}  # replaced whole
         self.awaited: Mapping[str, str] = {}  # replaced whole
         self.draining = False
+        self.catch_up: Callable[[], None] = lambda: None  # before a model is looked up: the rollout's Follower has why
         self.observers: Sequence[Observer] = ()
         self.admission = Admission(settings.threads, settings.max_wait)
         self.cancellations = Cancellations(settings.run_folder)
@@ -84,10 +85,9 @@ class Predictor:
         return "; ".join(failed) or None
 
     def check_ready(self) -> None:
+        self.catch_up()
         if self.failure is not None:
-            raise ModelNotReady(
-                "not ready: the models are not loaded; the server's log says why", retry_after=RETRY_AFTER
-            )
+            raise ModelNotReady("the models are not loaded; the server's log says why", retry_after=RETRY_AFTER)
 
     # --- loading, for the rollout
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from service.packing import pack
 from service.packing.python_class import pack_class
 from service.store.versions import Store
 from tests.support.steady import SteadyRequests
-from tests.support.workers import AS_MODULE, CLASSES, GTHREAD, alive, megabytes, needs_nginx, replaced, text_of
+from tests.support.workers import AS_MODULE, CLASSES, GTHREAD, alive, megabytes, needs_nginx, replaced, served, text_of
 
 X = np.array([[0.0], [1.0], [2.0]])
 AS_SCRIPT = [Path(sys.executable).with_name("gunicorn")]
@@ -73,6 +74,19 @@ def check_swaps(load, took):
 def test_promotes_and_rollbacks_under_load_lose_and_mix_nothing(store, env):
     with live_server(store.root, workers=2, env=env) as server:
         check_swaps(*swaps(store, server, times=10))
+
+
+@CLASSES
+def test_the_version_of_a_server_never_goes_back(store, env):
+    """Each request of this caller may meet another worker. It met the old version again, for a tenth of a second."""
+    with live_server(store.root, workers=4, env=env) as server, ThreadPoolExecutor() as pool:
+        promoting = pool.submit(store.promote, "m", "2")
+        seen = []
+        while seen[-20:] != ["2"] * 20:
+            seen.append(served(server))
+        promoting.result()
+    assert seen == sorted(seen)
+    assert seen[0] == "1"
 
 
 @pytest.mark.heavy

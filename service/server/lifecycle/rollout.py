@@ -9,9 +9,9 @@ table that the workers share (rollout_state has the state machine, docs/rollout.
 
 1. The worker that sees the change first proposes it. Every worker that serves loads the version beside the one it
    serves, checks its digests, replays its example, warms it, and votes: prepared, or the reason why not.
-2. When all of them are prepared, one worker commits the version, and each replaces its models by one assignment
-   within a tenth of a second. If one is not prepared, or not in time, or two died of it, the proposal is refused: no
-   worker changes, and the reason is kept until the next change.
+2. When all of them are prepared, one worker commits the version, and each replaces its models by one assignment,
+   before the next request that it answers (see follower). If one is not prepared, or not in time, or two died of it,
+   the proposal is refused: no worker changes, and the reason is kept until the next change.
 
 The proposer has a head start, so that a version which kills its process kills one. A worker that starts serves what
 the table says, not what the store says, so it never serves what was refused; a worker that ends has no vote.
@@ -23,18 +23,16 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 from ...errors import ModelNotFound, StartupError, Unavailable
-from ...models.base import Model
 from ...predictor import Predictor
-from .first_load import SLOW
-from .hot_loading import RetiredModels, short_switch_interval
-from .rollout_state import Entry, Proposal, Table, awaited, begin_preparing, decide, mark_preparing, open_proposals
+from .follower import Follower
+from .hot_loading import short_switch_interval
+from .rollout_state import Entry, Proposal, Table, begin_preparing, decide, mark_preparing, open_proposals
 from .start import Start
 from .store_watch import StoreWatch
 from .worker_registry import WorkerRegistry, unready
@@ -63,11 +61,10 @@ class Rollout:
         self._watch = StoreWatch(predictor.store, registry)
         self._status = WorkerStatus()  # as last published
         self._votes: dict[str, Vote] = {}  # by model name
-        self._prepared: dict[str, tuple[str, Model | None]] = {}  # model name: (id of an open proposal, the model)
-        self._still_loading = ""  # which models, for a while after the start
+        self._follower = Follower(predictor, registry)
+        predictor.catch_up = self._follower.catch_up
         self._next_attempt = 0.0
         self._drain_ends: float | None = None  # the moment at which the texts are ended
-        self._retired = RetiredModels()
         self._start = Start(predictor, registry, self._watch)
 
     # --- for the worker's own thread
@@ -147,7 +144,7 @@ class Rollout:
         ends, pause = monotonic() + seconds, threading.Event()
         while True:
             entry = self.registry.versions().get(name, Entry())
-            if (entry.proposal is None and entry.serving == self._version(name)) or monotonic() >= ends:
+            if (entry.proposal is None and entry.serving == self._follower.version(name)) or monotonic() >= ends:
                 return entry
             pause.wait(0.02)
 
@@ -182,7 +179,7 @@ class Rollout:
         table = self.registry.versions()
         self._follow(table)  # what is committed must not wait until a later version is prepared
         self.predictor.forget_removed()
-        self._retired.release_memory()
+        self._follower.retired.release_memory()
         table = self._watch.propose_changes(table)
         self._start.replace_slow(table)
         for name, proposal in open_proposals(table).items():
@@ -196,7 +193,7 @@ class Rollout:
     def _end_texts_in_time(self, drain_ends: float) -> None:
         if monotonic() >= drain_ends:
             self._drain_ends = float("inf")
-            self.predictor.end_texts(*self._retired.living())
+            self.predictor.end_texts(*self._follower.retired.living())
 
     def _try_again(self) -> None:
         if monotonic() >= self._next_attempt:
@@ -224,7 +221,7 @@ class Rollout:
                     model = self.predictor.prepare(name, proposal.version, opened)
         except Exception as error:  # whatever a version raises while it is loaded is a reason to refuse it
             reason = str(error) if isinstance(error, StartupError) else f"{type(error).__name__}: {error}"
-        self._prepared[name] = (proposal.id, model)
+        self._follower.prepared[name] = (proposal.id, model)
         self._votes[name] = Vote(proposal.id, reason)
         self._publish(busy=False)
         with self.registry.locked_versions() as table:
@@ -240,53 +237,15 @@ class Rollout:
         return table
 
     def _follow(self, table: Table) -> None:
-        """Serve what is committed; drop the models that were prepared for a proposal which is no longer open."""
-        self._tell(table)
-        serving = self.predictor.serving()
-        changes: dict[str, Model | None] = {}
-        for name in table.keys() | serving.keys():
-            entry = table.get(name, Entry())
-            prepared_for, model = self._prepared.get(name, (None, None))
-            if entry.proposal and entry.proposal.id == prepared_for:
-                continue
-            self._prepared.pop(name, None)
-            if entry.serving != self._version(name):
-                changes[name] = self._at_version(name, entry.serving, model)
-        if changes:
-            self._swap(changes)
+        """Serve what is committed, and tell the others of it."""
+        before = self._status.serving
+        self._follower.follow(table)
+        if self._serving() != before:
+            self.registry.forget_deaths()
+            self._publish()
 
-    def _at_version(self, name: str, version: str | None, prepared: Model | None) -> Model | None:
-        """The model at the committed version. A worker that started after the preparation loads it now."""
-        if version is None or (prepared and prepared.version == version):
-            return prepared if version else None
-        try:
-            return self.predictor.prepare(name, version)
-        except Exception as error:  # the others could load it: this worker has to start anew
-            self.predictor.fail(error if isinstance(error, StartupError) else StartupError(str(error)))
-            raise
-
-    def _swap(self, changes: Mapping[str, Model | None]) -> None:
-        serving = self.predictor.serving()
-        self._retired.add(serving[name] for name in changes if name in serving)
-        self.predictor.swap(changes)
-        self.registry.forget_deaths()
-        self._publish()
-        for name, model in changes.items():
-            log.info("%s is %s", name, f"at version {model.version}" if model else "served no more")
-
-    def _tell(self, table: Table) -> None:
-        refused = {name: asdict(entry.refused) for name, entry in table.items() if entry.refused}
-        if refused != self.predictor.refused:
-            for name, refusal in refused.items():
-                if refusal != self.predictor.refused.get(name):
-                    log.error("%s version %s is refused: %s", name, refusal["version"], refusal["reason"])
-        self.predictor.tell(refused, awaited(table))
-        first = awaited(table, SLOW).items()
-        self._still_loading = "; ".join(f"{name} version {version} is being loaded" for name, version in first)
-
-    def _version(self, name: str) -> str | None:
-        model = self.predictor.serving().get(name)
-        return model.version if model else None
+    def _serving(self) -> dict[str, str]:
+        return {name: model.version for name, model in self.predictor.serving().items()}
 
     def _publish(self, **changes: Any) -> None:
         """Tell the others this worker's status: with these changes, and its votes."""
@@ -294,7 +253,6 @@ class Rollout:
             reason = self.predictor.why_not or ""
             failed = self.predictor.failure is not None
             state = WorkerState.FAILED if failed else WorkerState.IDLE if reason else WorkerState.READY
-            changes |= {"state": state, "why": reason or self._still_loading}
-        serving = {name: model.version for name, model in self.predictor.serving().items()}
-        self._status = replace(self._status, votes=dict(self._votes), serving=serving, **changes)
+            changes |= {"state": state, "why": reason or self._follower.still_loading}
+        self._status = replace(self._status, votes=dict(self._votes), serving=self._serving(), **changes)
         self.registry.heartbeat(self._status)

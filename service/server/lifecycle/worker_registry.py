@@ -21,10 +21,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any
 
+from .change_counter import ChangeCounter
 from .rollout_state import Entry, Table
 from .worker_status import WorkerState, WorkerStatus
 
@@ -127,7 +129,13 @@ class WorkerRegistry:
             before = dict(table)
             yield table
             if table != before:
-                self._replace("versions", {name: entry.to_json() for name, entry in table.items()})
+                with self.changes.changing():
+                    self._replace("versions", {name: entry.to_json() for name, entry in table.items()})
+
+    @cached_property
+    def changes(self) -> ChangeCounter:
+        """How often the table of versions has changed."""
+        return ChangeCounter(self.folder / "changes")
 
     def note_predecessor(self, master: int) -> None:
         """This server takes the place of another one, whose workers still answer on the same socket."""

@@ -242,6 +242,19 @@ def test_the_vote_of_the_dead_is_not_waited_for(store, worker):
     assert answer(first) == [2.0]
 
 
+def test_a_prepared_worker_serves_what_is_committed_before_its_thread_looks(store, worker):
+    """A caller who met a new version at one worker met the old one again at the next, for up to a tenth of a second."""
+    first, second = worker(FIRST), worker(SECOND)
+    store.promote("m", "2")
+    first.turn()
+    second.turn()
+    assert answer(second) == [2.0], "it has committed"
+    assert first.predictor.serving()["m"].version == "1", "its thread has not looked yet"
+    assert answer(first) == [2.0]
+    first.turn()
+    assert first.registry.workers()[FIRST].serving == {"m": "2"}, "and the others are told"
+
+
 def test_worker_that_missed_the_preparation_loads_the_committed_version(store, worker):
     first = worker(FIRST)
     second = worker(SECOND)
@@ -368,7 +381,7 @@ def test_replaced_model_is_freed_after_its_last_request(store, two):
         store.promote("m", "2")
         turn(*two)
         assert first.predictor.run(running, TableCall([[0.0]]), RequestContext()).predictions == [1.0]
-        assert first._retired.living()
+        assert first._follower.retired.living()
         del running
         assert gone() is None
     finally:
