@@ -79,7 +79,7 @@ test-boosted: install test-tools ## Compile over a hundred models of XGBoost, Li
 	$(BIN)/python -m pytest -m "heavy or not heavy" tests/packing/test_boosted.py
 
 # A clean machine with Debian 12's packages only: the tests make bare roots from its mirror.
-test-deploy: install test-tools artifacts system-tools ## Install the extras that serve, build and run the image in a bare root, play the kubelet. Minutes, and a network.
+test-deploy: install test-tools artifacts system-tools ## Install the extras that serve, build and run the image in a bare root, play the kubelet, run three hosts. Minutes, and a network.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -o faulthandler_timeout=1800 -s tests/deploy tests/cli/test_image.py
 
 lint: test-tools ## Check style, formatting, types, and the arrows between the packages.
@@ -149,9 +149,10 @@ $(DEMO) &: | $(VENV)/.installed
 
 # Where this cannot install them, the tests that need them are skipped, each naming the command.
 system-tools:
-	@command -v nginx >/dev/null && command -v chromium >/dev/null && command -v bwrap >/dev/null && command -v debootstrap >/dev/null || \
+	@command -v nginx >/dev/null && command -v chromium >/dev/null && command -v bwrap >/dev/null && command -v debootstrap >/dev/null \
+	&& command -v haproxy >/dev/null && command -v redis-server >/dev/null && command -v ip >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    export DEBIAN_FRONTEND=noninteractive; \
-	    apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx chromium bubblewrap debootstrap </dev/null >/dev/null \
-	    || echo "nginx, chromium, bubblewrap and debootstrap could not be installed; the tests that need them will be skipped"; \
+	    apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx chromium bubblewrap debootstrap haproxy redis-server iproute2 </dev/null >/dev/null \
+	    || echo "nginx, chromium, bubblewrap, debootstrap, haproxy, redis-server and iproute2 could not be installed; the tests that need them will be skipped"; \
 	fi

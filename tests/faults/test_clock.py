@@ -1,14 +1,13 @@
 """The wall clock jumps by a day, forwards and back, while the server answers: nothing it does hangs on it."""
 
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 import requests
 
 from benchmarks.support.serving import ROOT, eventually, live_server
 from client import Client
+from tests.support.clock import clock_at, jump
 from tests.support.steady import SteadyClient
 from tests.support.workers import CLASSES, served, version_1_of
 
@@ -17,29 +16,11 @@ pytestmark = pytest.mark.heavy
 DAY = 86_400
 
 
-def libfaketime():
-    """The library that moves a process's clock, out of the package that brings it along; None without it."""
-    found = importlib.util.find_spec("libfaketime")
-    return next(Path(found.origin).parent.rglob("libfaketime.so.1"), None) if found else None
-
-
-def jump(file, seconds):
-    file.write_text(f"{seconds:+d}s\n")
-
-
 @CLASSES
 @pytest.mark.parametrize("direction", [1, -1], ids=["forwards", "back"])
 def test_a_jump_of_a_day_changes_nothing(tmp_path, env, direction):
-    if libfaketime() is None:
-        pytest.skip("needs libfaketime: pip install libfaketime")
     clock = tmp_path / "clock"
-    jump(clock, 0)
-    env = env | {
-        "LD_PRELOAD": str(libfaketime()),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # as in life: CLOCK_MONOTONIC never jumps
-    }
+    env = env | clock_at(clock)
     store = version_1_of(tmp_path / "store")
     version_1_of(store.root, 2.0)  # beside the callers it might not be found quicker compiled, and then takes a minute
     store.promote("m", "1")

@@ -1,0 +1,198 @@
+"""Three hosts behind HAProxy, and behind nginx, by the files of deploy/hosts: what befalls one of them, nobody notices.
+
+Each host is a network namespace with a store of its own, whose model answers 10 x the number of the host + its version.
+The callers send every request once: what fails would be seen.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from uuid import uuid4
+
+import pytest
+import requests
+
+from benchmarks.support.nginx import NGINX
+from benchmarks.support.serving import ROOT, eventually
+from service.store.versions import Store
+from tests.support.clock import clock_at, jump
+from tests.support.hosts import host, inside, needs_hosts, network
+from tests.support.steady import SteadyRequests, more_than
+from tests.support.workers import version_1_of
+
+pytestmark = [pytest.mark.heavy, needs_hosts]
+
+HAPROXY = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
+CONFIGS = ROOT / "deploy" / "hosts"
+DAY = 86_400
+FOREGROUND = ["-g", "daemon off; user root;"]  # its workers would be a user who may not enter the folder
+PREDICT = "http://127.0.0.1/v1/models/m:predict"
+
+
+def store_of(number, folder):
+    """The store of a host: versions 1 and 2, the first one current."""
+    store = version_1_of(folder, 10.0 * number + 1)
+    version_1_of(folder, 10.0 * number + 2)
+    store.promote("m", "1")
+    return store
+
+
+@contextmanager
+def balancer(name, folder):
+    """HAProxy or nginx as deploy/hosts has it, in the namespace of this thread, where nobody else has port 80."""
+    commands = {
+        "haproxy": [HAPROXY, "-db", "-f", str(CONFIGS / "haproxy.cfg")],
+        "nginx": [NGINX, "-e", "stderr", "-p", f"{folder}/", "-c", str(CONFIGS / "nginx.conf"), *FOREGROUND],
+    }
+    if commands[name][0] is None:
+        pytest.skip(f"needs {name}: apt-get install {name}")
+    with (folder / name).open("wb") as log:
+        process = subprocess.Popen(commands[name], stdout=log, stderr=log, start_new_session=True)
+    try:
+        eventually(lambda: is_there() or process.poll() is not None, what=f"{name} answering")
+        assert process.poll() is None, "it has ended"
+        yield
+    finally:
+        print((folder / name).read_text()[-4000:])
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def is_there():
+    with suppress(requests.ConnectionError):
+        return requests.post(PREDICT, json={"instances": [[0.0]]}, timeout=10).ok
+    return False
+
+
+@pytest.fixture(scope="module", params=["haproxy", "nginx"])
+def hosts(request, tmp_path_factory):
+    """Three Hosts behind a balancer; this thread is where it stands. The third one has a clock that can be moved."""
+    folder = tmp_path_factory.mktemp("hosts")
+    with ExitStack() as stack:
+        edge = stack.enter_context(network())
+        stack.enter_context(inside(edge))
+        started = []
+        for number in (1, 2, 3):
+            env = clock_at(folder / "clock") if number == 3 else {}
+            store = store_of(number, folder / str(number))
+            started.append(stack.enter_context(host(edge, number, store.root, workers=2, env=env)))
+        stack.enter_context(balancer(request.param, folder))
+        yield started
+
+
+@contextmanager
+def steady(url=PREDICT, kind=SteadyRequests, threads=6):
+    """Load from callers that send each request once; in the end not one may have failed."""
+    with kind(url, threads=threads) as load:
+        eventually(more_than(load, 200), what="load")
+        yield load
+    assert not load.failures, (len(load.failures), load.failures[:3])
+
+
+def hosts_of(load, since=0.0):
+    """The numbers of the hosts that have answered requests sent after a moment."""
+    return [int(prediction) // 10 for sent, _, _, prediction in list(load.answers) if sent > since]
+
+
+def answers(load, number):
+    """Wait until a host answers requests that are sent from now on."""
+    now = monotonic()
+    eventually(lambda: number in hosts_of(load, now), what=f"an answer of host {number}")
+
+
+def for_a_while(load, seconds=6.0):
+    """Longer than it takes to find a host lost: further requests are answered all the time."""
+    until, seen = monotonic() + seconds, len(load.answers)
+    eventually(lambda: monotonic() > until and len(load.answers) > seen + 300, what="answers")
+
+
+def test_all_hosts_answer(hosts):
+    with steady() as load:
+        for number in (1, 2, 3):
+            answers(load, number)
+
+
+def test_a_host_is_killed_and_comes_again(hosts):
+    with steady() as load:
+        answers(load, 3)
+        hosts[2].kill()
+        killed = monotonic()
+        for_a_while(load)
+        assert 3 not in hosts_of(load, killed)
+        hosts[2].start()
+        answers(load, 3)
+
+
+def test_a_host_is_cut_off(hosts):
+    """No connection is refused and none breaks: requests wait for a host that will not answer, then go elsewhere."""
+    with steady() as load:
+        with hosts[2].cut_off():
+            gone = monotonic()
+            for_a_while(load, seconds=15.0)
+            assert set(hosts_of(load, gone + 12.0)) == {1, 2}
+        answers(load, 3)
+
+
+def test_a_host_works_at_a_tenth_of_its_pace(hosts):
+    with steady() as load:
+        with hosts[2].slowed():
+            slowed = monotonic()
+            for_a_while(load)
+            found = hosts_of(load, slowed)
+        assert found.count(3) < found.count(1) / 2, "it gets what it can do"
+        answers(load, 3)
+
+
+def test_the_hosts_are_upgraded_one_after_the_other(hosts):
+    with steady() as load:
+        for number, each in enumerate(hosts, start=1):
+            each.replace()
+            answers(load, number)
+
+
+def test_the_clock_of_a_host_jumps_by_a_day(hosts):
+    clock = Path(hosts[2].options["env"]["FAKETIME_TIMESTAMP_FILE"])
+    with steady() as load:
+        for seconds in (DAY, -DAY, 0):
+            jump(clock, seconds)
+            for_a_while(load, seconds=2.0)
+            answers(load, 3)
+
+
+class Sessions(SteadyRequests):
+    """Each thread sends an X-Session-Id of its own."""
+
+    def connection(self):
+        session = super().connection()
+        session.headers["X-Session-Id"] = uuid4().hex
+        return session
+
+    def ask(self, session):
+        answer = super().ask(session)
+        return answer and (answer[0], (session.headers["X-Session-Id"], *divmod(int(answer[1]), 10)))
+
+
+def test_a_version_is_promoted_host_by_host(hosts):
+    """Others meet both versions meanwhile; a caller who names one has it, and a session goes over once, at its host."""
+    pinned = PREDICT.replace(":predict", "/versions/1:predict")
+    with steady(pinned, threads=2) as naming, steady(kind=Sessions) as sessions, steady(threads=2) as load:
+        for number, each in enumerate(hosts, start=1):
+            Store(each.store).promote("m", "2")
+            now = monotonic()
+            eventually(lambda: 10 * number + 2 in [int(it[3]) for it in load.answers if it[0] > now], what="version 2")  # noqa: B023
+        eventually(more_than(load, len(load.answers) + 200), what="answers")
+    assert {version for _, _, version, _ in naming.answers} == {"1"}
+    assert {10 * number + 1 for number in (1, 2, 3)} >= {int(it[3]) for it in naming.answers}
+    ways = {}
+    for *_, (session, number, version) in sorted(sessions.answers):
+        ways.setdefault(session, []).append((number, version))
+    for way in ways.values():
+        assert len({number for number, _ in way}) == 1, "a session stays at one host"
+        assert way == sorted(way), "and never goes back to the version before"
+        assert {version for _, version in way} == {1, 2}
+    assert {version for _, _, version, _ in load.answers} == {"1", "2"}
