@@ -6,6 +6,7 @@ print(client.generate("Once upon a time"))
 """
 
 from .answers import Completion, Predictions
+from .calls import Timeout
 from .client import Client
 from .errors import (
     ConnectError,
@@ -20,7 +21,6 @@ from .errors import (
 )
 from .retries import Retries
 from .streams import TextStream
-from .transport import Timeout
 from .version import __version__
 
 __all__ = [

@@ -20,11 +20,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from .calls import Timeout
 from .client import Client
 from .errors import DaylightError, InvalidRequest
 from .retries import Retries
 from .streams import TextStream
-from .transport import Timeout
 from .version import __version__
 
 __all__ = ["main"]

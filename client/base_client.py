@@ -1,47 +1,32 @@
-"""The base of Client: the session, requests and their errors, and the default models."""
+"""The base of Client and AsyncClient: an address, and what calls are made of. Nothing is sent here."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
-import requests
 from requests.utils import get_auth_from_url, urldefragauth
 
-from .errors import ModelNotFound, ServerError, TransportError, Unavailable, excerpt, from_answer
+from .calls import Answer, Body, Call, Request, Timeout
+from .errors import DaylightError, ModelNotFound, ServerError, excerpt, from_answer
+from .pieces import Limits
 from .retries import Retries
-from .rows import dump
-from .streams import TextStream
-from .transport import Timeout, session, transport_error
+from .version import __version__
 
-__all__ = ["NO_RETRIES", "BaseClient", "Body", "decode_models", "decode_object", "model_path"]
+__all__ = ["NO_RETRIES", "BaseClient", "decode_models", "decode_object", "is_refusal", "model_path", "refusal"]
 
-Answer = TypeVar("Answer")
-Self = TypeVar("Self", bound="BaseClient")
+Decoded = TypeVar("Decoded")
 
 TIMEOUT = Timeout()
 MAX_REQUEST_TIMEOUT = 86_400.0  # seconds; the server accepts no longer X-Request-Timeout
 NO_RETRIES = Retries(0)  # for health checks: a failure is the answer
 
 
-class Body(NamedTuple):
-    """The body of a POST. query: the query string of its URL, or "". headers: besides Content-Type."""
-
-    content: bytes
-    media_type: str = "application/json"
-    query: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def json(cls, value: Any) -> Body:
-        return cls(dump(value))
-
-
 class BaseClient:
-    """One server: the session and the private methods that Client's are built on. The arguments are those of Client."""
+    """One server. The arguments are those of Client. The methods are calls, or parts of calls."""
 
     def __init__(
         self,
@@ -56,51 +41,42 @@ class BaseClient:
         self.url = urldefragauth(url).rstrip("/")
         self.timeout = Timeout(*timeout) if isinstance(timeout, tuple) else Timeout(timeout, timeout)
         self.retries = Retries() if retries is None else retries
-        self.session = session()
-        if any(get_auth_from_url(url)):
-            self.session.auth = get_auth_from_url(url)
+        self._auth = get_auth_from_url(url)  # two texts, empty where the URL has none
+        self._headers = {"Accept": "application/json", "User-Agent": f"daylight-client/{__version__}"}
         if api_key:
-            self.session.headers["X-API-Key"] = api_key
+            self._headers["X-API-Key"] = api_key
         self._defaults: dict[str, str] = {}  # kind: the name of the default model, as the server last listed it
+        self._limits: Limits | None = None  # of one request, as the server last told them
+        self._open()
+
+    def _open(self) -> None:
+        """Make what sends requests, with `_headers` and `_auth`."""
+        raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"Client({self.url!r}, timeout={self.timeout})"
-
-    def __enter__(self: Self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the kept connections."""
-        self.session.close()
+        return f"{type(self).__name__}({self.url!r}, timeout={self.timeout})"
 
     def _ask(
         self,
         method: str,
         path: str,
-        decode: Callable[[Any], Answer],
+        decode: Callable[[Any], Decoded],
         body: Body | None = None,
         deadline: float | None = None,
         *,
         retries: Retries | None = None,
         timeout: Timeout | None = None,
-    ) -> Answer:
+    ) -> Call[Decoded]:
         """One request and its answer, decoded from JSON and by `decode`.
 
         deadline: when the whole call must be over, by the clock of the Retries. retries, timeout: instead of
         those of the client.
         """
-        answer = self._request(method, path, body, deadline, retries=retries, timeout=timeout)
+        answer = yield from self._request(method, path, body, deadline, retries=retries, timeout=timeout)
         try:
             return decode(json.loads(answer.content))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise ServerError(
-                f"{self.url} answered {path} with something unexpected{excerpt(answer.content)}",
-                status=answer.status_code,
-                request_id=answer.headers.get("X-Request-ID"),
-            ) from error
+            raise self._unexpected(path, answer, excerpt(answer.content)) from error
 
     def _request(
         self,
@@ -112,7 +88,7 @@ class BaseClient:
         retries: Retries | None = None,
         timeout: Timeout | None = None,
         stream: bool = False,
-    ) -> requests.Response:
+    ) -> Call[Answer]:
         """One request; its retries have the same id. Raises a DaylightError for an answer other than 2xx."""
         headers = {"X-Request-ID": uuid4().hex}
         content = None
@@ -122,43 +98,27 @@ class BaseClient:
             path = f"{path}?{body.query}" if body.query else path
         try_timeout = timeout or self.timeout
 
-        def send(seconds_left: float | None) -> requests.Response:
+        def request(seconds_left: float | None) -> Request:
             if seconds_left is None:
-                return self._send(method, path, content, headers, try_timeout, stream)
-            headers["X-Request-Timeout"] = f"{min(max(seconds_left, 0.001), MAX_REQUEST_TIMEOUT):.3f}"
-            return self._send(method, path, content, headers, try_timeout.within(seconds_left), stream)
+                return Request(method, path, try_timeout, content, headers, stream)
+            told = {**headers, "X-Request-Timeout": f"{min(max(seconds_left, 0.001), MAX_REQUEST_TIMEOUT):.3f}"}
+            return Request(method, path, try_timeout.within(seconds_left), content, told, stream, seconds_left)
 
-        return (retries or self.retries).call(send, deadline)
+        return (yield from (retries or self.retries).tries(request, deadline))
 
-    def _send(
-        self, method: str, path: str, content: bytes | None, headers: dict[str, str], timeout: Timeout, stream: bool
-    ) -> requests.Response:
-        """One try of a request: the only place where one is sent."""
-        try:
-            # A redirected POST would arrive as a GET, so a redirect is an error, which names the URL to use instead.
-            answer = self.session.request(
-                method,
-                self.url + path,
-                data=content,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-                stream=stream,
-            )
-            if answer.is_redirect:
-                raise ServerError(f"{self.url} redirects to {answer.headers['Location']}", status=answer.status_code)
-            if not 200 <= answer.status_code < 300:
-                raise from_answer(answer.status_code, answer.headers, answer.content)
-        except requests.RequestException as error:
-            raise transport_error(error, self.url, timeout) from error
-        return answer
+    def _unexpected(self, path: str, answer: Answer, shown: str = "") -> ServerError:
+        return ServerError(
+            f"{self.url} answered {path} with something unexpected{shown}",
+            status=answer.status_code,
+            request_id=answer.headers.get("X-Request-ID"),
+        )
 
-    def _default(self, kind: str, deadline: float | None = None) -> str:
+    def _default(self, kind: str, deadline: float | None = None) -> Call[str]:
         """The name of the default model of a kind. Raises ModelNotFound naming the candidates where there is none."""
         if kind not in self._defaults:
-            models = self._ask("GET", "/v1/models", decode_models, deadline=deadline)
+            models = yield from self._ask("GET", "/v1/models", decode_models, deadline=deadline)
             if not models:  # a server that still loads its models lists none; its readiness raises the reason
-                self._ask("GET", "/health/ready", decode_object, deadline=deadline)
+                yield from self._ask("GET", "/health/ready", decode_object, deadline=deadline)
             candidates = [model for model in models if model["kind"] == kind]
             default_names = [model["id"] for model in candidates if model.get("default")]
             if len(default_names) != 1:
@@ -166,53 +126,51 @@ class BaseClient:
             self._defaults[kind] = default_names[0]
         return self._defaults[kind]
 
-    def _healthy(self, path: str) -> bool:
-        """Whether a health route answers 2xx. Raises InvalidRequest for 4xx, as of a server that has no such route."""
-        try:
-            self._ask("GET", path, decode_object, retries=NO_RETRIES)
-        except (TransportError, Unavailable, ServerError):
-            return False
-        return True
-
     def _predict(
         self,
         kind: str,
         model: str | None,
         version: str | None,
         body: Body,
-        decode: Callable[[Any], Answer],
+        decode: Callable[[Any], Decoded],
         timeout: float | None,
-    ) -> Answer:
+    ) -> Call[Decoded]:
         """POST to the `:predict` route of a model, or of the default model of a kind."""
         deadline = self.retries.until(timeout)
 
-        def predict(name: str) -> Answer:
+        def predict(name: str) -> Call[Decoded]:
             return self._ask("POST", f"{model_path(name, version)}:predict", decode, body, deadline)
 
-        return self._of_model(kind, model, predict, deadline)
+        return (yield from self._of_model(kind, model, predict, deadline))
 
     def _of_model(
-        self, kind: str, model: str | None, predict: Callable[[str], Answer], deadline: float | None
-    ) -> Answer:
+        self, kind: str, model: str | None, predict: Callable[[str], Call[Decoded]], deadline: float | None
+    ) -> Call[Decoded]:
         """What `predict` gives for the name of a model, or of the default model of a kind."""
         if model is not None:
-            return predict(model)
+            return (yield from predict(model))
         default_was_cached = kind in self._defaults
         try:
-            return predict(self._default(kind, deadline))
+            return (yield from predict((yield from self._default(kind, deadline))))
         except ModelNotFound:
             if not default_was_cached:
                 raise
-        del self._defaults[kind]  # it may be outdated: the server may have another default by now
-        return predict(self._default(kind, deadline))
+        self._defaults.pop(kind, None)  # it may be outdated: the server may have another default by now
+        return (yield from predict((yield from self._default(kind, deadline))))
 
-    def _stream(self, path: str, model: str | None, payload: dict[str, Any], timeout: float | None) -> TextStream:
-        """POST to a route of OpenAI's dialect, whose answer is streamed. model: a name, or None for the default."""
-        deadline = self.retries.until(timeout)
-        options = {"model": model or self._default("text_generation", deadline), "stream": True}
-        body = Body.json({**payload, **options, "stream_options": {"include_usage": True}})
-        answer = self._request("POST", path, body, deadline, stream=True)
-        return TextStream(answer, self.url, self.timeout)
+
+def is_refusal(status: int) -> bool:
+    """Whether an answer of this status is an error to the client, as all but 2xx are."""
+    return not 200 <= status < 300
+
+
+def refusal(answer: Answer, url: str) -> DaylightError:
+    """The error of an answer, whose body has been read."""
+    status, headers = answer.status_code, answer.headers
+    # A redirected POST would arrive as a GET, so a redirect is an error, which names the URL to use instead.
+    if 300 <= status < 400 and "Location" in headers:
+        return ServerError(f"{url} redirects to {headers['Location']}", status=status)
+    return from_answer(status, headers, answer.content)
 
 
 def decode_object(answer: Any) -> dict[str, Any]:

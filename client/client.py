@@ -4,35 +4,49 @@
         client.predict([{"age": 31, "city": "Rome"}])
         client.generate("Once upon a time", max_tokens=20)
 
-`predict` and `generate` use `/v1/models/<model>:predict`, the protocol of KServe and TensorFlow Serving; `stream` and
-`chat` use `/v1/completions` and `/v1/chat/completions`, that of OpenAI. What encoders are asked is in text_methods.py,
-what classifiers of images are in image_methods.py, what networks are in tensor_methods.py.
+What its methods do is written in the modules of calls, which AsyncClient shares; here they are run, with requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from time import monotonic, sleep
-from typing import Any, Literal, overload
-from urllib.parse import urlencode
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from .answers import Completion, Predictions
-from .base_client import NO_RETRIES, Body, decode_models, decode_object, model_path
-from .errors import ServerError, TimedOut, TransportError, Unavailable
-from .image_methods import ImageMethods
-from .rows import table, without_none
+import requests
+
+from . import generation_calls, image_calls, server_calls, table_calls, tensor_calls, text_calls
+from .answers import Completion
+from .base_client import BaseClient, is_refusal, refusal
+from .calls import Call, Pause, Request, method_signature
+from .errors import DaylightError
+from .generation_calls import CHATS, COMPLETIONS, Messages
 from .streams import TextStream
-from .tensor_methods import TensorMethods
-from .text_methods import TextMethods
+from .transport import session, transport_error
+
+if TYPE_CHECKING:
+    from typing_extensions import Concatenate, ParamSpec
+
+    P = ParamSpec("P")
 
 __all__ = ["Client"]
 
-Messages = list[dict[str, Any]]
-
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two readiness checks
+Returned = TypeVar("Returned")
 
 
-class Client(TextMethods, ImageMethods, TensorMethods):
+def blocking(call: Callable[Concatenate[Any, P], Call[Returned]]) -> Callable[Concatenate[Client, P], Returned]:
+    """The method of Client that runs a call to its end."""
+
+    @wraps(call)
+    def method(self: Client, *args: P.args, **kwargs: P.kwargs) -> Returned:
+        return self._run(call(self, *args, **kwargs))
+
+    method.__signature__ = method_signature(call)  # type: ignore[attr-defined]
+    return method
+
+
+class Client(BaseClient):
     """One server. Threads may share a client; each process needs its own.
 
     url: the server's, `http://user:password@host` for basic authentication. api_key: the key, if the
@@ -47,68 +61,39 @@ class Client(TextMethods, ImageMethods, TensorMethods):
     Every method raises a DaylightError: TransportError, InvalidRequest, Unavailable or ServerError.
     """
 
-    def predict(
-        self,
-        rows: Any,
-        model: str | None = None,
-        *,
-        version: str | None = None,
-        outputs: str | Iterable[str] | None = None,
-        top_k: int | None = None,
-        timeout: float | None = None,
-    ) -> Predictions:
-        """Rows -> Predictions, a list with one prediction per row.
+    def _open(self) -> None:
+        self.session = session()
+        self.session.headers.update(self._headers)
+        if any(self._auth):
+            self.session.auth = self._auth
 
-        rows: a list of dicts or of lists, one dict for one row, a dict of columns, a DataFrame
-        (NaN, NaT and NA are missing values), or the bytes of a CSV file with a header line, which the
-        server reads by the kinds of the model's columns. model: a name; None is the server's default for
-        tables. outputs: names such as ["predict", "predict_proba"]; the list holds the first, `.outputs`
-        all. top_k: only the k most probable labels of a row. Raises InvalidRequest whose `details` name
-        the row and column of every violation; ValueError or TypeError for values that JSON cannot hold.
-        """
-        output_names = [outputs] if isinstance(outputs, str) else outputs
-        if isinstance(rows, bytes):
-            joined_names = None if output_names is None else ",".join(output_names)
-            body = Body(rows, "text/csv", urlencode(without_none({"outputs": joined_names, "top_k": top_k})))
-        else:
-            body = Body.json({**table(rows), **without_none({"outputs": output_names, "top_k": top_k})})
-        return self._predict("tabular", model, version, body, Predictions.from_answer, timeout)
+    def __enter__(self) -> Client:
+        return self
 
-    def generate(
-        self,
-        text: str,
-        model: str | None = None,
-        *,
-        version: str | None = None,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int | None = None,
-        stop: str | list[str] | None = None,
-        timeout: float | None = None,
-    ) -> Completion:
-        """A prompt -> Completion, a str that holds what follows the prompt.
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-        model: a name; None is the server's default for text. max_tokens: tokens generated at most.
-        temperature: 0 always takes the most probable token. top_k, top_p: sample among the k most probable
-        tokens, or among those that together have this probability. seed: the same seed gives the same
-        text. stop: a string, or a list of strings, that ends the text. None is the server's default.
-        """
-        if not isinstance(text, str):
-            raise TypeError(f"the text is a str, not {type(text).__name__}")
-        parameters = without_none(
-            {
-                "max_tokens": max_tokens,
-                "temperature": temperature,
-                "top_k": top_k,
-                "top_p": top_p,
-                "seed": seed,
-                "stop": stop,
-            }
-        )
-        body = Body.json({"instances": [text], "parameters": parameters})
-        return self._predict("text_generation", model, version, body, Completion.from_answer, timeout)
+    def close(self) -> None:
+        """Close the kept connections."""
+        self.session.close()
+
+    predict = blocking(table_calls.predict)
+    predict_frame = blocking(table_calls.predict_frame)
+    generate = blocking(generation_calls.generate)
+    classify = blocking(text_calls.classify)
+    embed = blocking(text_calls.embed)
+    rerank = blocking(text_calls.rerank)
+    classify_tokens = blocking(text_calls.classify_tokens)
+    classify_zero_shot = blocking(text_calls.classify_zero_shot)
+    fill_mask = blocking(text_calls.fill_mask)
+    classify_images = blocking(image_calls.classify_images)
+    run = blocking(tensor_calls.run)
+    models = blocking(server_calls.models)
+    describe = blocking(server_calls.describe)
+    default = blocking(server_calls.default)
+    live = blocking(server_calls.live)
+    ready = blocking(server_calls.ready)
+    wait_until_ready = blocking(server_calls.wait_until_ready)
 
     def stream(
         self, text: str, model: str | None = None, *, timeout: float | None = None, **parameters: Any
@@ -119,7 +104,7 @@ class Client(TextMethods, ImageMethods, TensorMethods):
         the server's OpenAI routes. Raises what `generate` raises, at once or during iteration; a stream that has
         begun is never retried.
         """
-        return self._stream("/v1/completions", model, {"prompt": text, **without_none(parameters)}, timeout)
+        return self._stream(COMPLETIONS, {"prompt": text}, model, timeout, parameters)
 
     @overload
     def chat(
@@ -144,53 +129,47 @@ class Client(TextMethods, ImageMethods, TensorMethods):
 
         model, parameters: as in `stream`. The model's chat template turns the messages into a prompt.
         """
-        payload = {"messages": messages, **without_none(parameters)}
         if stream:
-            return self._stream("/v1/chat/completions", model, payload, timeout)
-        deadline = self.retries.until(timeout)
-        body = Body.json({"model": model or self._default("text_generation", deadline), **payload})
-        return self._ask("POST", "/v1/chat/completions", Completion.from_chat, body, deadline)
+            return self._stream(CHATS, {"messages": messages}, model, timeout, parameters)
+        return self._run(generation_calls.chat(self, messages, model, timeout, parameters))
 
-    def models(self) -> list[dict[str, Any]]:
-        """The served models: a list of dicts with "id", "kind", "version", "ready", "default" and more."""
-        return self._ask("GET", "/v1/models", decode_models)
+    def _stream(
+        self, path: str, asked: dict[str, Any], model: str | None, timeout: float | None, parameters: dict[str, Any]
+    ) -> TextStream:
+        answer = self._run(generation_calls.open_stream(self, path, asked, model, timeout, parameters))
+        return TextStream(answer, self.url, self.timeout)
 
-    def describe(self, model: str, version: str | None = None) -> dict[str, Any]:
-        """The description of one model, as a dict: kind, versions, columns and outputs, an example, metrics."""
-        return self._ask("GET", model_path(model, version), decode_object)
+    def _run(self, call: Call[Returned]) -> Returned:
+        """What a call returns: its requests are sent, one after the other."""
+        try:
+            step = next(call)
+            while True:
+                try:
+                    outcome = self._take(step)
+                except DaylightError as error:
+                    step = call.throw(error)
+                else:
+                    step = call.send(outcome)
+        except StopIteration as end:
+            return end.value
 
-    def default(self, kind: str) -> str:
-        """The name of the server's default model of a kind, such as "tabular"; asked for once, then cached.
-
-        Raises ModelNotFound, which names the candidates, if there is none.
-        """
-        return self._default(kind)
-
-    def live(self) -> bool:
-        """Whether the server answers at all. Raises InvalidRequest if it is not a Daylight server."""
-        return self._healthy("/health/live")
-
-    def ready(self) -> bool:
-        """Whether every model is loaded. Raises InvalidRequest if it is not a Daylight server."""
-        return self._healthy("/health/ready")
-
-    def wait_until_ready(self, seconds: float = 60) -> None:
-        """Return as soon as the server is ready; raises TimedOut, with the last error, after `seconds`."""
-        deadline = monotonic() + seconds
-        pause = FIRST_PAUSE
-        while True:
-            seconds_left = max(deadline - monotonic(), FIRST_PAUSE)
-            try:
-                return self._ask(
-                    "GET",
-                    "/health/ready",
-                    lambda _: None,
-                    retries=NO_RETRIES,
-                    timeout=self.timeout.within(seconds_left),
-                )
-            except (TransportError, Unavailable, ServerError) as error:
-                last_error = error
-            if monotonic() + pause > deadline:
-                raise TimedOut(f"{self.url} was not ready within {seconds:g} s: {last_error}") from last_error
-            sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+    def _take(self, step: Request | Pause) -> requests.Response | None:
+        """Take one step of a call: the only place where a request is sent."""
+        if isinstance(step, Pause):
+            (self.retries.sleep or time.sleep)(step.seconds)
+            return None
+        try:
+            answer = self.session.request(
+                step.method,
+                self.url + step.path,
+                data=step.content,
+                headers=step.headers,
+                timeout=step.timeout,
+                allow_redirects=False,
+                stream=step.stream,
+            )
+            if is_refusal(answer.status_code):
+                raise refusal(answer, self.url)
+        except requests.RequestException as error:
+            raise transport_error(error, self.url, step.timeout) from error
+        return answer

@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from time import time
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = [
     "ConnectError",
@@ -37,6 +37,8 @@ __all__ = [
     "excerpt",
     "from_answer",
 ]
+
+Self = TypeVar("Self", bound="DaylightError")
 
 MAX_SHOWN = 5  # violations in str(); `details` has all that the server sent
 
@@ -80,6 +82,20 @@ class DaylightError(Exception):
         origin = ", ".join(part for part in parts if part)
         first, *rest = text.split("\n")
         return "\n".join([f"{first} ({origin})" if origin else first, *rest])
+
+    def in_whole(self: Self, start: int) -> Self:
+        """The same error in a table of which the refused rows are the part that begins with row `start`."""
+        details = [{**each, "row": each["row"] + start} if "row" in each else each for each in self.details]
+        message = re.sub(r"\Arow (\d+)", lambda found: f"row {int(found[1]) + start}", self.message)
+        return type(self)(
+            message,
+            status=self.status,
+            code=self.code,
+            details=details,
+            total=self.total,
+            request_id=self.request_id,
+            retry_after=self.retry_after,
+        )
 
 
 class TransportError(DaylightError):

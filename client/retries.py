@@ -17,13 +17,12 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
+from .calls import Answer, Call, Pause, Request
 from .errors import ConnectError, ConnectionDropped, DaylightError, ServerError, TimedOut, TransportError, Unavailable
 
 __all__ = ["Retries"]
-
-Answer = TypeVar("Answer")
 
 FIRST_PAUSE = 0.1  # seconds; the upper limit of the random pause, which doubles with every try ...
 LONGEST_PAUSE = 5.0  # ... up to this
@@ -31,7 +30,7 @@ GATEWAY_STATUSES = (502, 504)  # from a proxy: the worker died, or the proxy's t
 
 
 class Retries:
-    """The rules of one client, shared by its threads.
+    """The rules of one client, shared by its threads or tasks.
 
     times: retries of one request at most. patience: the longest Retry-After, in seconds, that the client waits for;
     a longer one is raised to the caller at once. share, burst: the budget; retries may be this share of all requests,
@@ -51,7 +50,7 @@ class Retries:
         share: float = 0.1,
         burst: int = 10,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], Any] | None = None,
         random: Callable[[], float] = random.random,
     ) -> None:
         self.times, self.patience, self.share, self.burst = times, patience, share, burst
@@ -79,8 +78,8 @@ class Retries:
             raise TimedOut("the time for the whole call was over before the request was sent")
         return seconds_left
 
-    def call(self, send: Callable[[float | None], Answer], deadline: float | None = None) -> Answer:
-        """The result of the first successful try of `send`, which takes the seconds left, or None.
+    def tries(self, request: Callable[[float | None], Request], deadline: float | None = None) -> Call[Answer]:
+        """The answer of the first successful try. request: makes the try's Request from the seconds left, or None.
 
         Raises the error of the last try, as soon as another one cannot help or there is no time or budget for it.
         """
@@ -88,7 +87,7 @@ class Retries:
         tries, broke_before = 0, False
         while True:
             try:
-                return send(self.left(deadline))
+                return (yield request(self.left(deadline)))
             except ConnectionDropped:
                 if broke_before:
                     raise
@@ -102,7 +101,7 @@ class Retries:
                 if (deadline is not None and self.clock() + pause >= deadline) or not self._spend():
                     raise
                 tries, broke_before = tries + 1, broke_before or connection_broke
-            self.sleep(pause)
+            yield Pause(pause)
 
     def _pause(self, error: DaylightError, tries: int) -> float | None:
         """Seconds until the next try; None if the request must not be sent again."""

@@ -8,7 +8,7 @@ differently.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -16,29 +16,17 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
+from .calls import Timeout
 from .errors import ConnectError, ConnectionDropped, DaylightError, ServerError, TimedOut, TransportError
-from .version import __version__
 
-__all__ = ["Timeout", "session", "transport_error"]
+__all__ = ["POOL_SIZE", "causes", "session", "transport_error"]
 
 POOL_SIZE = 32  # connections kept: the default maximum of threads in a ThreadPoolExecutor
-
-
-class Timeout(NamedTuple):
-    """Seconds to wait: for a connection, and for the next bytes of an answer. None waits forever."""
-
-    connect: float | None = 3.05  # a little over 3, so that TCP can send its first packet again
-    read: float | None = 60.0
-
-    def within(self, seconds: float) -> Timeout:
-        """A Timeout whose parts are at most so many seconds."""
-        return Timeout(*(seconds if limit is None else min(limit, seconds) for limit in self))
 
 
 def session() -> requests.Session:
     """A requests.Session that keeps connections, shares them among threads and replaces those the server closed."""
     session = requests.Session()
-    session.headers.update({"Accept": "application/json", "User-Agent": f"daylight-client/{__version__}"})
     for scheme in POOLS:
         session.mount(f"{scheme}://", KeptAdapter(pool_connections=1, pool_maxsize=POOL_SIZE))
     return session

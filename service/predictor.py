@@ -237,9 +237,7 @@ class Predictor:
 
     def classifier(self) -> Model | None:
         """The model that is asked what a text is: a classifier, or where no model here generates text the default table
-        model, where that one reads a single text; or None.
-
-        Raises RequestError naming the candidates.
+        model, where that one reads a single text; or None. Raises RequestError naming the candidates.
         """
         self.check_ready()
         models = self._models.values()
@@ -265,6 +263,7 @@ class Predictor:
             "default": bool(answers),
             "default_for": answers,
             "versions": self.store.versions(model.name),
+            "limits": {"max_rows": self.settings.max_rows, "max_body_bytes": self.settings.max_body_bytes},
             **({"refused": self.refused[model.name]} if model.name in self.refused else {}),
         }
 

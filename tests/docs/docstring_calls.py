@@ -1,7 +1,7 @@
 """Find the calls that docstrings write, and bind each to the signature of what it names.
 
-    from client import transport
-    check("`Timeout(1, 2, 3)` is false", transport)      # (["Timeout(1, 2, 3): too many positional arguments"], 0)
+    from client import calls
+    check("`Timeout(1, 2, 3)` is false", calls)      # (["Timeout(1, 2, 3): too many positional arguments"], 0)
 
 A call is written in lines that are Python, or in backticks with arguments. Values do not matter. The class of an
 object is known from the example's own assignments and from return annotations; else its name (`store`, `model`) and

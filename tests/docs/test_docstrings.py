@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from client import transport
+from client import calls
 from service.models.tables import column_types
 from service.store import receipts
 
@@ -40,7 +40,7 @@ def test_finder_finds_most_examples():
         ("    Timeout.longer(5)", 1),
         ("    Timeout(*limits)\n    Timeout(...)", 0),
         ("    Timeout(*limits, longest=5)", 1),
-        ("    session(1)", 1),
+        ("    method_signature(1, 2)", 1),
         ("    daylight.pack(estimator, name='churn', colour='blue')", 1),
         ("    Client(url, tries=3)        # a public name of the package", 1),
         ("    elsewhere(1, 2, 3)", 0),
@@ -50,13 +50,13 @@ def test_finder_finds_most_examples():
     ],
 )
 def test_false_example_is_found(docstring, faults):
-    assert len(check(docstring, transport)[0]) == faults
+    assert len(check(docstring, calls)[0]) == faults
 
 
 def test_docstrings_are_read_as_the_file_has_them():
     source = 'def f():\n    """Read rows.\n\n    Timeout(b"age\\n31\\n", 2, 3)\n    """\n'
     (text,) = docstrings(source)
-    assert len(check(text, transport)[0]) == 1
+    assert len(check(text, calls)[0]) == 1
 
 
 @pytest.mark.parametrize(

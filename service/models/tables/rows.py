@@ -7,7 +7,7 @@
 A list of values a row is in the order of the columns: of all, or of those that the model reads.
 """
 
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from .column import ABSENT, shown
 __all__ = ["Rows", "rows_of"]
 
 NAMED = 10  # columns of no use named in one answer
+COMPARED, LONGEST_NAME = 50, 100  # names, and characters of each, that may be what a missing column is called
 
 
 class Rows:
@@ -39,8 +40,15 @@ class Rows:
             warnings.append(f"{len(extra) - NAMED} more columns are none of this model and were ignored")
         return tuple(warnings)
 
+    def strangers(self, instances):
+        """Names of columns that rows of any form have, and the model has not: the first, of those of a usual length."""
+        rows = [instances] if isinstance(instances, dict) else instances if isinstance(instances, list) else ()
+        names = dict.fromkeys(chain.from_iterable(row for row in rows if isinstance(row, dict)))
+        return [*islice((name for name in names if name not in self.known and len(name) <= LONGEST_NAME), COMPARED)]
+
     def by_column(self, instances, violations):
         """Any accepted form of rows -> (a list of cells per column, the warnings). Adds to, or raises, violations."""
+        violations.strangers = lambda: self.strangers(instances)
         if isinstance(instances, np.ndarray):
             instances = instances.tolist()
         if isinstance(instances, dict):

@@ -153,6 +153,23 @@ def test_missing_column_is_reported_once_or_by_row_where_only_some_rows_lack_it(
     assert violations(plan, [{"a": 1}])[0] == {"row": 0, "column": "b", "expected": "number", "got": "nothing"}
 
 
+@pytest.mark.parametrize("instances", [[{"agee": 1, "b": 1}] * 2, {"agee": [1, 2], "b": [1, 2]}, {"agee": [1, 2]}])
+def test_missing_column_names_the_given_one_that_is_like_it(instances):
+    found = violations(ColumnPlan(numbers("age", "b"), "array"), instances)
+    assert found[0] | {"expected": "number"} == {
+        "column": "age",
+        "expected": "number",
+        "got": "nothing; did you mean agee?",
+    }
+
+
+def test_names_that_are_compared_are_few_and_short():
+    """To compare one name with all others takes time, and both are the caller's choice."""
+    plan = ColumnPlan(numbers(*(f"column{n}" for n in range(300))), "array")
+    found = violations(plan, [{"column" * 10_000: 1} | {f"columm{n}": 1 for n in range(1000)}] * 2)
+    assert sum("did you mean" in each["got"] for each in found) == 10
+
+
 def test_extra_columns_are_ignored_and_named(plan):
     table = plan.read([{"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2}])
     assert table.values.tolist() == [[1, 2], [1, 2]]

@@ -71,13 +71,29 @@ def describe(place):
             "description": "what it answers where no model is named",
         },
         "versions": {"type": "array", "items": {"type": "string"}},
+        "limits": {
+            "type": "object",
+            "properties": {"max_rows": {"type": "integer"}, "max_body_bytes": {"type": "integer"}},
+            "description": "what one request may hold: rows of a table, bytes of its decompressed body",
+        },
         "example": {"type": "object", "description": "a request that is right, and its answer"},
         "columns": {"type": "array", "items": {"type": "object"}},
         "outputs": {"type": "object"},
         "metrics": {"type": "object"},
         "provenance": {"type": "object"},
     }
-    required = [*OPENAI_OBJECT, "name", "version", "kind", "capabilities", "ready", "default", "versions", "example"]
+    required = [
+        *OPENAI_OBJECT,
+        "name",
+        "version",
+        "kind",
+        "capabilities",
+        "ready",
+        "default",
+        "versions",
+        "limits",
+        "example",
+    ]
     schema = {"type": "object", "properties": properties, "required": required}
     return Operation(f"All that is known of {name}", json(schema), errors=(404, 503))
 

@@ -12,55 +12,48 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .base_client import BaseClient, Body
-from .errors import ServerError
+from .base_client import BaseClient
+from .calls import Body, Call
 
 if TYPE_CHECKING:
     import numpy
 
-__all__ = ["TensorMethods"]
+__all__ = ["run"]
 
 LENGTH = "Inference-Header-Content-Length"
 KINDS = {"b": "BOOL", "i": "INT", "u": "UINT", "f": "FP"}
 LETTERS = {"INT": "i", "UINT": "u", "FP": "f"}
 
 
-class TensorMethods(BaseClient):
-    """Client's method for networks."""
+def run(
+    client: BaseClient,
+    inputs: dict[str, Any],
+    model: str | None = None,
+    *,
+    version: str | None = None,
+    outputs: str | Iterable[str] | None = None,
+    timeout: float | None = None,
+) -> Call[dict[str, numpy.ndarray[Any, Any]]]:
+    """Arrays by the names of a network's inputs -> its outputs, ndarrays by name.
 
-    def run(
-        self,
-        inputs: dict[str, Any],
-        model: str | None = None,
-        *,
-        version: str | None = None,
-        outputs: str | Iterable[str] | None = None,
-        timeout: float | None = None,
-    ) -> dict[str, numpy.ndarray[Any, Any]]:
-        """Arrays by the names of a network's inputs -> its outputs, ndarrays by name.
+    inputs: of each name an ndarray, or whatever `numpy.asarray` makes one of; `describe(model)["inputs"]` says the
+    names, dtypes and shapes. model: a name; None is the server's default for networks. outputs: the names of those
+    wanted; None: all. Raises InvalidRequest whose `details` name every input that does not fit; TypeError for
+    arrays of anything but numbers and truth values; ImportError without numpy.
+    """
+    body = body_of(inputs, [outputs] if isinstance(outputs, str) else outputs)
+    deadline = client.retries.until(timeout)
 
-        inputs: of each name an ndarray, or whatever `numpy.asarray` makes one of; `describe(model)["inputs"]` says the
-        names, dtypes and shapes. model: a name; None is the server's default for networks. outputs: the names of those
-        wanted; None: all. Raises InvalidRequest whose `details` name every input that does not fit; TypeError for
-        arrays of anything but numbers and truth values; ImportError without numpy.
-        """
-        body = body_of(inputs, [outputs] if isinstance(outputs, str) else outputs)
-        deadline = self.retries.until(timeout)
+    def ask(name: str) -> Call[dict[str, numpy.ndarray[Any, Any]]]:
+        at = "" if version is None else f"/versions/{quote(str(version), safe='')}"
+        path = f"/v2/models/{quote(name, safe='')}{at}/infer"
+        answer = yield from client._request("POST", path, body, deadline)
+        try:
+            return arrays_of(answer.content, int(answer.headers[LENGTH]))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise client._unexpected(path, answer) from error
 
-        def ask(name: str) -> dict[str, numpy.ndarray[Any, Any]]:
-            at = "" if version is None else f"/versions/{quote(str(version), safe='')}"
-            path = f"/v2/models/{quote(name, safe='')}{at}/infer"
-            answer = self._request("POST", path, body, deadline)
-            try:
-                return arrays_of(answer.content, int(answer.headers[LENGTH]))
-            except (ValueError, TypeError, LookupError, AttributeError) as error:
-                raise ServerError(
-                    f"{self.url} answered {path} with something unexpected",
-                    status=answer.status_code,
-                    request_id=answer.headers.get("X-Request-ID"),
-                ) from error
-
-        return self._of_model("network", model, ask, deadline)
+    return client._of_model("network", model, ask, deadline)
 
 
 def body_of(inputs: dict[str, Any], outputs: Iterable[str] | None) -> Body:
