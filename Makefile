@@ -67,7 +67,7 @@ test-fuzz: install test-tools ## Invent 30,000 requests and damage 10,000 files:
 REQUESTS ?= 1000000
 
 test-faults: install test-tools system-tools ## Kill workers, fill the disk, move the clock, swap and ask without end: who notices?
-	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/server/test_lifecycle.py --ignore tests/faults/test_mutated_files.py
+	FAULTS_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 -s tests/faults tests/server/test_lifecycle.py tests/server/test_store_elsewhere.py --ignore tests/faults/test_mutated_files.py
 
 test-encoders: install test-tools .venv-peers/minilm/model.safetensors ## Compare encoders with torch: tiny ones of every architecture and pooling, MiniLM with sentence-transformers, classifiers of images with their pipeline, networks.
 	$(BIN)/python -m pytest -m heavy tests/packing/test_encoders.py tests/packing/test_encoder_tasks.py tests/packing/test_checkpoint_task.py tests/packing/test_minilm.py tests/packing/test_images.py tests/packing/networks

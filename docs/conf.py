@@ -28,6 +28,7 @@ PARTS = {
         "on-call",
         "drift",
         "rollout",
+        "stores",
         "images",
         "kubernetes",
         "scale",

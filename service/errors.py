@@ -26,7 +26,9 @@
     |- DigestMismatch
     |- VersionMismatch
     |- UnknownKind
-    `- BadSetting
+    |- BadSetting
+    |- StoreUnreachable    a store elsewhere: later, or with other credentials
+    `- StoreChanged        somebody else was quicker: look, and ask again
 
 Where each can be raised on the way of a request:
 
@@ -39,10 +41,8 @@ Where each can be raised on the way of a request:
              |         `- ModelNotFound, ModelNotReady
              `- Unauthorized, Forbidden, RateLimited
 
-A body that names its model is decoded before the model is found.
-
-This module knows no web framework. An error carries its own outcome (status, code, retry_after), so no other module
-decides it again.
+A body that names its model is decoded before the model is found. An error carries its own outcome (status, code,
+retry_after), so no other module decides it again.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ __all__ = [
     "RequestNotFound",
     "ServiceError",
     "StartupError",
+    "StoreChanged",
+    "StoreUnreachable",
     "Unauthorized",
     "Unavailable",
     "UnknownKind",
@@ -95,6 +97,7 @@ class ServiceError(Exception):
     status: int = 500
     code: str = "internal_error"
     challenge: str | None = None  # what WWW-Authenticate says, where a key would help
+    retry_after: int | None = None  # seconds
 
     def __init__(
         self,
@@ -108,7 +111,7 @@ class ServiceError(Exception):
         self.message = message
         self.details = list(details)[:MAX_VIOLATIONS]
         self.total = len(self.details) if total is None else total
-        self.retry_after = retry_after  # seconds
+        self.retry_after = self.retry_after if retry_after is None else retry_after
 
 
 class RequestError(ServiceError):
@@ -161,11 +164,7 @@ class UnsupportedMediaType(RequestError):
 
 
 class InvalidInstances(RequestError):
-    """Rows that the model cannot take.
-
-    `details` holds violations ``{"row", "column", "expected", "got"}``; `row` counts from 0, and either is absent
-    where the violation has none.
-    """
+    """Rows that the model cannot take. `details`: ``{"row", "column", "expected", "got"}``, the first two if known."""
 
     status = 422
     code = "invalid_instances"
@@ -211,9 +210,7 @@ class Unavailable(ServiceError):
 
     status = 503
     code = "unavailable"
-
-    def __init__(self, message: str, *, retry_after: int | None = 1, **options: Any) -> None:
-        super().__init__(message, retry_after=retry_after, **options)
+    retry_after = 1
 
 
 class ModelNotReady(Unavailable):
@@ -233,9 +230,7 @@ class Overloaded(ServiceError):
 
     status = 429
     code = "overloaded"
-
-    def __init__(self, message: str, *, retry_after: int | None = 1, **options: Any) -> None:
-        super().__init__(message, retry_after=retry_after, **options)
+    retry_after = 1
 
 
 class RateLimited(Overloaded):
@@ -281,17 +276,20 @@ class BadSetting(StartupError):
     """An environment variable with the prefix DAYLIGHT_ is unknown or has an impossible value."""
 
 
+class StoreUnreachable(StartupError):
+    """A store elsewhere does not answer, or refuses what it is asked."""
+
+
+class StoreChanged(StartupError):
+    """A change of a store elsewhere was not made: another one was made first."""
+
+
 def error_body(error: ServiceError, request_id: str) -> dict[str, Any]:
     """The body of an error; dialects with a published form of their own reshape it."""
-    body: dict[str, Any] = {
-        "code": error.code,
-        "message": error.message,
-        "details": error.details,
-        "request_id": request_id,
-    }
-    if error.total > len(error.details):
-        body["total"] = error.total
-    return {"error": body}
+    body: dict[str, Any] = {"code": error.code, "message": error.message, "details": error.details}
+    body["request_id"] = request_id
+    more = {"total": error.total} if error.total > len(error.details) else {}
+    return {"error": body | more}
 
 
 def in_a_line(said: object, most: int = 1000) -> str:

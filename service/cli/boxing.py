@@ -53,9 +53,9 @@ def uses_sandbox(file: Path, asked: bool | None, code: Sequence[Path] = ()) -> b
     return lacking is None
 
 
-def pack_in_sandbox(file: Path, root: Path, configured: Settings, *, why: str, **options: Any) -> StoredVersion:
-    """As `pack_any`, in a box; the version is not promoted."""
-    opened = Store.of(configured, root)
+def pack_in_sandbox(file: Path, opened: Store, configured: Settings, *, why: str, **options: Any) -> StoredVersion:
+    """As `pack_any`, in a box, into an opened store; the version is not promoted."""
+    root = opened.root
     with errors_as_sentences(), leaving_no_empty(root):
         name = check_name(options.pop("name") or default_name(file))
         with (

@@ -13,6 +13,7 @@ from click.shell_completion import get_completion_class
 
 from ..errors import StartupError
 from ..settings import Settings
+from ..store.remote.places import folder_of, is_url
 from ..store.versions import Store, check_name
 
 __all__ = ["completion", "models_of", "versions_of"]
@@ -54,5 +55,7 @@ def versions_of(context: click.Context, parameter: click.Parameter, begun: str) 
 
 
 def store_of(context: click.Context) -> Store:
+    """The store of the line; of one elsewhere, what was brought from it so far: a shell does not wait for a network."""
     configured = Settings.from_environ()
-    return Store.of(configured, context.params.get("store") or configured.store)
+    place = context.params.get("store") or configured.store
+    return Store.of(configured, folder_of(place, configured.store_cache) if is_url(place) else place)

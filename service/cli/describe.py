@@ -11,9 +11,9 @@ import click
 
 from ..store.about import change_about, read_about
 from ..store.missing import did_you_mean
-from ..store.versions import Store, StoredVersion, check_name
+from ..store.versions import StoredVersion, check_name
 from .completion import models_of
-from .options import about_options, errors_as_sentences, json_option, settings, store_option
+from .options import about_options, errors_as_sentences, json_option, open_store, settings, store_option
 
 __all__ = ["describe", "say"]
 
@@ -23,11 +23,11 @@ __all__ = ["describe", "say"]
 @about_options
 @json_option
 @store_option
-def describe(name: str, store: Path | None, about: dict[str, Any], *, as_json: bool) -> None:
+def describe(name: str, store: Path | str | None, about: dict[str, Any], *, as_json: bool) -> None:
     """Say what the model NAME is for, whose it is, how it is tagged and what its columns mean; without options, print
     that. Running servers show it at once. An empty text takes it back."""
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     with errors_as_sentences():
         version = opened.open(check_name(name))
         said = say(opened.root, name, about, version) if about else read_about(opened.root / name)

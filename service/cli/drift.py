@@ -16,7 +16,7 @@ from ..server.lifecycle.running_servers import running_servers
 from ..settings import Settings
 from ..store.versions import Store
 from .completion import models_of
-from .options import errors_as_sentences, json_option, settings, store_option
+from .options import errors_as_sentences, json_option, open_store, settings, store_option
 from .promotion import proven
 
 __all__ = ["drift"]
@@ -41,7 +41,7 @@ def drift(
     urls: Sequence[str],
     key_file: Path | None,
     out: Path | None,
-    store: Path | None,
+    store: Path | str | None,
     as_json: bool,
 ) -> None:
     """Say which columns and outputs of the model NAME are not distributed as in the sample that it was packed with.
@@ -49,7 +49,7 @@ def drift(
     The rows are the last ones that the servers of this machine have answered.
     """
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     with errors_as_sentences("pack" if against else ""):
         if against is not None and urls:
             raise ValueError("--against looks at a file, --url at a server: say one of them")

@@ -28,14 +28,14 @@ ENGINES = ("docker", "podman", "buildah")
 @click.option("--build/--no-build", default=None, help="Build it (default: where docker, podman or buildah works).")
 @store_option
 def image(
-    names: Sequence[str], out: Path, tag: str | None, mount: bool, build: bool | None, store: Path | None
+    names: Sequence[str], out: Path, tag: str | None, mount: bool, build: bool | None, store: Path | str | None
 ) -> None:
     """Write a Dockerfile, and what it copies, for an image that serves the current versions of these models."""
     from .image_context import write_context
 
     configured = settings()
+    opened = open_store(store, configured)
     with errors_as_sentences():
-        opened = open_store(store)
         if unknown := [name for name in names if name not in opened.models()]:
             said = ", ".join(f"{name}{did_you_mean(name, opened.models())}" for name in unknown)
             raise ArtifactMissing(f"the store {opened.root} has no model {said}")

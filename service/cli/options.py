@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import ServiceError, StartupError
-from ..settings import Settings
+from ..settings import Settings, folder_or_url
 from ..store.about import faults_of, read_columns
 from ..store.missing_libraries import install
 from ..store.versions import Store
@@ -27,9 +27,20 @@ __all__ = [
     "store_option",
 ]
 
+
+def place(text: str) -> Path | str:
+    """Of --store: a folder as a Path, a URL as a text."""
+    try:
+        return folder_or_url(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: expected {error}") from None
+
+
 message_option = click.option("-m", "--message", default="", help="Why, for the history.")
 json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-store_option = click.option("--store", type=Path, help="The folder of models (default: DAYLIGHT_STORE, or artifacts/).")
+store_option = click.option(
+    "--store", type=place, help="The folder or the URL of the models (default: DAYLIGHT_STORE, or artifacts/)."
+)
 
 
 def sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +110,10 @@ def settings() -> Settings:
         return Settings.from_environ()
 
 
-def open_store(path: Path | None) -> Store:
-    """The store that --store names, or DAYLIGHT_STORE; all its models, by the keys of the settings."""
-    configured = settings()
-    return Store.of(configured, path or configured.store)
+def open_store(place: Path | str | None, configured: Settings) -> Store:
+    """The store that --store names, or DAYLIGHT_STORE: all its models, by the keys of the settings.
+
+    A store elsewhere is followed up to now. What it refuses ends the command with a sentence.
+    """
+    with errors_as_sentences():
+        return Store.of(configured, place or configured.store)

@@ -13,7 +13,15 @@ from ..store.versions import Store, StoredVersion
 from .boxing import pack_in_sandbox, uses_sandbox
 from .describe import say
 from .following import followers
-from .options import about_options, errors_as_sentences, message_option, sample_options, settings, store_option
+from .options import (
+    about_options,
+    errors_as_sentences,
+    message_option,
+    open_store,
+    sample_options,
+    settings,
+    store_option,
+)
 from .pack_any import check_file, default_name, pack_any
 from .promotion import check_callers, make_current
 
@@ -65,7 +73,7 @@ FIRST = 8
 @store_option
 def pack(
     file: Path,
-    store: Path | None,
+    store: Path | str | None,
     *,
     promoted: bool | None,
     may_break: bool,
@@ -79,23 +87,22 @@ def pack(
     has saved, an .onnx file, a .pt2 that torch.export has saved, the folder of an MLflow model, a folder with a
     checkpoint, or mymodel.py:Class."""
     configured = settings()
-    root = store or configured.store
     with errors_as_sentences():
         check_file(file)
-    options["name"] = options["name"] or free_name(file, Store.of(configured, root))
+    opened = open_store(store, configured)
+    options["name"] = options["name"] or free_name(file, opened)
     if uses_sandbox(file, sandbox, options["code"]):
-        version = pack_in_sandbox(file, root, configured, why=message, **options)
+        version = pack_in_sandbox(file, opened, configured, why=message, **options)
     else:
-        version = pack_any(file, root, promote=False, why=message, **options)
+        version = pack_any(file, store or configured.store, promote=False, why=message, **options)
     print_version(version, all_columns=all_columns)
     name, number = version.manifest.model, version.manifest.version
     if about:
         with errors_as_sentences():
-            say(root, name, about, version)
+            say(opened.root, name, about, version)
     if not (configured.promote == "auto" if promoted is None else promoted):
         click.echo(f"it is not promoted: promote {name} {number}")
         return
-    opened = Store.of(configured, root)
     with errors_as_sentences():
         check_callers(opened, name, number, may_break=may_break)
         make_current(opened, name, number, configured, message, followers(opened, name, configured))

@@ -103,7 +103,7 @@ def check_file(file: Path) -> None:
 
 def pack_any(
     file: Path,
-    store: Path,
+    store: Path | str,
     *,
     name: str | None = None,
     data: Path | None = None,

@@ -15,11 +15,10 @@ import click
 
 from ..batch.formats import ENDINGS, FORMATS, STANDARD, format_of, without_ending
 from ..capabilities import summary
-from ..settings import Settings
 from ..settings.machine import cores
 from ..store.versions import Store
 from .completion import models_of
-from .options import errors_as_sentences, settings, store_option
+from .options import errors_as_sentences, open_store, settings, store_option
 
 if TYPE_CHECKING:
     from ..batch.run import Summary
@@ -66,7 +65,7 @@ def predict(
     part_rows: int,
     overwrite: bool,
     as_json: bool,
-    store: Path | None,
+    store: Path | str | None,
 ) -> None:
     """Score IN with the model NAME, as the service would: a file, a folder, a pattern, or - for CSV on stdin.
 
@@ -91,11 +90,12 @@ def predict(
         kept = rejects or (default_rejects(source, out) if to_file else f"{out}/_rejects")
         if to_file:
             check_endings(out, kept)
+        opened = open_store(store, configured)
         task = Task(
             configured,
-            (store or configured.store).resolve(),
+            opened.root.resolve(),
             name,
-            checked_version(configured, store, name, version),
+            checked_version(opened, name, version),
             Path(out),
             tuple(outputs.split(",")) if outputs else (),
             prefix,
@@ -151,12 +151,12 @@ def check_endings(*paths: str) -> None:
             raise ValueError(f"{path}: expected a name that ends with {', '.join(ENDINGS)}, or - for CSV on stdout")
 
 
-def checked_version(configured: Settings, store: Path | None, name: str, version: str | None) -> str:
+def checked_version(store: Store, name: str, version: str | None) -> str:
     """The version to score with. Raises StartupError, ValueError where it scores no files."""
     from .. import models
     from ..batch.texts import SCORED
 
-    found = Store.of(configured, store or configured.store).open(name, version)
+    found = store.open(name, version)
     capabilities = models.capabilities_of(found)
     if not any(each in SCORED for each in capabilities):
         *others, last = (each.verb for each in SCORED)

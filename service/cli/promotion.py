@@ -15,10 +15,11 @@ import click
 from ..errors import StartupError
 from ..settings import Settings
 from ..store.contract_changes import breaking
+from ..store.remote.publishing import publisher_of
 from ..store.versions import Store
 from .completion import models_of, versions_of
 from .following import Follower, followers
-from .options import errors_as_sentences, json_option, message_option, settings, store_option
+from .options import errors_as_sentences, json_option, message_option, open_store, settings, store_option
 
 if TYPE_CHECKING:
     from ..models.base import Model
@@ -55,11 +56,11 @@ def promote(
     message: str,
     urls: Sequence[str],
     key_file: Path | None,
-    store: Path | None,
+    store: Path | str | None,
 ) -> None:
     """Make VERSION of the model NAME the current one, after it was loaded and compared; waits for running servers."""
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     with errors_as_sentences():
         compare(opened, name, version, configured)
         check_callers(opened, name, version, may_break=may_break)
@@ -74,10 +75,10 @@ def promote(
 @message_option
 @with_urls
 @store_option
-def rollback(name: str, *, message: str, urls: Sequence[str], key_file: Path | None, store: Path | None) -> None:
+def rollback(name: str, *, message: str, urls: Sequence[str], key_file: Path | None, store: Path | str | None) -> None:
     """Go back to the version of NAME that was current before; waits for running servers. What one refuses is undone."""
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     with errors_as_sentences():
         waiting = followers(opened, name, configured, urls, key_file)
         before = current(opened, name)
@@ -97,10 +98,10 @@ def rollback(name: str, *, message: str, urls: Sequence[str], key_file: Path | N
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @message_option
 @store_option
-def remove(name: str, version: str, *, yes: bool, message: str, store: Path | None) -> None:
+def remove(name: str, version: str, *, yes: bool, message: str, store: Path | str | None) -> None:
     """Delete a VERSION of the model NAME for good; never one that serves, or the one that rollback goes back to."""
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     with errors_as_sentences():
         opened.check_removable(name, version)
         for each in followers(opened, name, configured):
@@ -118,10 +119,10 @@ def remove(name: str, version: str, *, yes: bool, message: str, store: Path | No
 @click.argument("name", shell_complete=models_of)
 @json_option
 @store_option
-def history(name: str, store: Path | None, *, as_json: bool) -> None:
+def history(name: str, store: Path | str | None, *, as_json: bool) -> None:
     """Say who packed, promoted, rolled back and removed which version of NAME, when, from where, and why."""
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     with errors_as_sentences():
         ledger = opened.history_of(name)
         if as_json:
@@ -226,7 +227,10 @@ def make_current(
 def wait(store: Store, name: str, version: str, waiting: Sequence[Follower], configured: Settings) -> list[str]:
     """Wait until every server has taken the version; prints what each does, and returns why some have not."""
     if not waiting:
-        click.echo("no running server of this store was found on this machine: none was waited for", err=True)
+        elsewhere = " (a server of another machine follows this store)" if publisher_of(store.root) else ""
+        click.echo(
+            f"no running server of this store was found on this machine: none was waited for{elsewhere}", err=True
+        )
     stamp, failed = store.stamps()[name], []
     ends = time.monotonic() + configured.swap_seconds + LATE
     for each in waiting:

@@ -11,7 +11,7 @@ import click
 
 from ..capabilities import PREDICT_TABLE, summary
 from ..store.versions import Store
-from .options import errors_as_sentences, json_option, settings, store_option
+from .options import errors_as_sentences, json_option, open_store, settings, store_option
 from .promotion import proven
 
 __all__ = ["replay"]
@@ -26,7 +26,7 @@ SHOWN = 5  # rows, reasons and changes of labels
 @click.option("-o", "--out", type=Path, help="Write a report with plots, one file of HTML.")
 @json_option
 @store_option
-def replay(name: str, source: str, version: str, out: Path | None, store: Path | None, *, as_json: bool) -> None:
+def replay(name: str, source: str, version: str, out: Path | None, store: Path | str | None, *, as_json: bool) -> None:
     """Ask another version of the model NAME what was asked, and say which answers change, and by how much.
 
     LOG_OR_FILE is a prediction log, its folder or one of its files, or a file of rows, which both versions then answer.
@@ -35,7 +35,7 @@ def replay(name: str, source: str, version: str, out: Path | None, store: Path |
         from ..batch.replay import run
         from ..batch.replay.report import html
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     with errors_as_sentences():
         check_table(opened, name, version)
         new = proven(opened, name, version, configured)

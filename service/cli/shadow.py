@@ -15,7 +15,7 @@ from ..server.lifecycle.shadow_told import shadow_of, shadow_told
 from ..settings import Settings
 from ..store.shadow import end_shadow, read_shadow, set_shadow
 from ..store.versions import Store
-from .options import errors_as_sentences, json_option, settings, store_option
+from .options import errors_as_sentences, json_option, open_store, settings, store_option
 from .promotion import check_callers, compare
 
 __all__ = ["shadow"]
@@ -36,7 +36,7 @@ LATE = 10.0  # seconds after which a server that says nothing of a shadow is not
 @json_option
 @store_option
 def shadow(
-    name: str, version: str | None, *, share: float | None, off: bool, as_json: bool, store: Path | None
+    name: str, version: str | None, *, share: float | None, off: bool, as_json: bool, store: Path | str | None
 ) -> None:
     """Let VERSION of the model NAME run beside the current one in each worker, and count what it answers otherwise.
 
@@ -45,7 +45,7 @@ def shadow(
     if (off and version) or (share is not None and version is None):
         raise click.UsageError("--off takes no VERSION, and --share needs one")
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     with errors_as_sentences():
         if off:
             ended = end_shadow(opened, name)

@@ -10,9 +10,9 @@ import click
 
 from ..errors import ArtifactMissing, StartupError
 from ..store.missing import did_you_mean
-from ..store.versions import Store, check_name
+from ..store.versions import check_name
 from .completion import models_of, versions_of
-from .options import errors_as_sentences, json_option, settings, store_option
+from .options import errors_as_sentences, json_option, open_store, settings, store_option
 
 __all__ = ["models", "verify"]
 
@@ -20,7 +20,7 @@ __all__ = ["models", "verify"]
 @click.command()
 @json_option
 @store_option
-def models(store: Path | None, *, as_json: bool) -> None:
+def models(store: Path | str | None, *, as_json: bool) -> None:
     """List the models of the store: versions (* marks the current one), size, runtime, score; and what the servers of
     this machine that serve them answer with, how often they are asked, and what they refuse. A broken model is listed
     with the reason; `verify` finds those too that fail only when they are loaded."""
@@ -28,7 +28,7 @@ def models(store: Path | None, *, as_json: bool) -> None:
 
     configured = settings()
     with errors_as_sentences():
-        found = listed(Store.of(configured, store or configured.store), configured)
+        found = listed(open_store(store, configured), configured)
     click.echo(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n".join(lines(found)))
 
 
@@ -36,12 +36,12 @@ def models(store: Path | None, *, as_json: bool) -> None:
 @click.argument("name", required=False, shell_complete=models_of)
 @click.argument("version", required=False, shell_complete=versions_of)
 @store_option
-def verify(name: str | None, version: str | None, store: Path | None) -> None:
+def verify(name: str | None, version: str | None, store: Path | str | None) -> None:
     """Check versions as a worker does: signature, digests, load, replay of the example. All of them, or NAME's."""
     from .. import models
 
     configured = settings()
-    opened = Store.of(configured, store or configured.store)
+    opened = open_store(store, configured)
     failures = 0
     with errors_as_sentences():
         names = [check_name(name)] if name else opened.models()

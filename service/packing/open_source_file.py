@@ -25,7 +25,7 @@ from ..models.runtimes.open_payload import SKOPS
 from ..models.runtimes.pickle_rules import resolve, within
 from ..models.runtimes.safe_names import PACKAGES
 from ..models.runtimes.sklearn import parts
-from ..settings import Settings
+from ..settings import Settings, folder_or_url
 from ..store.draft import Draft
 from ..store.signature import Keys
 from ..store.versions import Store
@@ -58,13 +58,15 @@ class Opened:
     hint: str = ""
 
 
-def open_store(root: Path | str | None) -> Store:
-    """The store to pack into: `root`, or what DAYLIGHT_STORE names; it signs with the keys of the settings.
+def open_store(place: Path | str | None) -> Store:
+    """The store to pack into: `place`, a folder or a URL, or what DAYLIGHT_STORE names; it signs with the keys of the
+    settings.
 
     Raises ValueError where one of these settings is wrong.
     """
     keys = Keys(*map(setting, ("signing_key", "private_key", "signers_file", "seen_file")))
-    return Store(root or setting("store"), keys)
+    place = folder_or_url(place) if isinstance(place, str) and place else place
+    return Store.at(place or setting("store"), setting("store_cache"), keys)
 
 
 def promotes(promote: bool | None) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 from ..errors import StartupError
@@ -18,6 +19,8 @@ from ..models import own_process
 from ..models.engine import SOCKET, SWITCH_INTERVAL
 from ..observability.prediction_log.check import check_prediction_log
 from ..settings import PREFIX, Settings
+from ..store.remote.places import is_url
+from .follower_watch import brought
 from .hooks import Hooks
 from .lifecycle.memory_limit import available_memory
 from .lifecycle.running_servers import memory_folder
@@ -35,6 +38,9 @@ def gunicorn_settings() -> dict[str, Any]:
     try:
         settings = Settings.from_environ()
         check_prediction_log(settings)
+        url = settings.store if is_url(settings.store) else None
+        if url is not None:
+            settings = replace(settings, store=brought(url, settings))
     except StartupError as error:
         sys.exit(f"daylight refuses to start: {error}")  # a sentence, where an exception would be a traceback
     versions = list(readable_versions(settings))
@@ -50,7 +56,7 @@ def gunicorn_settings() -> dict[str, Any]:
     if any(map(own_process, versions)):
         # A number for each reading: after SIGHUP the new workers have an engine process of their own.
         engine_folder = f"{run_folder}/workers-{os.getpid()}/engine-{next(readings)}"
-    hooks = Hooks(settings, run_folder, worker_class, engine_folder, chosen=chosen, refusal=size.refusal)
+    hooks = Hooks(settings, run_folder, worker_class, engine_folder, url, chosen=chosen, refusal=size.refusal)
     return {
         "bind": settings.bind or f"{settings.host}:{settings.port}",
         "umask": 0o007,  # of a unix socket: its peers are trusted, so only gunicorn's user and group may connect
@@ -64,7 +70,7 @@ def gunicorn_settings() -> dict[str, Any]:
         # Each worker loads its models after the fork: before it, torch and OpenMP would hang the workers.
         "preload_app": False,
         "worker_tmp_dir": memory,
-        "raw_env": environment(settings, run_folder, engine_folder),
+        "raw_env": environment(settings, run_folder, engine_folder, follows=url is not None),
         "timeout": 120,  # seconds for a heartbeat, and for one table prediction; a worker that loads has no limit
         "graceful_timeout": 60,  # seconds that TERM gives to running requests
         "keepalive": 75,  # seconds, longer than nginx keeps its idle connections (60): else it writes into closed ones
@@ -80,7 +86,7 @@ def gunicorn_settings() -> dict[str, Any]:
     }
 
 
-def environment(settings: Settings, run_folder: str, engine_folder: str | None) -> list[str]:
+def environment(settings: Settings, run_folder: str, engine_folder: str | None, *, follows: bool) -> list[str]:
     """The environment of the workers and of the engine process: what was chosen, and what BLAS and OpenMP may use.
 
     These libraries would each start a thread for each core in every worker.
@@ -89,4 +95,6 @@ def environment(settings: Settings, run_folder: str, engine_folder: str | None) 
     size = [f"WORKERS={settings.workers}", f"THREADS={settings.threads}"]
     texts = [f"{PREFIX}KV_BYTES={settings.kv_bytes}", f"{PREFIX}PREFIX_BYTES={settings.prefix_bytes}"]
     socket = [f"{PREFIX}ENGINE_SOCKET={engine_folder}/{SOCKET}"] if engine_folder else []
-    return [*threads, *size, *texts, *socket, f"{PREFIX}RUN_FOLDER={run_folder}"]
+    # The folder, also where that follows a URL: only the follower speaks to a store elsewhere.
+    store = [f"{PREFIX}STORE={settings.store}"] if follows else []
+    return [*threads, *size, *texts, *socket, *store, f"{PREFIX}RUN_FOLDER={run_folder}"]

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 from ..models.engine import ENDED_BY_ITSELF, HANGS, SOCKET
 from ..settings import CGROUP
 
-__all__ = ["follow", "retire", "start", "stop_all"]
+__all__ = ["follow", "looking_first", "retire", "start", "stop_all"]
 
 PROGRAM = f"{__package__.rpartition('.')[0]}.models.engine"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before another engine; it doubles with each that ends early
@@ -115,12 +116,14 @@ def follow(server: Any) -> None:
     heartbeats of its workers, once a second.
     """
     for name in ("reap_workers", "murder_workers"):
-        setattr(server, name, looking_first(getattr(server, name)))
+        setattr(server, name, looking_first(getattr(server, name), running))
 
 
-def looking_first(method: Any) -> Any:
+def looking_first(method: Any, watches: Collection[Any]) -> Any:
+    """A method of the master that first lets each of these `look` at its process."""
+
     def look_first() -> None:
-        for watch in list(running):
+        for watch in list(watches):
             watch.look()
         method()
 

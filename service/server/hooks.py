@@ -1,6 +1,6 @@
 """gunicorn's hooks: the checks before the first fork, the run folder, and the beginning and the end of each worker.
 
-    hooks = Hooks(settings, run_folder, worker_class, engine_folder, chosen=lines, refusal=None)
+    hooks = Hooks(settings, run_folder, worker_class, engine_folder, None, chosen=lines, refusal=None)
     hooks.by_name()                                                 # {"on_starting": <function>, ...}
 
 Hooks of the master may import neither numpy nor a model (see config).
@@ -26,7 +26,7 @@ from ..store.proven import versions_to_try
 from ..store.versions import Store, StoredVersion
 from ..web.access.exposure import check_exposure
 from ..web.services import EXTENSION
-from . import engine_watch
+from . import engine_watch, follower_watch
 from .lifecycle.running_servers import announce
 from .lifecycle.worker_registry import WorkerRegistry
 from .rolling_reload import new_workers_first, worker_gone
@@ -44,8 +44,9 @@ class Hooks:
     """The hooks of one configuration.
 
     run_folder: what the workers of this server share while it runs. chosen: lines for the log that say what was chosen
-    for the models, and why. engine_folder: of the engine process, or None where no model of the store wants one.
-    refusal: why this machine cannot serve the store, or None.
+    for the models, and why. engine_folder: of the engine process, or None where no model of the store wants one. url:
+    of the store elsewhere that the folder of models follows, or None. refusal: why this machine cannot serve the store,
+    or None.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class Hooks:
         run_folder: str,
         worker_class: str,
         engine_folder: str | None,
+        url: str | None,
         *,
         chosen: Sequence[str],
         refusal: str | None,
     ) -> None:
         self.settings, self.run_folder, self.worker_class = settings, run_folder, worker_class
-        self.engine_folder, self.chosen, self.refusal = engine_folder, chosen, refusal
+        self.engine_folder, self.url, self.chosen, self.refusal = engine_folder, url, chosen, refusal
 
     def by_name(self) -> dict[str, Callable[..., None]]:
         """{gunicorn's name of the hook: the method}."""
@@ -101,6 +103,8 @@ class Hooks:
             engine_watch.follow(server)
             if self.engine_folder:
                 engine_watch.start(server, self.engine_folder)
+            if self.url and self.settings.store_poll:
+                follower_watch.start(server, self.url)
         except OSError as error:
             server.log.error("daylight refuses to start: %s", error)
             sys.exit(CANNOT_BOOT)
@@ -137,6 +141,7 @@ class Hooks:
     def on_exit(self, server: Any) -> None:
         """The master ends: remove what the workers shared, unless the operator named the folder."""
         engine_watch.stop_all()
+        follower_watch.stop()
         self.registry(server.pid).wipe()
         if not self.settings.run_folder:
             shutil.rmtree(self.run_folder, ignore_errors=True)

@@ -1,15 +1,19 @@
-"""How a setting is declared, and what its text may be: each parser's docstring says what is expected."""
+"""How a setting is declared and named, and what its text may be: each parser's docstring says what is expected."""
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
-from dataclasses import field
+from collections.abc import Callable, Mapping
+from dataclasses import Field, field
+from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "PREFIX",
     "at_least",
     "auto_or_manual",
+    "folder_or_url",
     "http_url",
     "jsonl_or_parquet",
     "key",
@@ -18,9 +22,13 @@ __all__ = [
     "seconds",
     "setting",
     "shares",
+    "unknown",
+    "variable",
     "yes_or_no",
     "zero_or_at_least",
 ]
+
+PREFIX = "DAYLIGHT_"
 
 
 def setting(
@@ -73,6 +81,15 @@ def http_url(text: str) -> str:
     return text
 
 
+def folder_or_url(text: str) -> Path | str:
+    """a folder, or a URL such as s3://bucket/folder, gs://bucket/folder or az://container/folder"""
+    if "://" not in text:
+        return Path(text)
+    if not re.fullmatch(r"(s3|gs|az)://[A-Za-z0-9][^\s?#@]*", text):
+        raise ValueError(folder_or_url.__doc__)
+    return text.rstrip("/")
+
+
 def log_format(text: str) -> str:
     """auto, text or json"""
     return {"auto": "auto", "text": "text", "json": "json"}[text.lower()]
@@ -112,3 +129,15 @@ def key(text: str) -> str:
     if text and len(text) < 16:
         raise ValueError(key.__doc__)
     return text
+
+
+def variable(each: Field) -> str:
+    """The environment variable of a field of Settings."""
+    return each.name.upper() if each.metadata["bare"] else PREFIX + each.name.upper()
+
+
+def unknown(name: str, known: Mapping[str, Any]) -> str:
+    """What to say of a variable that is no setting."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists the settings"
+    return f"{name} is not a setting; {hint}"

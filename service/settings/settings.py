@@ -8,17 +8,18 @@ processes run (HOST, PORT, BIND, WORKERS, THREADS, WORKER_CLASS, MAX_REQUESTS). 
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadSetting
 from .declaring import (
+    PREFIX,
     at_least,
     auto_or_manual,
+    folder_or_url,
     http_url,
     jsonl_or_parquet,
     key,
@@ -27,14 +28,14 @@ from .declaring import (
     seconds,
     setting,
     shares,
+    unknown,
+    variable,
     yes_or_no,
     zero_or_at_least,
 )
 from .machine import cores, most_memory
 
-__all__ = ["PREFIX", "Settings", "variable"]
-
-PREFIX = "DAYLIGHT_"
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,19 @@ class Settings:
         parse=at_least(0),
         bare=True,
     )
-    store: Path = setting(Path("artifacts"), "The folder that holds the models.", parse=Path)
+    store: Path | str = setting(
+        Path("artifacts"),
+        "The folder that holds the models, or the URL of a store elsewhere, such as `s3://bucket/folder`.",
+        parse=folder_or_url,
+    )
+    store_cache: Path = setting(
+        Path("~/.cache/daylight/stores"), "Where the folders are that follow stores elsewhere.", parse=Path
+    )
+    store_poll: float = setting(
+        5.0,
+        "Seconds between two looks of a running server at a store elsewhere; 0: it looks when it starts, and on HUP.",
+        parse=seconds,
+    )
     models: tuple[str, ...] = setting(
         (), "The models of the store that this server serves, by commas; empty: all.", parse=names
     )
@@ -279,15 +292,3 @@ class Settings:
     def compute_threads(self) -> int:
         """Threads of BLAS, OpenMP and torch in each worker, so that workers x threads <= cores."""
         return max(1, cores() // self.workers)
-
-
-def variable(each: Field) -> str:
-    """The environment variable of a field of Settings."""
-    return each.name.upper() if each.metadata["bare"] else PREFIX + each.name.upper()
-
-
-def unknown(name: str, known: Mapping[str, Any]) -> str:
-    """What to say of a variable that is no setting."""
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists the settings"
-    return f"{name} is not a setting; {hint}"

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..errors import ArtifactMissing, StartupError
 from .atomic_write import atomic_write
+from .remote.publishing import publisher_of
 from .writing import changing
 
 __all__ = ["ABOUT", "change_about", "faults_of", "read_about", "read_columns", "with_about"]
@@ -64,7 +65,10 @@ def change_about(root: Path, model: str, given: Mapping[str, Any]) -> dict[str, 
         now = {name: value for name, value in {**read_about(home), **given}.items() if value}
         if faults := list(faults_of(now)):
             raise ValueError("; ".join(faults))
-        atomic_write(home / ABOUT, json.dumps(now, indent=1, ensure_ascii=False) + "\n", mode=0o644)
+        text = json.dumps(now, indent=1, ensure_ascii=False) + "\n"
+        if (publisher := publisher_of(root)) is not None:
+            publisher.put(model, ABOUT, text)
+        atomic_write(home / ABOUT, text, mode=0o644)
     return now
 
 

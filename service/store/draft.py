@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .manifest import Manifest
+from .remote.publishing import publisher_of
 
 __all__ = ["Draft", "digest", "new_draft"]
 
@@ -77,9 +78,10 @@ def numbered(home: Path, number: int) -> Draft:
         except FileExistsError:
             number += 1
             continue
-        if not (home / str(number)).exists():
+        publisher = publisher_of(home.parent)
+        if not (home / str(number)).exists() and (publisher is None or publisher.claim(home.name, number)):
             return Draft(folder, home.name, str(number))
-        folder.rmdir()  # published since we looked
+        folder.rmdir()  # published since we looked, or claimed by another host
         number += 1
 
 

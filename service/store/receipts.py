@@ -25,9 +25,10 @@ from typing import Any
 from ..errors import ArtifactMissing, DigestMismatch, StartupError
 from .atomic_write import atomic_write
 from .manifest import MANIFEST
+from .remote.publishing import publisher_of
 from .signature import Keys
 
-__all__ = ["CURRENT", "HISTORY", "History", "Receipt", "has_current"]
+__all__ = ["CURRENT", "HISTORY", "REMOVE", "History", "Receipt", "has_current", "held"]
 
 CURRENT, HISTORY = "current", "history"
 PACK, REMOVE = "pack", "remove"
@@ -166,10 +167,29 @@ class History:
         )
         right = PACK if what == PACK else "promote"
         receipt = replace(receipt, signature=self.keys.sign_receipt(receipt.signed_part(), right))
-        lines = [each.to_json() for each in [*receipts, receipt]]
-        atomic_write(self.folder / HISTORY, "\n".join(lines) + "\n", mode=0o644)
-        if words and what != PACK:
-            atomic_write(self.folder / CURRENT, "".join(f"{word}\n" for word in words[: 1 + REMEMBERED]), mode=0o644)
+        if (publisher := publisher_of(self.folder.parent)) is not None:
+            publisher.commit(receipt)  # first: where it is refused, nothing changes here either
+        self._write([*receipts, receipt], moved=what != PACK)
+
+    def extend(self, lines: Sequence[str]) -> None:
+        """Append receipts that were written elsewhere, and make current what they say. Call it under `changing`.
+
+        Raises DigestMismatch where they do not continue this history, or are not signed as they must be.
+        """
+        receipts = self._read()
+        new = self._parsed([each.to_json() for each in receipts] + list(lines), "the store")[len(receipts) :]
+        if self.keys.asks_for_signers:
+            self._check_signers([*receipts, *new])
+        self._write([*receipts, *new], moved=any(each.what != PACK for each in new))
+
+    def _write(self, receipts: Sequence[Receipt], *, moved: bool) -> None:
+        """moved: whether what is current is named anew, which servers take for a call to look again."""
+        text = "".join(f"{each.to_json()}\n" for each in receipts)
+        atomic_write(self.folder / HISTORY, text, mode=0o644)
+        last = receipts[-1]
+        if last.current is not None and moved:
+            words = "".join(f"{word}\n" for word in (last.current, *last.earlier))
+            atomic_write(self.folder / CURRENT, words, mode=0o644)
 
     def current_words(self) -> list[str]:
         """As `words`; empty where there is no current version, or its file was damaged."""
@@ -206,6 +226,9 @@ class History:
             return []
         except (OSError, ValueError) as error:
             raise StartupError(f"{path} cannot be read: {error}") from None
+        return self._parsed(lines, path)
+
+    def _parsed(self, lines: Sequence[str], path: object) -> list[Receipt]:
         receipts: list[Receipt] = []
         previous = ""
         for number, line in enumerate(lines, 1):
@@ -235,6 +258,17 @@ class History:
             before = receipts[receipt.number - 2] if receipt.number > 1 else None
             if receipt.what != PACK or receipt.current != (before.current if before else None):
                 raise DigestMismatch(f"{where} was signed by a key that may not promote")
+
+
+def held(receipts: Sequence[Receipt]) -> dict[str, str]:
+    """{version: the sha256 of its manifest} of those that a history has, in the order in which they were packed."""
+    there: dict[str, str] = {}
+    for receipt in receipts:
+        if receipt.what == REMOVE:
+            there.pop(receipt.version, None)
+        elif receipt.manifest:
+            there[receipt.version] = receipt.manifest
+    return there
 
 
 def has_current(folder: Path) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .atomic_write import atomic_write
+from .remote.publishing import publisher_of
 from .writing import changing
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ def set_shadow(store: Store, model: str, version: str, share: float) -> None:
     store.open(model, version)
     if version == store.current(model):
         raise ValueError(f"{model} version {version} is the current one: it answers already")
+    text = json.dumps(asdict(Shadow(version, share))) + "\n"
     with changing(store.root, model):
-        atomic_write(store.root / model / SHADOW, json.dumps(asdict(Shadow(version, share))) + "\n", mode=0o644)
+        if (publisher := publisher_of(store.root)) is not None:
+            publisher.put(model, SHADOW, text)
+        atomic_write(store.root / model / SHADOW, text, mode=0o644)
 
 
 def end_shadow(store: Store, model: str) -> Shadow | None:
@@ -59,6 +63,8 @@ def end_shadow(store: Store, model: str) -> Shadow | None:
     store.current(model)
     with changing(store.root, model):
         shadow = read_shadow(store.root / model)
+        if (publisher := publisher_of(store.root)) is not None:
+            publisher.put(model, SHADOW, None)
         with suppress(FileNotFoundError):
             (store.root / model / SHADOW).unlink()
     return shadow

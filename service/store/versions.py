@@ -15,23 +15,26 @@ changes after it.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from ..errors import ArtifactMissing, DigestMismatch, StartupError
-from .about import ABOUT
-from .draft import Draft, digest, new_draft
+from ..errors import ArtifactMissing, StartupError, StoreChanged
+from .draft import Draft, new_draft
 from .manifest import MANIFEST, Manifest
 from .missing import no_version
-from .receipts import CURRENT, HISTORY, History, has_current
-from .shadow import SHADOW, read_shadow
+from .names import check_name
+from .receipts import CURRENT, History, has_current
+from .remote.mirror import Mirror
+from .remote.places import is_url
+from .remote.publishing import publisher_of
+from .shadow import read_shadow
 from .signature import Keys
+from .stored_version import StoredVersion
 from .writing import changing, unwritable_in_words
 
 if TYPE_CHECKING:
@@ -39,74 +42,40 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "StoredVersion", "check_name"]
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-def check_name(name: str, what: str = "model name") -> str:
-    """Return `name`, or raise ValueError: names become folders, URLs and metric labels."""
-    if not NAME.fullmatch(name) or name in (CURRENT, HISTORY, ABOUT, SHADOW):
-        raise ValueError(
-            f"{name!r} cannot be a {what}: letters, digits, '.', '_', '-', at most 64, "
-            f"not '{CURRENT}', '{HISTORY}', '{ABOUT}' or '{SHADOW}'"
-        )
-    return name
-
-
-@dataclass(frozen=True)
-class StoredVersion:
-    """One version on disk, its manifest read; nothing of its payload is opened unchecked."""
-
-    folder: Path
-    manifest: Manifest
-
-    def __str__(self) -> str:
-        return f"{self.manifest.model} version {self.manifest.version}"
-
-    def open(self, name: str) -> BinaryIO:
-        """Open one payload file for reading; the bytes that were hashed are the bytes you read.
-
-        Raises ArtifactMissing or DigestMismatch.
-        """
-        wanted = self.manifest.files.get(name)
-        if wanted is None:
-            raise ArtifactMissing(f"{self}: its manifest names no file {name}")
-        try:
-            file = open(self.folder / name, "rb")  # noqa: SIM115 - handed to the caller
-        except FileNotFoundError:
-            raise ArtifactMissing(f"{self}: {self.folder / name} is missing") from None
-        except OSError as error:
-            raise StartupError(f"{self}: {self.folder / name} cannot be read: {error.strerror}") from None
-        actual = digest(file)
-        if actual != wanted["sha256"]:
-            file.close()
-            raise DigestMismatch(
-                f"{self}: {self.folder / name} has sha256 {actual[:12]}..., "
-                f"its manifest says {wanted['sha256'][:12]}..."
-            )
-        return file
-
-    def verify(self) -> None:
-        """Check the digest of every file. Raises ArtifactMissing or DigestMismatch."""
-        for name in self.manifest.files:
-            self.open(name).close()
-
 
 class Store:
     """The folder of models. Reading never creates anything.
 
     keys: what is changed is signed with them, and checked by them. only: names of models; the others are as if they
-    were not there, where models are listed or followed.
+    were not there, where models are listed or followed. mirror: where `root` follows a store elsewhere, brings the
+    versions that are asked for and not there yet.
     """
 
-    def __init__(self, root: Path | str, keys: Keys | None = None, only: Sequence[str] = ()) -> None:
+    def __init__(
+        self, root: Path | str, keys: Keys | None = None, only: Sequence[str] = (), mirror: Mirror | None = None
+    ) -> None:
         self.root = Path(root)
         self.keys = keys or Keys()
-        self._only = only
+        self._only, self._mirror = only, mirror
 
     @classmethod
-    def of(cls, settings: Settings, root: Path | str | None = None) -> Store:
-        """The store of a server with these settings; with `root`, all models of that folder, by the same keys."""
-        return cls(root or settings.store, Keys.of(settings), () if root else settings.models)
+    def of(cls, settings: Settings, place: Path | str | None = None) -> Store:
+        """The store of a server with these settings; with `place`, all models of that folder or URL, by the same keys.
+
+        Raises StartupError where a store elsewhere cannot be followed.
+        """
+        only = () if place else settings.models
+        return cls.at(place or settings.store, settings.store_cache, Keys.of(settings), only)
+
+    @classmethod
+    def at(cls, place: Path | str, caches: Path, keys: Keys, only: Sequence[str] = ()) -> Store:
+        """The store in a folder; of a URL, in the folder that follows it, brought up to date."""
+        if not is_url(place):
+            return cls(place, keys, only)
+        mirror = Mirror(place, caches, keys, only)
+        for fault in mirror.pull().values():
+            raise StartupError(fault)
+        return cls(mirror.root, keys, only, mirror)
 
     def models(self) -> list[str]:
         """The names of the models that have a current version, sorted; of those in `only`, where it names any."""
@@ -130,6 +99,8 @@ class Store:
 
     def versions(self, model: str) -> list[str]:
         """The versions of one model, in the order they were packed."""
+        if self._mirror is not None:
+            return self._mirror.versions(check_name(model))
         found = []
         for path in (self.root / model).glob(f"[!.]*/{MANIFEST}"):
             with suppress(FileNotFoundError):  # removed since
@@ -179,7 +150,9 @@ class Store:
         version = version or self.current(model)
         folder = self.root / check_name(model) / check_name(version, "version")
         if not folder.is_dir():
-            raise ArtifactMissing(no_version(self.root, model, version, self.models(), self.versions(model)))
+            if self._mirror is None or version not in self.versions(model):
+                raise ArtifactMissing(no_version(self.root, model, version, self.models(), self.versions(model)))
+            self._mirror.fetch(model, version)
         manifest = Manifest.read(folder)
         if (manifest.model, manifest.version) != (model, version):
             raise StartupError(f"{folder} holds the manifest of {manifest.model} version {manifest.version}")
@@ -188,7 +161,8 @@ class Store:
 
     def next_version(self, model: str) -> str:
         """The first whole number above every numbered version there is, as a string."""
-        numbers = [int(path.name) for path in (self.root / model).glob("*") if path.name.isdecimal()]
+        names = [path.name for path in (self.root / model).glob("*")]
+        numbers = [int(name) for name in [*names, *self.versions(model)] if name.isdecimal()]
         return str(max(numbers, default=0) + 1)
 
     @contextmanager
@@ -214,12 +188,13 @@ class Store:
                     raise ValueError(f"{model} version {draft.version} was given no manifest")
                 replace(manifest, signature=self.keys.sign(manifest)).write(draft.folder)
                 draft.folder.chmod(0o755)  # so far only its owner may enter it
+                if (publisher := publisher_of(self.root)) is not None:
+                    publisher.upload(draft.folder)
                 with changing(self.root, model):
                     self._refuse_taken(model, draft.version)
                     draft.folder.rename(home / draft.version)
                     published = home / draft.version
-                    history = self.history_of(model)
-                    history.change("pack", draft.version, history.current_words(), why)
+                self._record_packed(model, draft.version, why)
                 if promote:
                     self.promote(model, draft.version, why)
             except BaseException:
@@ -230,8 +205,23 @@ class Store:
                 raise
 
     def _refuse_taken(self, model: str, version: str) -> None:
-        if (self.root / model / version).exists():
+        if (self.root / model / version).exists() or version in self.versions(model):
             raise ValueError(f"{model} has a version {version} already, and versions never change")
+
+    def _record_packed(self, model: str, version: str, why: str) -> None:
+        """Write the receipt of a new version; what other hosts change at the same time is no reason against it."""
+        for last in (False, False, True):
+            with changing(self.root, model):
+                if self._mirror is not None and version in self.versions(model):
+                    raise ValueError(f"{model} version {version} was packed by another host meanwhile; pack it again")
+                history = self.history_of(model)
+                try:
+                    history.change("pack", version, history.current_words(), why)
+                    return
+                except StoreChanged:
+                    if last or self._mirror is None:
+                        raise
+            self._mirror.pull()
 
     def promote(self, model: str, version: str, why: str = "") -> None:
         """Make a version current, atomically. Raises ArtifactMissing if it is not there. why: for the history."""
@@ -241,7 +231,7 @@ class Store:
             words = history.current_words()
             if words[:1] != [version]:
                 history.change("promote", version, [version, *words], why)
-            elif history.unsigned():
+            elif history.unsigned() or publisher_of(self.root) is not None:
                 history.change("promote", version, words, why)
             else:
                 os.utime(self.root / model / CURRENT)  # a server that has refused it tries it again
@@ -252,6 +242,8 @@ class Store:
         Raises ArtifactMissing where there is none any more.
         """
         self.history(model)
+        for version in self.way_back(model)[:1]:
+            self.open(model, version)  # brought, where it is elsewhere
         with changing(self.root, model):
             left = self.way_back(model)
             if not left:

@@ -1,0 +1,238 @@
+"""The folder of this machine that follows a store elsewhere.
+
+    mirror = Mirror("s3://models/prod", Path("~/.cache/daylight/stores"), keys)
+    mirror.pull()                       # histories, what is current, and the versions that are current
+    mirror.fetch("tumour", "2")         # a version that is not here yet
+    mirror.root                         # the folder: an ordinary store
+
+A version appears here by one rename, after the digest of each of its files was found to be what its manifest says, and
+that of the manifest what the receipts say. Only then does the history here go on to a receipt that makes it current.
+Processes of this machine share the folder, and one of them pulls at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from ...errors import ArtifactMissing, DigestMismatch, StartupError, StoreUnreachable
+from ..about import ABOUT
+from ..atomic_write import atomic_write
+from ..draft import digest
+from ..manifest import MANIFEST, Manifest
+from ..names import NAME
+from ..receipts import CURRENT, HISTORY, REMOVE, History, Receipt, held
+from ..shadow import SHADOW
+from ..signature import Keys
+from ..writing import changing, unwritable_in_words
+from .objects import objects_at, stamp_of
+from .places import folder_of
+from .publishing import ELSEWHERE, receipt_name, version_folder
+
+__all__ = ["Mirror"]
+
+LOCK = ".lock"
+log = logging.getLogger(__name__)
+
+
+class Mirror:
+    """url: of the store. caches: the folder of all folders that follow one. keys: histories are checked by them.
+
+    only: names of models; the others are left where they are. Raises StartupError, also where the folder cannot be
+    written, and StoreUnreachable.
+    """
+
+    def __init__(self, url: str, caches: Path, keys: Keys, only: Sequence[str] = ()) -> None:
+        self.url, self.keys = url, keys
+        self.root = folder_of(url, caches)
+        self.objects = objects_at(url)
+        self._only = only
+        self._small: dict[str, str] = {}  # name of a small object -> the stamp of what is here
+        self._followed: set[str] = set()  # models whose history here was found to be that of the store
+        with unwritable_in_words(self.root):
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not (self.root / ELSEWHERE).exists():
+                atomic_write(self.root / ELSEWHERE, f"{url}\n", mode=0o644)
+
+    def pull(self, *, everything: bool = False) -> dict[str, str]:
+        """Follow the store; returns {model: why it could not be followed}. Raises StoreUnreachable.
+
+        everything: bring all versions; else those that are current. A model that could not be followed stays as it was.
+        """
+        faults: dict[str, str] = {}
+        with self._alone():
+            names = [name for name in self.objects.entries("") if NAME.fullmatch(name)]
+            if not names and any(self.root.glob(f"*/{CURRENT}")):
+                raise StoreUnreachable(f"{self.url} holds no model any more; what was brought from it stays")
+            for turn in (self._follow, self._bring_all) if everything else (self._follow,):
+                for name in names:
+                    if name in faults or (self._only and name not in self._only):
+                        continue
+                    try:
+                        turn(name)
+                    except StoreUnreachable:
+                        raise
+                    except (StartupError, ValueError) as error:
+                        faults[name] = str(error)
+            os.utime(self.root / ELSEWHERE)  # when it was followed last
+        return faults
+
+    def versions(self, model: str) -> list[str]:
+        """The versions that the store has of a model, here or not, in the order they were packed."""
+        return list(held(self._receipts(model)))
+
+    def fetch(self, model: str, version: str) -> None:
+        """Bring a version that is not here. Raises ArtifactMissing, DigestMismatch or StoreUnreachable."""
+        known = held(self._receipts(model))
+        if version not in known:
+            raise ArtifactMissing(f"{self.url} has no {model} version {version}")
+        with self._alone():
+            self._fetch(model, version, known[version])
+
+    # --- one model, under the lock
+
+    def _follow(self, model: str) -> None:
+        """What is new in its history, the current version, and the small files."""
+        before = self._receipts(model)
+        lines = self._news(model, before)
+        if lines:
+            self._take(model, before, lines)
+        elif before and before[-1].current is not None:
+            self._fetch(model, before[-1].current, held(before).get(before[-1].current, ""))
+        if lines or before:
+            self._follow_small(model)
+
+    def _news(self, model: str, before: Sequence[Receipt]) -> list[str]:
+        """The receipts that are not here yet, as lines."""
+        number = len(before)
+        if model not in self._followed and before:
+            self._check_continues(model, before[-1])
+        self._followed.add(model)
+        if number and self.objects.read(receipt_name(model, number + 1)) is None:
+            return []
+        names = sorted(name for name in self.objects.entries(f"{model}/log") if name > f"{number:08}.json")
+        return [line.decode() for line in self.objects.read_all([f"{model}/log/{name}" for name in names])]
+
+    def _check_continues(self, model: str, last: Receipt) -> None:
+        there = self.objects.read(receipt_name(model, last.number))
+        if there is None or there.decode(errors="replace") != last.to_json():
+            what = "is gone" if there is None else "is another one"
+            raise DigestMismatch(
+                f"entry {last.number} of the history of {model} was seen before, and {what} at {self.url}: somebody "
+                f"has put another copy in its place; to follow that one all the same, delete {self.root / model}"
+            )
+
+    def _take(self, model: str, before: list[Receipt], lines: list[str]) -> None:
+        """Bring what the new receipts make current, then go on to them."""
+        new = [Receipt.from_json(line) for line in lines]
+        for word in {word for each in new for word in (each.version, each.current, *each.earlier) if word is not None}:
+            if not NAME.fullmatch(word):
+                raise DigestMismatch(f"the history of {model} at {self.url} names {word!r:.80}, which is no version")
+        removed = {each.version for each in new if each.what == REMOVE}
+        known = held([*before, *new])
+        (self.root / model).mkdir(exist_ok=True)
+        if (current := new[-1].current) is not None and current in removed:
+            self._drop(model, current)  # removed, and packed again under its old name
+        if current is not None:
+            self._fetch(model, current, known.get(current, ""))
+        with changing(self.root, model):
+            here = len(self._receipts(model))  # a command of this machine may have written the same receipt
+            if left := [line for each, line in zip(new, lines, strict=True) if each.number > here]:
+                History(self.root / model, self.keys).extend(left)
+        for version in removed - {current}:
+            self._drop(model, version)
+
+    def _bring_all(self, model: str) -> None:
+        """Every version that is not here, the newest first; a damaged one keeps no other from being brought."""
+        fault = None
+        for version, manifest in reversed(held(self._receipts(model)).items()):
+            try:
+                self._fetch(model, version, manifest)
+            except DigestMismatch as error:
+                fault = error
+        if fault is not None:
+            raise fault
+
+    def _follow_small(self, model: str) -> None:
+        there = self.objects.entries(model)
+        for name in (ABOUT, SHADOW):
+            path, key = self.root / model / name, f"{model}/{name}"
+            stamp = stamp_of(there[name]) if name in there else ""
+            if self._small.get(key) == stamp:
+                continue
+            content = self.objects.read(key) if stamp else None
+            with changing(self.root, model):
+                if content is None:
+                    path.unlink(missing_ok=True)
+                elif not path.exists() or path.read_bytes() != content:
+                    atomic_write(path, content.decode(), mode=0o644)
+            self._small[key] = stamp
+
+    def _fetch(self, model: str, version: str, manifest: str) -> None:
+        """Bring a version, unless it is here; what an attempt before this one has brought is not brought again."""
+        home = self.root / model
+        if (home / version / MANIFEST).exists():
+            return
+        where = version_folder(model, version, manifest)
+        draft = home / f".draft-{where.rpartition('/')[2]}"
+        with unwritable_in_words(self.root):
+            draft.mkdir(mode=0o700, exist_ok=True)
+            content = self.objects.read(f"{where}/{MANIFEST}")
+            if content is None or hashlib.sha256(content).hexdigest() != manifest:
+                what = "is not there" if content is None else "is not the one that the history was written for"
+                raise DigestMismatch(f"{model} version {version}: {self.url}/{where}/{MANIFEST} {what}")
+            (draft / MANIFEST).write_bytes(content)
+            files = Manifest.read(draft).files
+            total = sum(file["bytes"] for file in files.values())
+            log.info("bringing %s version %s, %.1f MB, from %s", model, version, total / 1e6, self.url)
+            for name, file in files.items():
+                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                    raise DigestMismatch(f"{model} version {version}: its manifest names {name!r:.80}, outside it")
+                self._bring(f"{where}/{name}", draft / name, file["sha256"])
+            draft.chmod(0o755)
+            with changing(self.root, model):
+                draft.rename(home / version)
+
+    def _bring(self, name: str, path: Path, sha256: str) -> None:
+        if path.exists() and digest_of(path) == sha256:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.objects.download(name, path)
+        if (actual := digest_of(path)) != sha256:
+            path.unlink()
+            raise DigestMismatch(
+                f"{self.url}/{name} has sha256 {actual[:12]}..., its manifest says {sha256[:12]}...: it was damaged"
+            )
+
+    def _drop(self, model: str, version: str) -> None:
+        """Delete a version that was removed; at once invisible."""
+        home = self.root / model
+        if (home / version).is_dir():
+            with changing(self.root, model):
+                removed = Path(tempfile.mkdtemp(prefix=".removed-", dir=home))
+                (home / version).rename(removed / version)
+            shutil.rmtree(removed, ignore_errors=True)
+
+    def _receipts(self, model: str) -> list[Receipt]:
+        """Those that are here; none of a model that is new here."""
+        folder = self.root / model
+        return History(folder, self.keys).receipts() if (folder / HISTORY).exists() else []
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of the folder: a process that comes second finds what the first has brought."""
+        with unwritable_in_words(self.root), open(self.root / LOCK, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def digest_of(path: Path) -> str:
+    with open(path, "rb") as file:
+        return digest(file)
