@@ -27,6 +27,7 @@ from ..store.adoption import adopt
 from ..store.draft import digest
 from ..store.manifest import Manifest
 from ..store.versions import Store, StoredVersion, check_name
+from ..web.access.redis_server import SCHEMES
 from .options import errors_as_sentences
 from .pack_any import default_name, is_class, kind_of, may_run_code, model_file, source
 from .sandbox import Box, Limits, Outcome, why_not
@@ -99,7 +100,9 @@ def run(file: Path, root: Path, made: Path, configured: Settings, options: dict[
         seen_as=root,
         limits=limits,
         reads=needed(file, options),
-        hides=[path for path in (configured.private_key, configured.keys_file) if path],
+        hides=[
+            path for path in (configured.private_key, configured.keys_file) if path and not path.startswith(SCHEMES)
+        ],
         environment=library_environment() | {f"{PREFIX}TRUSTED_TYPES": ",".join(configured.trusted_types)},
     )
     out, err = (partial(click.echo, nl=False, err=err) for err in (False, True))

@@ -4,7 +4,8 @@
     python -m service keys list
     python -m service keys remove shop
 
-A server reads the file again within a second.
+Where several servers share a Redis, it stands in place of the file: `--file redis://10.0.0.5:6379/0`. A server reads
+the keys again within a second.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from collections.abc import Sequence
 import click
 
 from ..web.access.api_keys import SCOPES, add, read, remove
+from ..web.access.key_places import place_of
 from .options import errors_as_sentences
 
 __all__ = ["keys"]
 
 file_option = click.option(
-    "--file", required=True, envvar="DAYLIGHT_KEYS_FILE", help="The file of keys (default: DAYLIGHT_KEYS_FILE)."
+    "--file",
+    required=True,
+    envvar="DAYLIGHT_KEYS_FILE",
+    help="The file of keys, or redis://HOST (default: DAYLIGHT_KEYS_FILE).",
 )
 
 
@@ -41,7 +46,7 @@ def add_key(name: str, scopes: Sequence[str], rate: float, burst: int | None, fi
         raise click.BadParameter("expected a number", param_hint="--rate")
     with errors_as_sentences():
         key = add(file, name, scopes, rate, max(1, math.ceil(rate)) if burst is None else burst)
-    click.echo(f"{name} is in {file}; its key is shown this once:", err=True)
+    click.echo(f"{name} is in {place_of(file)}; its key is shown this once:", err=True)
     click.echo(key)
 
 

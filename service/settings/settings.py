@@ -190,7 +190,9 @@ class Settings:
     max_headers: int = setting(64, "Headers of a request; beyond it 431.", parse=at_least(8))
     max_header_bytes: int = setting(8190, "Bytes of one header; beyond it 431.", parse=at_least(256))
     keys_file: str = setting(
-        "", "The file of API keys (`python -m service keys add NAME`); empty: no key is asked for."
+        "",
+        "The file of API keys (`python -m service keys add NAME`), or a Redis in which several servers share them and "
+        "count their rates together (`redis://10.0.0.5:6379/0`, extra `redis`); empty: no key is asked for.",
     )
     open: bool = setting(False, "Answer everybody without keys, on a public address or a unix socket.", parse=yes_or_no)
     metrics_open: bool = setting(False, "Answer `/metrics` without a key, where there are keys.", parse=yes_or_no)

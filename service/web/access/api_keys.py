@@ -1,4 +1,4 @@
-"""The file of API keys: names, scopes, rate limits, and of each key only its sha256.
+"""The file of API keys: names, scopes, rate limits, and of each key only its sha256. Or a Redis in place of the file.
 
     key = add("keys.json", "shop", ["predict"])     # "dl_Zm9v...", shown once and stored nowhere
     KeyFile("keys.json").find(key).name             # "shop"
@@ -13,16 +13,15 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 
 from ...errors import BadSetting
-from ...store.atomic_write import atomic_write
+from .key_places import Place, place_of
 
 __all__ = ["SCOPES", "Key", "KeyFile", "add", "read", "remove"]
 
@@ -68,23 +67,31 @@ def digest(key: str) -> str:
 
 
 def read(path: str) -> list[Key]:
-    """The keys of a file. Raises ValueError or OSError."""
-    with open(path, encoding="utf-8") as file:
-        try:
-            keys = [Key(**entry) for entry in json.load(file)["keys"]]
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{path} is not a file of keys: {error}") from None
+    """The keys of a file, or at the URL of a Redis. Raises ValueError, OSError or BadSetting."""
+    place = place_of(path)
+    return parsed(place.read(), place)
+
+
+def parsed(text: str, place: Place) -> list[Key]:
+    """The keys of a text; place: named in what is raised, a ValueError."""
+    try:
+        keys = [Key(**entry) for entry in json.loads(text)["keys"]]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{place} is not a file of keys: {error}") from None
     if len({key.name for key in keys}) < len(keys):
-        raise ValueError(f"{path} has two keys of one name")
+        raise ValueError(f"{place} has two keys of one name")
     return keys
 
 
-def write(path: str, keys: Iterable[Key]) -> None:
-    """Replace the file whole; only its owner may read it, unless its mode says otherwise already."""
-    # A server of the same group goes on reading a file that its mode lets the group read.
-    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o600
-    text = json.dumps({"keys": [asdict(key) for key in keys]}, indent=1)
-    atomic_write(path, text + "\n", mode=mode)
+def change(path: str, edit: Callable[[list[Key]], list[Key]]) -> None:
+    """Replace the keys by what `edit` makes of them. Raises as `read`, and what it raises."""
+    place = place_of(path)
+
+    def edited(text: str | None) -> str:
+        keys = edit(parsed(text, place) if text is not None else [])
+        return json.dumps({"keys": [asdict(key) for key in keys]}, indent=1) + "\n"
+
+    place.change(edited)
 
 
 def add(path: str, name: str, scopes: Sequence[str], rate: float = 0.0, burst: int = 1) -> str:
@@ -92,31 +99,41 @@ def add(path: str, name: str, scopes: Sequence[str], rate: float = 0.0, burst: i
 
     Raises ValueError where the name is taken or a value is impossible, OSError where the file cannot be written.
     """
-    keys = read(path) if os.path.exists(path) else []
-    if any(key.name == name for key in keys):
-        raise ValueError(f"there is a key named {name} already; remove it first, or choose another name")
-    text = PREFIX + secrets.token_urlsafe(32)
-    write(path, [*keys, Key(name, digest(text), tuple(scopes), rate, burst)])
-    return text
+    made = PREFIX + secrets.token_urlsafe(32)
+    key = Key(name, digest(made), tuple(scopes), rate, burst)
+
+    def with_it(keys: list[Key]) -> list[Key]:
+        if any(other.name == name for other in keys):
+            raise ValueError(f"there is a key named {name} already; remove it first, or choose another name")
+        return [*keys, key]
+
+    change(path, with_it)
+    return made
 
 
 def remove(path: str, name: str) -> None:
     """Remove a key from the file. Raises ValueError where the file has no such key."""
-    keys = read(path)
-    if all(key.name != name for key in keys):
-        raise ValueError(f"there is no key named {name}")
-    write(path, [key for key in keys if key.name != name])
+
+    def without_it(keys: list[Key]) -> list[Key]:
+        if all(key.name != name for key in keys):
+            raise ValueError(f"there is no key named {name}")
+        return [key for key in keys if key.name != name]
+
+    change(path, without_it)
 
 
 class KeyFile:
-    """The keys of a file, read again when it changes. Raises BadSetting where it cannot be read at the start."""
+    """The keys of a file, read again when it changes. Raises BadSetting where it cannot be read at the start.
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    path: or the URL of a Redis. folder: the server's run folder, which keeps what Redis has said.
+    """
+
+    def __init__(self, path: str, folder: str = "") -> None:
+        self.place = place_of(path, folder)
         self._next_look = 0.0
         try:
-            self._stamp = self._read_stamp()
-            self._replace(read(path))
+            self._stamp = self.place.stamp()
+            self._replace(parsed(self.place.read(), self.place))
         except (ValueError, OSError) as error:
             raise BadSetting(f"the keys cannot be read: {error}") from None
 
@@ -125,7 +142,7 @@ class KeyFile:
         now = monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK
-            self._look()
+            self.place.when_due(self._look)
         sha256, match = digest(text), None
         for known, key in self._keys:
             if hmac.compare_digest(known, sha256):
@@ -136,17 +153,12 @@ class KeyFile:
         self._keys = tuple((key.sha256, key) for key in keys)
         self._next_look = monotonic() + LOOK
 
-    def _read_stamp(self) -> tuple[int, int, int]:
-        """What changes whenever the file is replaced."""
-        status = os.stat(self.path)
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
     def _look(self) -> None:
         try:
-            stamp = self._read_stamp()
+            stamp = self.place.stamp()
             if stamp != self._stamp:
                 self._stamp = stamp
-                self._replace(read(self.path))
+                self._replace(parsed(self.place.read(), self.place))
                 log.info("the keys have changed: %s", ", ".join(key.name for _, key in self._keys) or "there are none")
         except (ValueError, OSError) as error:
             log.error("the keys stay as they were, for their file cannot be read: %s", error)

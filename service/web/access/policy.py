@@ -18,6 +18,8 @@ from ...errors import Forbidden, RateLimited, Unauthorized
 from .api_keys import Key, KeyFile
 from .exposure import host_of, is_loopback
 from .rate_limit import Buckets
+from .redis_server import SCHEMES, RedisServer
+from .shared_rate_limit import SharedBuckets
 
 if TYPE_CHECKING:
     from ...settings import Settings
@@ -96,13 +98,20 @@ def from_page(environ: dict[str, Any]) -> bool:
     return "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") not in OWN_SITES
 
 
+def buckets_of(settings: Settings) -> Buckets | SharedBuckets:
+    """What counts the rates of keys: with other servers where the keys are shared with them."""
+    alone = Buckets(settings.run_folder)
+    shared = settings.keys_file.startswith(SCHEMES)
+    return SharedBuckets(RedisServer(settings.keys_file), alone) if shared else alone
+
+
 class WithKeys:
     """The policy of a server with a file of API keys."""
 
     def __init__(self, settings: Settings) -> None:
-        self.keys = KeyFile(settings.keys_file)
+        self.keys = KeyFile(settings.keys_file, settings.run_folder)
         self.open_scopes = {Scope.OPEN, Scope.METRICS} if settings.metrics_open else {Scope.OPEN}
-        self.buckets = Buckets(settings.run_folder)
+        self.buckets = buckets_of(settings)
 
     def check(self, context: RequestContext, scope: Scope, environ: dict[str, Any]) -> None:
         """Note the key's name in the context, or raise Unauthorized, Forbidden or RateLimited."""
