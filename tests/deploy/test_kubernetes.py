@@ -16,6 +16,7 @@ from service.web.routes import ROUTES
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 KSERVE = ROOT / "deploy" / "kserve"
+KEDA = ROOT / "deploy" / "kubernetes-keda"
 VERSIONS = ("1.30", "1.37")  # the first whose preStop may sleep, and the newest that the schemas know
 RESOURCES = sorted(path for path in KUBERNETES.glob("*.yaml") if path.name != "kustomization.yaml")
 
@@ -87,6 +88,21 @@ def test_selectors_find_the_pods_and_references_their_targets():
         if "persistentVolumeClaim" in each
     ]
     assert claims == [read(KUBERNETES / "store.yaml")["metadata"]["name"]]
+
+
+def test_keda_takes_the_place_of_the_autoscaler():
+    """Two that scale one Deployment would fight."""
+    scaled, replaced = read(KEDA / "scaled-object.yaml"), read(KUBERNETES / "autoscaler.yaml")
+    together = read(KEDA / "kustomization.yaml")
+    assert together["resources"] == ["../kubernetes", "scaled-object.yaml"]
+    (patch,) = together["patches"]
+    deleted = yaml.safe_load(patch["patch"])
+    assert deleted.pop("$patch") == "delete"
+    assert deleted == {key: replaced[key] for key in ("apiVersion", "kind", "metadata")}
+    assert patch["target"] == {"kind": replaced["kind"], "name": replaced["metadata"]["name"]}
+    assert scaled["spec"]["scaleTargetRef"]["name"] == replaced["spec"]["scaleTargetRef"]["name"]
+    bounds = replaced["spec"]["minReplicas"], replaced["spec"]["maxReplicas"]
+    assert (scaled["spec"]["minReplicaCount"], scaled["spec"]["maxReplicaCount"]) == bounds
 
 
 @pytest.mark.parametrize(("which", "get"), probes())
