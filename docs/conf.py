@@ -31,6 +31,7 @@ PARTS = {
         "stores",
         "images",
         "kubernetes",
+        "ray",
         "scale",
         "../SECURITY",
         "moving",

@@ -21,6 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..settings.machine import cores
 from .parts import Part
 from .scoring import Progress
 from .task import Outcome, Task, score_part
@@ -33,8 +34,14 @@ DIED = "the process that scored it died, twice: probably there was not enough me
 SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
 
 
-def score_locally(task: Task, parts: Sequence[Part], progress: Progress, *, processes: int) -> Iterator[Outcome]:
-    """Yield the outcome of each part, in whatever order. Raises StartupError where the model cannot be loaded."""
+def score_locally(
+    task: Task, parts: Sequence[Part], progress: Progress, *, processes: int | None = None
+) -> Iterator[Outcome]:
+    """Yield the outcome of each part, in whatever order. Raises StartupError where the model cannot be loaded.
+
+    processes: None: as many as there are processors, or one where that fills them.
+    """
+    processes = processes or (1 if task.fills_the_machine() else cores())
     if processes == 1 or len(parts) == 1:
         yield from (score_part(task, part, progress) for part in parts)
         return

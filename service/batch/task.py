@@ -6,7 +6,7 @@ outcome.tally, outcome.failed
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Task:
 
     store: a folder that each process can read. version: of the model. folder: below which the parts' targets are.
     settings: of the store and of loading, as the command has them. rejects_form: the format of rejected rows; None:
-    that of the scored ones. The rest: as of Scorer.
+    that of the scored ones. base: the folder that relative names of files begin in. The rest: as of Scorer.
     """
 
     settings: Settings
@@ -43,6 +43,7 @@ class Task:
     prefix: str = ""
     escape_formulas: bool = False
     rejects_form: str | None = None
+    base: Path = Path()
 
     def rejects_of(self, part: Part) -> str:
         """Where the rejected rows of a part go, below the folder: JSON lines stay such, which any row fits into."""
@@ -87,7 +88,8 @@ def score_part(task: Task, part: Part, progress: Progress = nothing) -> Outcome:
     try:
         for path in (target, task.folder / rejects):
             path.parent.mkdir(parents=True, exist_ok=True)
-        tally = scorer.score(part, target, task.folder / rejects, progress)
+        here = replace(part, source=str(task.base / part.source))
+        tally = scorer.score(here, target, task.folder / rejects, progress)
         record(task.folder, part, tally, rejects)
     except InvalidInstances as error:
         return Outcome(part, failed=sentence(error))

@@ -12,20 +12,21 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..batch.formats import ENDINGS, FORMATS, STANDARD, format_of, without_ending
 from ..capabilities import summary
-from ..settings.machine import cores
 from ..store.versions import Store
 from .completion import models_of
 from .options import errors_as_sentences, open_store, settings, store_option
 
 if TYPE_CHECKING:
-    from ..batch.run import Summary
+    from ..batch.run import Engine, Summary
     from ..batch.task import Task
 
 __all__ = ["predict"]
 
+ENGINES = ("local", "ray")
 FAILED, REJECTED = 1, 3  # exit codes
 SHOWN = 10  # files that failed
 
@@ -47,6 +48,17 @@ SHOWN = 10  # files that failed
 @click.option(
     "--processes", type=click.IntRange(1), help="How many score at once (default: as many as there are processors)."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=ENGINES[0],
+    help="What scores: processes of this machine, or a Ray cluster.",
+)
+@click.option(
+    "--ray-address",
+    envvar="RAY_ADDRESS",
+    help="The cluster of --engine ray (default: RAY_ADDRESS, or one of this machine for the run).",
+)
 @click.option("--part-rows", type=click.IntRange(1), default=250_000, help="Rows of a part, about (default: 250,000).")
 @click.option("--overwrite", is_flag=True, help="Delete what earlier runs have written into the folder --out.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON on stdout, for programs.")
@@ -62,6 +74,8 @@ def predict(
     version: str | None,
     escape_formulas: bool,
     processes: int | None,
+    engine: str,
+    ray_address: str | None,
     part_rows: int,
     overwrite: bool,
     as_json: bool,
@@ -71,11 +85,11 @@ def predict(
 
     Formats are CSV, Parquet, Arrow and JSON lines, told by the names of the files.
     """
-    with errors_as_sentences("pack"):
+    with errors_as_sentences("ray" if engine == "ray" else "pack"):
         from ..batch import run
-        from ..batch.local import score_locally
         from ..batch.task import Task
 
+        scoring = engine_of(engine, processes, ray_address)
     configured = settings()
     out = out or default_out(source)
     to_file = is_file(source, out)
@@ -101,8 +115,6 @@ def predict(
             prefix,
             escape_formulas,
         )
-        processes = processes or (1 if task.fills_the_machine() else cores())
-        scoring = partial(score_locally, processes=processes)
         with watching(name) as watch:
             if to_file:
                 done = run.score_file(task, source, out, kept, part_rows=part_rows, engine=scoring, watch=watch)
@@ -112,6 +124,19 @@ def predict(
                 )
     tell(done, task, out, kept, as_json=as_json)
     sys.exit(FAILED if done.failed else REJECTED if done.rejected else 0)
+
+
+def engine_of(name: str, processes: int | None, ray_address: str | None) -> Engine:
+    """What scores the parts of a run."""
+    if name == "ray":
+        from ..batch.on_ray import score_on_ray
+
+        return partial(score_on_ray, address=ray_address or None, processes=processes)
+    if click.get_current_context().get_parameter_source("ray_address") == ParameterSource.COMMANDLINE:
+        raise click.UsageError("--ray-address is for --engine ray")
+    from ..batch.local import score_locally
+
+    return partial(score_locally, processes=processes)
 
 
 def default_out(source: str) -> str:

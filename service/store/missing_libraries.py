@@ -33,6 +33,7 @@ EXTRAS = {
     "opentelemetry": "otel",
     "pandas": "sklearn",
     "pyarrow": "arrow",
+    "ray": "ray",
     "redis": "redis",
     "s3fs": "stores",
     "safetensors": "checkpoints",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +217,25 @@ def test_a_column_that_is_there_already_is_told_with_a_way_out(store, table, tmp
     assert "a column predict already; put something before the new ones: --prefix" in result.output
     assert run(store, tmp_path / "in.csv", "--prefix", "new_").exit_code == 0
     assert {"predict", "new_predict"} <= set(read(tmp_path / "in.scored.csv"))
+
+
+def test_the_engine_of_a_library_that_is_missing_is_named_with_what_brings_it(store, table, tmp_path, monkeypatch):
+    write(table, tmp_path / "in/rows.csv")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for name in ("actors", "on_ray"):
+        monkeypatch.delitem(sys.modules, f"service.batch.{name}", raising=False)
+    result = run(store, tmp_path / "in", "--engine", "ray")
+    assert result.exit_code == 1
+    assert result.output == "Error: ray is not installed here: pip install 'daylight[ray]'\n"
+    result = run(store, tmp_path / "in", "--ray-address", "127.0.0.1:6379")
+    assert result.exit_code == 2
+    assert "--ray-address is for --engine ray" in result.output
+
+
+def test_an_address_of_the_environment_is_for_those_who_ask_for_ray(store, table, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+    write(table, tmp_path / "in/rows.csv")
+    assert run(store, tmp_path / "in").exit_code == 0
 
 
 def test_names_of_folders_are_columns():
