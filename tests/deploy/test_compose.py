@@ -20,7 +20,7 @@ PANELS = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())["panels
 QUERIES = {rule["alert"]: rule["expr"] for rule in RULES}
 QUERIES |= {panel["title"]: target["expr"] for panel in PANELS for target in panel["targets"]}
 SCALED = yaml.safe_load((DEPLOY / "kubernetes-keda" / "scaled-object.yaml").read_text())["spec"]["triggers"]
-QUERIES |= {"KEDA": trigger["metadata"]["query"] for trigger in SCALED if trigger["type"] == "prometheus"}
+QUERIES |= {f"KEDA {it['type']}": it["metadata"]["query"] for it in SCALED if "query" in it["metadata"]}
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 EXPORTED = {name + suffix for name, (kind, _) in METRICS.items() for suffix in SUFFIXES[kind.partition("_")[0]]}
 
