@@ -6,6 +6,7 @@ print(client.generate("Once upon a time"))
 """
 
 from .answers import Completion, Predictions
+from .async_client import AsyncClient
 from .calls import Timeout
 from .client import Client
 from .errors import (
@@ -24,6 +25,7 @@ from .streams import TextStream
 from .version import __version__
 
 __all__ = [
+    "AsyncClient",
     "Client",
     "Completion",
     "ConnectError",

@@ -156,7 +156,7 @@ class Client(BaseClient):
     def _take(self, step: Request | Pause) -> requests.Response | None:
         """Take one step of a call: the only place where a request is sent."""
         if isinstance(step, Pause):
-            (self.retries.sleep or time.sleep)(step.seconds)
+            (time.sleep if self.retries.sleep is None else self.retries.sleep)(step.seconds)
             return None
         try:
             answer = self.session.request(

@@ -54,7 +54,7 @@ def test_kind_is_compared_only_in_models_packing_and_store():
         ("service", {"numpy", "flask", "click"}),
         ("service.server.config", {"numpy", "flask", "sklearn", "torch", "onnxruntime"}),
         ("service.app, service.models.tabular, service.cli", {"torch", "transformers", "sklearn", "pandas", "pyarrow"}),
-        ("client", {"numpy", "pandas", "flask"}),
+        ("client", {"numpy", "pandas", "flask", "httpx2"}),
     ],
 )
 def test_light_processes_stay_light(modules, absent):

@@ -70,7 +70,8 @@ def test_installed_command_works(installed, tmp_path):
 def test_installed_client_depends_on_requests_alone(installed, tmp_path):
     code = "from importlib.metadata import metadata; print(metadata('daylight-client').json)"
     output = ast.literal_eval(run(installed / "python", "-c", code, cwd=tmp_path))
-    assert (output["requires_dist"], output["version"]) == (["requests>=2.32"], client.__version__)
+    required = ["requests>=2.32", "httpx2<3,>=2.0; extra == 'async'"]
+    assert (output["requires_dist"], output["version"]) == (required, client.__version__)
 
 
 def test_build_leaves_no_files_in_the_source_folder(installed):

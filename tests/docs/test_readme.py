@@ -96,7 +96,7 @@ def test_the_client_and_the_page_agree_on_what_is_served(server):
 
 
 def test_streams_and_chats_of_the_clients_page(server):
-    assert run(server, block("python", "daylight.stream", page("clients.md")), ROOT, (sys.executable, "-")).strip()
+    assert run(server, block("python", "daylight.chat(", page("clients.md")), ROOT, (sys.executable, "-")).strip()
 
 
 @needs_curl
@@ -160,3 +160,9 @@ def test_the_site_has_every_page():
         for name in names
     }
     assert {os.path.normpath(path) for path in listed} == {path.relative_to(ROOT).as_posix() for path in PAGES[1:]}
+
+
+def test_calls_at_once_of_the_clients_page(server):
+    printed = run(server, block("python", "AsyncClient", page("clients.md")), ROOT, (sys.executable, "-"))
+    assert printed.count("malignant") == 100
+    assert printed.splitlines()[1].strip()

@@ -64,6 +64,7 @@ class Server(ThreadingHTTPServer):
     """`url`: its base URL; `requests`: every Request it got; `routes`: what it answers, to be changed at will."""
 
     daemon_threads = True
+    request_queue_size = 128  # connections of many tasks come at once
 
     def __init__(self, routes):
         super().__init__(("127.0.0.1", 0), Handler)
