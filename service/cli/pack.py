@@ -22,7 +22,7 @@ from .options import (
     settings,
     store_option,
 )
-from .pack_any import check_file, default_name, pack_any
+from .pack_any import default_name, on_this_machine, pack_any
 from .promotion import check_callers, make_current
 
 __all__ = ["pack", "print_version"]
@@ -84,11 +84,10 @@ def pack(
     **options: Any,
 ) -> None:
     """Pack FILE: a .pkl, .joblib or .skops of a fitted estimator, a model that XGBoost, LightGBM or CatBoost
-    has saved, an .onnx file, a .pt2 that torch.export has saved, the folder of an MLflow model, a folder with a
-    checkpoint, or mymodel.py:Class."""
+    has saved, an .onnx file, a .pt2 that torch.export has saved, the folder of an MLflow model or models:/NAME/3 or
+    models:/NAME@ALIAS of a registry (MLFLOW_TRACKING_URI), a folder with a checkpoint, or mymodel.py:Class."""
     configured = settings()
-    with errors_as_sentences():
-        check_file(file)
+    file = on_this_machine(file)
     opened = open_store(store, configured)
     options["name"] = options["name"] or free_name(file, opened)
     if uses_sandbox(file, sandbox, options["code"]):

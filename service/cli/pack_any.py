@@ -7,12 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
+from ..settings import mlflow_environment
 from ..store.missing import did_you_mean
 from ..store.versions import StoredVersion
 from .options import errors_as_sentences
 
-__all__ = ["check_file", "default_name", "is_class", "kind_of", "may_run_code", "model_file", "pack_any", "source"]
+__all__ = [
+    "check_file",
+    "default_name",
+    "is_class",
+    "kind_of",
+    "may_run_code",
+    "model_file",
+    "on_this_machine",
+    "pack_any",
+    "source",
+]
 
+REGISTERED = "models:/"  # a model of an MLflow registry
 PICKLED_WEIGHTS = (".pt", ".pth", ".bin")
 TABLES = (".csv", ".parquet")
 WEIGHTS = (*PICKLED_WEIGHTS, ".safetensors")
@@ -89,6 +103,21 @@ def may_run_code(file: Path, code: Sequence[Path | str] = ()) -> bool:
     if file.is_dir() and not is_mlflow(file):
         return any(path.suffix in PICKLED_WEIGHTS for path in file.iterdir())
     return is_class(file) or (file.exists() and file.suffix not in (".py", ".safetensors"))
+
+
+def on_this_machine(file: Path) -> Path:
+    """FILE, checked; of a registry's model its folder, which is here until the command ends.
+
+    What is wrong ends the command with a sentence.
+    """
+    if not str(file).startswith(REGISTERED):
+        with errors_as_sentences():
+            check_file(file)
+        return file
+    with errors_as_sentences("pack"):
+        from ..packing.mlflow_registry import brought, parse
+
+        return click.get_current_context().with_resource(brought(parse(str(file)), mlflow_environment()))
 
 
 def check_file(file: Path) -> None:

@@ -131,14 +131,17 @@ def pack_file(
 
     Returns the new version. Raises ValueError or FileNotFoundError.
     """
-    path, example = Path(path), None
+    path, example, registered = Path(path), None, {}
     name = check_name(name or path.resolve().stem)
     network = is_torch(path)
     if (network or is_network(path)) and data is None:
         return packed_network(path, name=name, store=store, version=version, promote=promote, why=why, metrics=metrics)
     if mlflow_folder.is_folder(path):
+        registered = mlflow_folder.registered_as(path)
         path, example = mlflow_folder.read_folder(path)
     opened = Opened(onnx_files.as_estimator(table_of(path))) if network else open_file(path, trust, code)
+    if registered:
+        opened.known["registry"] = registered
     with told(opened.hint):
         if data is not None:
             sample = read_sample_file(data, list(target), opened.estimator)

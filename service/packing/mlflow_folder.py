@@ -20,9 +20,10 @@ import yaml
 from ..errors import in_a_line
 from .other_ways import CLASS_WAY, EXPORT_WAY
 
-__all__ = ["is_folder", "read_folder"]
+__all__ = ["META", "is_folder", "read_folder", "registered_as"]
 
 DESCRIPTION = "MLmodel"
+META = "registered_model_meta"  # in a folder that came from a registry: which registered model it is
 # Flavour -> the key with the path of its file.
 FLAVOURS = {
     "sklearn": "pickled_model",
@@ -61,6 +62,15 @@ def read_folder(folder: Path) -> tuple[Path, Any]:
     if file.is_dir():
         raise ValueError(f"{file} is a folder; a model in a file of {flavour}'s own can be packed")
     return file, example_of(folder, described.get("saved_input_example_info"))
+
+
+def registered_as(folder: Path) -> dict[str, str]:
+    """What a folder says of the registry that it came from: its model_name, model_version and more; empty without."""
+    try:
+        told = yaml.safe_load((folder / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return {}
+    return {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else {}
 
 
 def description(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["CGROUP", "cores", "library_environment", "most_memory"]
+__all__ = ["CGROUP", "cores", "library_environment", "mlflow_environment", "most_memory"]
 
 CGROUP = Path("/sys/fs/cgroup")  # of a container, its own
 # Variables of Python and of the numerical libraries, none of which holds a secret.
@@ -32,6 +32,11 @@ def most_memory(group: Path = CGROUP) -> int:
     with suppress(OSError, ValueError):
         most = min(most, int((group / "memory.max").read_text()))
     return most * 3 // 4
+
+
+def mlflow_environment() -> dict[str, str]:
+    """What the environment says to MLflow's clients: which tracking server, and who asks."""
+    return {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_TRACKING_")}
 
 
 def library_environment() -> dict[str, str]:

@@ -22,7 +22,7 @@ from typing import Any
 from ...errors import StartupError, StoreUnreachable, in_a_line
 from ..missing_libraries import install
 
-__all__ = ["Objects", "objects_at", "stamp_of"]
+__all__ = ["CLIENTS", "Objects", "objects_at", "stamp_of"]
 
 # A server that starts, or a command, must not hang on a store that does not answer: seconds, and attempts.
 CONNECT, READ, ATTEMPTS = 5, 60, 2
