@@ -18,6 +18,7 @@ from .options import errors_as_sentences, open_store, settings, store_option
 __all__ = ["image"]
 
 ENGINES = ("docker", "podman", "buildah")
+FURTHER = ("arrow", "otel", "redis", "signers", "stores")  # extras that a server's settings and callers may ask for
 
 
 @click.command()
@@ -25,10 +26,17 @@ ENGINES = ("docker", "podman", "buildah")
 @click.option("-o", "--out", type=Path, default=Path("image"), help="The folder to write into (default: image).")
 @click.option("-t", "--tag", help="The image's name (default: NAME and its version).")
 @click.option("--mount", is_flag=True, help="Leave the models out: the store is mounted at /mnt/models.")
+@click.option("--with", "extras", multiple=True, type=click.Choice(FURTHER), help="A further extra; repeatable.")
 @click.option("--build/--no-build", default=None, help="Build it (default: where docker, podman or buildah works).")
 @store_option
 def image(
-    names: Sequence[str], out: Path, tag: str | None, mount: bool, build: bool | None, store: Path | str | None
+    names: Sequence[str],
+    out: Path,
+    tag: str | None,
+    mount: bool,
+    extras: Sequence[str],
+    build: bool | None,
+    store: Path | str | None,
 ) -> None:
     """Write a Dockerfile, and what it copies, for an image that serves the current versions of these models."""
     from .image_context import write_context
@@ -47,7 +55,7 @@ def image(
         engine = working_engine() if build is not False else None
         if build and engine is None:
             raise StartupError(f"none of {', '.join(ENGINES)} works here; without --build the folder is written alone")
-        path = write_context(out, versions, tag, mounted=mount)
+        path = write_context(out, versions, tag, mounted=mount, further=extras)
     click.echo(f"wrote {path}")
     if engine is None:
         click.echo(f"next, where docker, podman or buildah is: docker build -t {tag} {out}")

@@ -82,17 +82,20 @@ ENTRYPOINT ["{interpreter}", "-m", "daylight.server"]
 """
 
 
-def write_context(folder: Path, versions: Sequence[StoredVersion], tag: str, *, mounted: bool) -> Path:
+def write_context(
+    folder: Path, versions: Sequence[StoredVersion], tag: str, *, mounted: bool, further: Sequence[str] = ()
+) -> Path:
     """Write the Dockerfile and what it copies into a folder that is empty or not there; returns the Dockerfile.
 
-    mounted: the store is mounted at /mnt/models, and not part of the image. Raises StartupError.
+    mounted: the store is mounted at /mnt/models, and not part of the image. further: extras besides those that the
+    versions need. Raises StartupError.
     """
     if folder.exists() and any(folder.iterdir()):
         raise StartupError(f"{folder} is not empty; -o names another folder")
     if PYTHON not in BASES:
         raise StartupError(f"there is no base image for Python {PYTHON} here; use Python {' or '.join(BASES)}")
     manifests = [version.manifest for version in versions]
-    extras = sorted({extra for manifest in manifests if (extra := extra_of(manifest))})
+    extras = sorted({extra for manifest in manifests if (extra := extra_of(manifest))} | {*further})
     others = {installed_as(library) for manifest in manifests for library in uncompiled_needs(manifest)}
     exact = pins(extras, others)
     folder.mkdir(parents=True, exist_ok=True)

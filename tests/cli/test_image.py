@@ -29,6 +29,16 @@ def test_a_compiled_table_needs_a_bare_install_alone(tabular_store, tmp_path):
     assert not list((tmp_path / "image").rglob("__pycache__"))
 
 
+def test_further_extras_are_added(tabular_store, tmp_path):
+    ran = image(tabular_store, tmp_path / "image", "--with", "redis", "--with", "arrow")
+    assert ran.exit_code == 0, ran.output
+    listed = (tmp_path / "image" / "requirements.txt").read_text().splitlines()
+    names = {line.partition("==")[0] for line in listed}
+    assert {"redis", "pyarrow", "flask"} <= names
+    assert not names & {"pandas", "s3fs"}
+    assert image(tabular_store, tmp_path / "other", "--with", "torch").exit_code == 2
+
+
 def test_the_dockerfile_ends_in_an_image_that_may_do_nothing_but_serve(tabular_store, tmp_path):
     image(tabular_store, tmp_path / "image")
     lines = instructions((tmp_path / "image" / "Dockerfile").read_text())

@@ -12,8 +12,9 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from benchmarks.support.serving import eventually
+from benchmarks.support.serving import ROOT, eventually
 from service.cli import main
+from service.store.versions import Store
 from tests.support.debian_roots import debian_roots, makeable
 from tests.support.dockerfile import build
 
@@ -24,12 +25,20 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def image(tabular_store, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("image")
-    arguments = ["image", "iris", "--store", str(tabular_store), "-o", str(folder / "context"), "--no-build"]
-    ran = CliRunner().invoke(main, arguments)
+def roots(tmp_path_factory):
+    return debian_roots(tmp_path_factory.mktemp("roots"))
+
+
+def built(name, store, roots, folder):
+    """The Image of a model."""
+    ran = CliRunner().invoke(main, ["image", name, "--store", str(store), "-o", str(folder / "context"), "--no-build"])
     assert ran.exit_code == 0, ran.output
-    return build(folder / "context", debian_roots(folder), folder)
+    return build(folder / "context", roots, folder)
+
+
+@pytest.fixture(scope="module")
+def image(tabular_store, roots, tmp_path_factory):
+    return built("iris", tabular_store, roots, tmp_path_factory.mktemp("image"))
 
 
 def free_port():
@@ -89,3 +98,22 @@ def test_to_the_world_it_serves_only_with_keys(image, tmp_path):
     with image.running(tmp_path / "log", PORT=free_port()) as process:
         assert process.wait(60) != 0
     assert "DAYLIGHT_KEYS_FILE" in (tmp_path / "log").read_text()
+
+
+def test_a_text_model_is_served_without_torch(roots, tmp_path):
+    """The demo's SmolLM2: its weights, and 350 MB at most of everything else."""
+    store = ROOT / "artifacts"
+    image = built("smollm2", store, roots, tmp_path)
+    version = Store(store).open("smollm2")
+    weights = sum(each["bytes"] for each in version.manifest.files.values()) / 1e6
+    print(f"unpacked {image.megabytes():.0f} MB, of which the version {weights:.0f} MB")
+    assert image.megabytes() <= weights + 350
+    assert not (image.root / "app" / "lib" / "torch").exists()
+    port, log = free_port(), tmp_path / "log"
+    with image.running(log, HOST="127.0.0.1", PORT=port, WORKERS="1") as process:
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: answers(url) or process.poll() is not None, what="readiness")
+        assert process.poll() is None, log.read_text()
+        asked = {"model": "smollm2", "prompt": "The sun is", "max_tokens": 4, "temperature": 0}
+        answer = requests.post(f"{url}/v1/completions", json=asked, timeout=60)
+        assert answer.json()["usage"]["completion_tokens"] == 4
