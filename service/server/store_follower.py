@@ -16,8 +16,10 @@ import sys
 from ..errors import StartupError, StoreUnreachable
 from ..observability import access_log
 from ..settings import Settings
+from ..store.remote.copying import Copy
 from ..store.remote.mirror import Mirror
-from ..store.remote.places import folder_of
+from ..store.remote.places import folder_of, is_read_only
+from ..store.remote.snapshot import Snapshot
 from ..store.signature import Keys
 from ..store.versions import Store
 
@@ -27,7 +29,7 @@ log = logging.getLogger(f"{__package__}.store_follower")  # it runs as __main__,
 def bring(url: str, settings: Settings) -> None:
     """Bring what is current. Raises StartupError where the store cannot be reached and nothing was ever brought."""
     try:
-        faults = mirror_of(url, settings).pull(everything=not settings.store_poll)
+        faults = copy_of(url, settings).pull(everything=not settings.store_poll)
     except StoreUnreachable as error:
         folder = folder_of(url, settings.store_cache)
         if not folder.is_dir() or not Store(folder, only=settings.models).models():
@@ -38,8 +40,8 @@ def bring(url: str, settings: Settings) -> None:
         log.error("%s", fault)
 
 
-def mirror_of(url: str, settings: Settings) -> Mirror:
-    return Mirror(url, settings.store_cache, Keys.of(settings), settings.models)
+def copy_of(url: str, settings: Settings) -> Copy:
+    return (Snapshot if is_read_only(url) else Mirror)(url, settings.store_cache, Keys.of(settings), settings.models)
 
 
 class Follower:
@@ -47,14 +49,14 @@ class Follower:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.url, self.settings = url, settings
-        self._mirror: Mirror | None = None
+        self._copy: Copy | None = None
         self._told: set[str] = set()
 
     def look(self) -> None:
         try:
-            if self._mirror is None:
-                self._mirror = mirror_of(self.url, self.settings)
-            faults = set(self._mirror.pull(everything=True).values())
+            if self._copy is None:
+                self._copy = copy_of(self.url, self.settings)
+            faults = set(self._copy.pull(everything=True).values())
         except StartupError as error:
             faults = {str(error)}
         for fault in sorted(faults - self._told):

@@ -82,10 +82,10 @@ def http_url(text: str) -> str:
 
 
 def folder_or_url(text: str) -> Path | str:
-    """a folder, or a URL such as s3://bucket/folder, gs://bucket/folder or az://container/folder"""
+    """a folder, or a URL: s3://bucket/folder, gs://, az://, hf://owner/repository@commit, oci://host/repository:tag"""
     if "://" not in text:
         return Path(text)
-    if not re.fullmatch(r"(s3|gs|az)://[A-Za-z0-9][^\s?#@]*", text):
+    if not re.fullmatch(r"(s3|gs|az)://[A-Za-z0-9][^\s?#@]*|(hf|oci)://[A-Za-z0-9][^\s?#]*", text):
         raise ValueError(folder_or_url.__doc__)
     return text.rstrip("/")
 

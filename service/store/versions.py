@@ -30,8 +30,9 @@ from .missing import no_version
 from .names import check_name
 from .receipts import CURRENT, History, has_current
 from .remote.mirror import Mirror
-from .remote.places import is_url
+from .remote.places import is_read_only, is_url
 from .remote.publishing import publisher_of
+from .remote.snapshot import Snapshot
 from .shadow import read_shadow
 from .signature import Keys
 from .stored_version import StoredVersion
@@ -72,10 +73,10 @@ class Store:
         """The store in a folder; of a URL, in the folder that follows it, brought up to date."""
         if not is_url(place):
             return cls(place, keys, only)
-        mirror = Mirror(place, caches, keys, only)
-        for fault in mirror.pull().values():
+        copy = (Snapshot if is_read_only(place) else Mirror)(place, caches, keys, only)
+        for fault in copy.pull(everything=isinstance(copy, Snapshot)).values():
             raise StartupError(fault)
-        return cls(mirror.root, keys, only, mirror)
+        return cls(copy.root, keys, only, copy if isinstance(copy, Mirror) else None)
 
     def models(self) -> list[str]:
         """The names of the models that have a current version, sorted; of those in `only`, where it names any."""

@@ -47,6 +47,10 @@ WORK = {
     "text": ("daylight verify text", ["torch", "transformers", "sklearn"]),
     "signers": ("daylight signers make {work}/key.pem", ["sklearn", "pyarrow"]),
     "redis": (f"python -c '{KEYS}'", ["sklearn", "pyarrow"]),
+    "stores": (
+        "python -c 'from daylight.store.remote.objects import Objects; Objects(\"s3://models/prod\")'",
+        ["sklearn", "pyarrow"],
+    ),
     "otel": (f"python -c '{SPANS}'", ["sklearn", "pyarrow"]),
     "pack": (
         "daylight pack {work}/model.joblib --data {work}/rows.csv --target Target --name packed"

@@ -12,77 +12,44 @@ Processes of this machine share the folder, and one of them pulls at a time.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import logging
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path
 
-from ...errors import ArtifactMissing, DigestMismatch, StartupError, StoreUnreachable
+from ...errors import ArtifactMissing, DigestMismatch, StoreUnreachable
 from ..about import ABOUT
 from ..atomic_write import atomic_write
-from ..draft import digest
-from ..manifest import MANIFEST, Manifest
 from ..names import NAME
 from ..receipts import CURRENT, HISTORY, REMOVE, History, Receipt, held
 from ..shadow import SHADOW
 from ..signature import Keys
-from ..writing import changing, unwritable_in_words
-from .objects import objects_at, stamp_of
-from .places import folder_of
-from .publishing import ELSEWHERE, receipt_name, version_folder
+from ..writing import changing
+from .copying import Copy
+from .objects import Objects, objects_at, stamp_of
+from .publishing import receipt_name, version_folder
 
 __all__ = ["Mirror"]
 
-LOCK = ".lock"
-log = logging.getLogger(__name__)
 
+class Mirror(Copy):
+    """As a Copy, of a store that changes; see the package for what lies behind its URL."""
 
-class Mirror:
-    """url: of the store. caches: the folder of all folders that follow one. keys: histories are checked by them.
-
-    only: names of models; the others are left where they are. Raises StartupError, also where the folder cannot be
-    written, and StoreUnreachable.
-    """
+    objects: Objects
 
     def __init__(self, url: str, caches: Path, keys: Keys, only: Sequence[str] = ()) -> None:
-        self.url, self.keys = url, keys
-        self.root = folder_of(url, caches)
+        super().__init__(url, caches, keys, only)
         self.objects = objects_at(url)
-        self._only = only
         self._small: dict[str, str] = {}  # name of a small object -> the stamp of what is here
         self._followed: set[str] = set()  # models whose history here was found to be that of the store
-        with unwritable_in_words(self.root):
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not (self.root / ELSEWHERE).exists():
-                atomic_write(self.root / ELSEWHERE, f"{url}\n", mode=0o644)
 
     def pull(self, *, everything: bool = False) -> dict[str, str]:
-        """Follow the store; returns {model: why it could not be followed}. Raises StoreUnreachable.
-
-        everything: bring all versions; else those that are current. A model that could not be followed stays as it was.
-        """
-        faults: dict[str, str] = {}
+        """As of a Copy. A store that holds no model any more was not meant to be followed: StoreUnreachable."""
         with self._alone():
-            names = [name for name in self.objects.entries("") if NAME.fullmatch(name)]
-            if not names and any(self.root.glob(f"*/{CURRENT}")):
+            names = list(self.objects.entries(""))
+            if not any(map(NAME.fullmatch, names)) and any(self.root.glob(f"*/{CURRENT}")):
                 raise StoreUnreachable(f"{self.url} holds no model any more; what was brought from it stays")
-            for turn in (self._follow, self._bring_all) if everything else (self._follow,):
-                for name in names:
-                    if name in faults or (self._only and name not in self._only):
-                        continue
-                    try:
-                        turn(name)
-                    except StoreUnreachable:
-                        raise
-                    except (StartupError, ValueError) as error:
-                        faults[name] = str(error)
-            os.utime(self.root / ELSEWHERE)  # when it was followed last
-        return faults
+            return self._in_turn(names, (self._follow, self._bring_all) if everything else (self._follow,))
 
     def versions(self, model: str) -> list[str]:
         """The versions that the store has of a model, here or not, in the order they were packed."""
@@ -176,40 +143,7 @@ class Mirror:
             self._small[key] = stamp
 
     def _fetch(self, model: str, version: str, manifest: str) -> None:
-        """Bring a version, unless it is here; what an attempt before this one has brought is not brought again."""
-        home = self.root / model
-        if (home / version / MANIFEST).exists():
-            return
-        where = version_folder(model, version, manifest)
-        draft = home / f".draft-{where.rpartition('/')[2]}"
-        with unwritable_in_words(self.root):
-            draft.mkdir(mode=0o700, exist_ok=True)
-            content = self.objects.read(f"{where}/{MANIFEST}")
-            if content is None or hashlib.sha256(content).hexdigest() != manifest:
-                what = "is not there" if content is None else "is not the one that the history was written for"
-                raise DigestMismatch(f"{model} version {version}: {self.url}/{where}/{MANIFEST} {what}")
-            (draft / MANIFEST).write_bytes(content)
-            files = Manifest.read(draft).files
-            total = sum(file["bytes"] for file in files.values())
-            log.info("bringing %s version %s, %.1f MB, from %s", model, version, total / 1e6, self.url)
-            for name, file in files.items():
-                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                    raise DigestMismatch(f"{model} version {version}: its manifest names {name!r:.80}, outside it")
-                self._bring(f"{where}/{name}", draft / name, file["sha256"])
-            draft.chmod(0o755)
-            with changing(self.root, model):
-                draft.rename(home / version)
-
-    def _bring(self, name: str, path: Path, sha256: str) -> None:
-        if path.exists() and digest_of(path) == sha256:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.objects.download(name, path)
-        if (actual := digest_of(path)) != sha256:
-            path.unlink()
-            raise DigestMismatch(
-                f"{self.url}/{name} has sha256 {actual[:12]}..., its manifest says {sha256[:12]}...: it was damaged"
-            )
+        self._bring(model, version, version_folder(model, version, manifest), manifest)
 
     def _drop(self, model: str, version: str) -> None:
         """Delete a version that was removed; at once invisible."""
@@ -224,15 +158,3 @@ class Mirror:
         """Those that are here; none of a model that is new here."""
         folder = self.root / model
         return History(folder, self.keys).receipts() if (folder / HISTORY).exists() else []
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the lock of the folder: a process that comes second finds what the first has brought."""
-        with unwritable_in_words(self.root), open(self.root / LOCK, "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-
-def digest_of(path: Path) -> str:
-    with open(path, "rb") as file:
-        return digest(file)

@@ -29,7 +29,7 @@ CONNECT, READ, ATTEMPTS = 5, 60, 2
 OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"connect_timeout": CONNECT, "read_timeout": READ, "retries": {"max_attempts": ATTEMPTS}}}
 }
-CLIENTS = {"az": "adlfs", "gs": "gcsfs", "s3": "s3fs"}  # of fsspec
+CLIENTS = {"az": "adlfs", "gs": "gcsfs", "hf": "huggingface_hub", "s3": "s3fs"}  # of fsspec
 STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "updated", "mtime", "size")  # by client
 
 

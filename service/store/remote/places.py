@@ -7,7 +7,12 @@ import re
 from pathlib import Path
 from typing import TypeGuard
 
-__all__ = ["folder_of", "is_url"]
+__all__ = ["folder_of", "is_read_only", "is_url"]
+
+
+def is_read_only(url: str) -> bool:
+    """Whether what lies there is a store as somebody has put it there whole."""
+    return url.startswith(("hf://", "oci://"))
 
 
 def is_url(place: Path | str) -> TypeGuard[str]:

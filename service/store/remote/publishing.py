@@ -17,10 +17,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import StoreChanged, StoreUnreachable
+from ...errors import StartupError, StoreChanged, StoreUnreachable
 from ..manifest import MANIFEST, Manifest
 from ..signature import Keys
 from .objects import Objects, objects_at
+from .places import is_read_only
 
 if TYPE_CHECKING:
     from ..receipts import Receipt
@@ -43,12 +44,14 @@ def version_folder(model: str, version: str, manifest: str) -> str:
 def publisher_of(root: Path) -> Publisher | None:
     """Who makes the changes of the store at `root` elsewhere; None where it is a folder of its own.
 
-    Raises StartupError where the client of its URL is not installed.
+    Raises StartupError where the client of its URL is not installed, or the store can only be read.
     """
     try:
         url = (root / ELSEWHERE).read_text(encoding="utf-8").strip()
     except OSError:
         return None
+    if is_read_only(url):
+        raise StartupError(f"{url} can only be read: change the store that it was made of, and put that there anew")
     return Publisher(objects_at(url), root)
 
 

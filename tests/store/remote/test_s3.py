@@ -330,7 +330,7 @@ def test_what_cannot_be_reached_is_told_in_a_sentence(host, s3, bucket, monkeypa
         "Error: s3://nowhere/prod cannot be reached: there is no bucket nowhere; make it first\n",
     )
     code, said = run("models", "--store", f"ftp://{bucket}/prod")
-    assert (code, "expected a folder, or a URL such as s3://bucket/folder" in said) == (2, True)
+    assert (code, "expected a folder, or a URL: s3://bucket/folder" in said) == (2, True)
     objects_at.cache_clear()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     code, said = run("models", "--store", f"s3://{bucket}/prod")
