@@ -24,6 +24,7 @@ PARTS = {
     "Reference": ["routes", "errors", "cli", "settings", "metrics"],
     "Production": [
         "production",
+        "tuning",
         "watching",
         "on-call",
         "drift",
