@@ -5,13 +5,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
+HASHED := $(PIP) --require-hashes --no-deps
+LOCKS := deploy/locks/libraries.txt deploy/locks/torch.txt deploy/locks/cuda.txt
 DEMO := artifacts/tumour/current artifacts/smollm2/current
 # Debian keeps nginx where only root looks for programs.
 export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray lint docs bench bench-peers bench-text bench-encoders bench-ray clean test-tools system-tools
+.PHONY: help run serve install lock artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray lint docs bench bench-peers bench-text bench-encoders bench-ray clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +23,10 @@ run: install artifacts serve ## Install, build the demo models if they are missi
 serve: ## Start the server, and nothing else.
 	@exec $(BIN)/gunicorn --config gunicorn.conf.py
 
-install: $(VENV)/.installed ## Create the virtual environment and install requirements.txt.
+install: $(VENV)/.installed ## Create the virtual environment and install requirements.txt, every file by its hash.
+
+lock: test-tools ## Write deploy/locks: the hashes of all that requirements.txt installs. Needs a network.
+	$(BIN)/python deploy/locks/write.py
 
 artifacts: $(DEMO) ## Build the demo models, tumour and smollm2, into artifacts/.
 
@@ -137,11 +142,14 @@ clean: ## Remove what make made: the virtual environment, the demo models, cache
 test-tools: $(VENV)/.test-tools
 
 # A stamp is younger than the list it was made from: a second `make run` installs nothing.
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: requirements.txt $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing requirements.txt into $(VENV); torch is large, this takes minutes the first time"
-	$(PIP) -r requirements.txt
+	$(HASHED) -r deploy/locks/libraries.txt
+	@echo "now torch: a build that find-links (PIP_FIND_LINKS) offers, or PyPI's"
+	@$(HASHED) --no-index -r deploy/locks/torch.txt >/dev/null 2>&1 || $(HASHED) -r deploy/locks/torch.txt
+	@if $(BIN)/python -m pip check | grep -q '^torch .* is not installed'; then $(HASHED) -r deploy/locks/cuda.txt; fi
 	@touch $@
 
 $(VENV)/.test-tools: tests/requirements.txt $(VENV)/.installed

@@ -18,6 +18,7 @@ from ..models.runtimes.library_versions import DISTRIBUTIONS, installed_as
 from ..store.manifest import Manifest
 from ..store.missing_libraries import extra_of
 from ..store.versions import StoredVersion
+from .image_locks import requirements
 from .image_needs import pins
 
 __all__ = ["BASES", "UID", "write_context"]
@@ -99,8 +100,7 @@ def write_context(
     others = {installed_as(library) for manifest in manifests for library in uncompiled_needs(manifest)}
     exact = pins(extras, others)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"{name}=={number}\n" for name, number in exact.items())
-    (folder / "requirements.txt").write_text(lines, encoding="utf-8")
+    (folder / "requirements.txt").write_text(requirements(exact), encoding="utf-8")
     package = Path(__file__).parents[1]
     shutil.copytree(package, folder / "daylight", ignore=shutil.ignore_patterns("__pycache__"))
     for version in () if mounted else versions:

@@ -1,11 +1,13 @@
 """`daylight image`: what it writes. tests/deploy/test_image.py runs every instruction of it."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
 
 from service.cli import main
+from service.cli.image_locks import requirements
 from service.cli.image_needs import pins
 from service.errors import StartupError
 from service.store.versions import Store
@@ -37,6 +39,15 @@ def test_further_extras_are_added(tabular_store, tmp_path):
     assert {"redis", "pyarrow", "flask"} <= names
     assert not names & {"pandas", "s3fs"}
     assert image(tabular_store, tmp_path / "other", "--with", "torch").exit_code == 2
+
+
+def test_every_library_has_the_hashes_of_the_lock_files_or_none_has():
+    assert re.fullmatch(
+        r"flask==3\.1\.3 \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+", requirements({"flask": "3.1.3"})
+    )
+    told = requirements({"flask": "3.1.3", "numpy": "1.0"})
+    assert told.splitlines()[1:] == ["flask==3.1.3", "numpy==1.0"]
+    assert told.startswith("# without hashes: the lock files of this release do not have numpy 1.0")
 
 
 def test_the_dockerfile_ends_in_an_image_that_may_do_nothing_but_serve(tabular_store, tmp_path):
