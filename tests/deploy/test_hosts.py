@@ -4,21 +4,16 @@ Each host is a network namespace with a store of its own, whose model answers 10
 The callers send every request once: what fails would be seen.
 """
 
-import os
-import shutil
-import signal
-import subprocess
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
 import pytest
-import requests
 
-from benchmarks.support.nginx import NGINX
-from benchmarks.support.serving import ROOT, eventually
+from benchmarks.support.serving import eventually
 from service.store.versions import Store
+from tests.support.balancers import PREDICT, balancer, steady
 from tests.support.clock import clock_at, jump
 from tests.support.hosts import host, inside, needs_hosts, network
 from tests.support.steady import SteadyRequests, more_than
@@ -26,11 +21,7 @@ from tests.support.workers import version_1_of
 
 pytestmark = [pytest.mark.heavy, needs_hosts]
 
-HAPROXY = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
-CONFIGS = ROOT / "deploy" / "hosts"
 DAY = 86_400
-FOREGROUND = ["-g", "daemon off; user root;"]  # its workers would be a user who may not enter the folder
-PREDICT = "http://127.0.0.1/v1/models/m:predict"
 
 
 def store_of(number, folder):
@@ -39,34 +30,6 @@ def store_of(number, folder):
     version_1_of(folder, 10.0 * number + 2)
     store.promote("m", "1")
     return store
-
-
-@contextmanager
-def balancer(name, folder):
-    """HAProxy or nginx as deploy/hosts has it, in the namespace of this thread, where nobody else has port 80."""
-    commands = {
-        "haproxy": [HAPROXY, "-db", "-f", str(CONFIGS / "haproxy.cfg")],
-        "nginx": [NGINX, "-e", "stderr", "-p", f"{folder}/", "-c", str(CONFIGS / "nginx.conf"), *FOREGROUND],
-    }
-    if commands[name][0] is None:
-        pytest.skip(f"needs {name}: apt-get install {name}")
-    with (folder / name).open("wb") as log:
-        process = subprocess.Popen(commands[name], stdout=log, stderr=log, start_new_session=True)
-    try:
-        eventually(lambda: is_there() or process.poll() is not None, what=f"{name} answering")
-        assert process.poll() is None, "it has ended"
-        yield
-    finally:
-        print((folder / name).read_text()[-4000:])
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def is_there():
-    with suppress(requests.ConnectionError):
-        return requests.post(PREDICT, json={"instances": [[0.0]]}, timeout=10).ok
-    return False
 
 
 @pytest.fixture(scope="module", params=["haproxy", "nginx"])
@@ -81,17 +44,9 @@ def hosts(request, tmp_path_factory):
             env = clock_at(folder / "clock") if number == 3 else {}
             store = store_of(number, folder / str(number))
             started.append(stack.enter_context(host(edge, number, store.root, workers=2, env=env)))
+            started[-1].start()
         stack.enter_context(balancer(request.param, folder))
         yield started
-
-
-@contextmanager
-def steady(url=PREDICT, kind=SteadyRequests, threads=6):
-    """Load from callers that send each request once; in the end not one may have failed."""
-    with kind(url, threads=threads) as load:
-        eventually(more_than(load, 200), what="load")
-        yield load
-    assert not load.failures, (len(load.failures), load.failures[:3])
 
 
 def hosts_of(load, since=0.0):

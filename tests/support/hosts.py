@@ -1,7 +1,8 @@
 """Hosts of the tests' own: network namespaces on one bridge, each with an address, and what may befall a host.
 
-with network() as edge, inside(edge), host(edge, 1, store) as a: ...
-requests.get(f"{a}/health/ready")            # in a thread that is inside(edge), where a balancer would stand
+with network() as edge, inside(edge), host(edge, 1, store) as a:
+    a.start()
+    requests.get(f"{a}/health/ready")            # in a thread that is inside(edge), where a balancer would stand
 
 Needs root and Debian's iproute2. No namespace has a way out of this machine.
 """
@@ -139,7 +140,7 @@ class Host:
 
 @contextmanager
 def host(edge, number, store, **options):
-    """A Host, number 1 to 9, in a namespace of its own, its server ready. options: of `launch`."""
+    """A Host, number 1 to 9, in a namespace of its own, its server not started. options: of `launch`."""
     this = Host(edge, number, store, options)
     ip("netns", "add", this.name)
     try:
@@ -148,7 +149,6 @@ def host(edge, number, store, **options):
         ip("-n", this.name, "link", "set", "lo", "up")
         ip("-n", this.name, "addr", "add", f"{this.address}/24", "dev", "eth0")
         ip("-n", this.name, "link", "set", "eth0", "up")
-        this.start()
         yield this
     finally:
         this.kill()

@@ -25,13 +25,24 @@ needs_redis = pytest.mark.skipif(PROGRAM is None, reason="needs redis-server: ap
 class RedisProcess(str):
     """The URL of a Redis, its password in it, with what may befall it."""
 
-    def __new__(cls, folder, port):
-        self = super().__new__(cls, f"redis://:{PASSWORD}@127.0.0.1:{port}/0")
-        self.folder, self.port, self.process = folder, port, None
+    def __new__(cls, folder, host, port):
+        self = super().__new__(cls, f"redis://:{PASSWORD}@{host}:{port}/0")
+        self.folder, self.host, self.port, self.process = folder, host, port, None
         return self
 
     def start(self):
-        command = [PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--requirepass", PASSWORD]
+        command = [
+            PROGRAM,
+            "--port",
+            str(self.port),
+            "--bind",
+            self.host,
+            "127.0.0.1",
+            "--save",
+            "",
+            "--requirepass",
+            PASSWORD,
+        ]
         with (self.folder / "redis.log").open("wb") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
         eventually(lambda: listens(self.port), what="Redis listening")
@@ -52,8 +63,8 @@ class RedisProcess(str):
 
 
 @contextmanager
-def redis_server(folder):
-    redis = RedisProcess(folder, free_port())
+def redis_server(folder, host="127.0.0.1"):
+    redis = RedisProcess(folder, host, free_port())
     redis.start()
     try:
         yield redis

@@ -29,17 +29,17 @@ CREDENTIALS = {
 
 
 class S3Server:
-    def __init__(self):
+    def __init__(self, host):
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind((host, 0))
             self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.host, self.url = host, f"http://{host}:{self.port}"
         self.environment = CREDENTIALS | {"AWS_ENDPOINT_URL": self.url}
         self.process = None
 
     def start(self):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            [sys.executable, "-m", "moto.server", "-H", self.host, "-p", str(self.port)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -86,8 +86,8 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def s3_server():
-    server = S3Server()
+def s3_server(host="127.0.0.1"):
+    server = S3Server(host)
     server.start()
     try:
         yield server
