@@ -87,11 +87,11 @@ test-boosted: install test-tools ## Compile over a hundred models of XGBoost, Li
 test-deploy: install test-tools artifacts system-tools ## Install the extras that serve, build and run the image in a bare root, play the kubelet, run three hosts and stores in S3. Minutes, and a network.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -o faulthandler_timeout=1800 -s tests/deploy tests/cli/test_image.py tests/store/remote tests/server/test_store_elsewhere.py
 
-test-ray: install test-tools artifacts .venv-ray/.installed ## Score folders with Ray: two nodes agree with one process; actors, a node and the command are killed.
+test-ray: install test-tools artifacts .venv-ray/.installed ## Score folders with Ray while actors, a node and the command are killed, and serve by Ray Serve.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -s tests/ray
 
 # Ray brings much, and servers need none of it; of the pinned libraries this has the same versions.
-.venv-ray/.installed: tests/ray/requirements.txt requirements.txt pyproject.toml
+.venv-ray/.installed: tests/ray/requirements.txt deploy/ray/requirements.txt requirements.txt pyproject.toml
 	test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
 	.venv-ray/bin/python -m pip install --disable-pip-version-check --quiet -c requirements.txt -r $<
 	@touch $@

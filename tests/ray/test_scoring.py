@@ -13,6 +13,7 @@ import pytest
 from benchmarks.support.serving import ROOT
 from tests.faults.models import store_of
 from tests.support.bulk import found, killed, processes_below, started, write_rows
+from tests.support.tiny_encoders import MAX_TOKENS, pack_embedder
 
 pytestmark = pytest.mark.heavy
 
@@ -172,3 +173,19 @@ def test_what_cannot_be_is_one_sentence(predict, folder, tmp_path, arguments, to
     assert ran.returncode == 1
     assert ran.stderr.startswith(told)
     assert ran.stderr.count("\n") == 1
+
+
+def test_texts_get_the_vectors_that_one_process_gives(predict, tmp_path):
+    """By one actor for the whole node, as an engine of texts fills it."""
+    store = tmp_path / "store"
+    pack_embedder(store)
+    texts = ["Ada 12", "a fine day", "", "Rome", "y" * MAX_TOKENS]
+    (tmp_path / "in").mkdir()
+    for ending in ("csv", "parquet"):
+        frame = pd.DataFrame({"id": range(len(texts)), "text": texts})
+        getattr(frame, f"to_{ending}")(tmp_path / f"in/texts.{ending}", index=False)
+    for name, engine in ("here", ("--processes", 1)), ("ray", ("--engine", "ray")):
+        ran = predict("tiny_embedder", tmp_path / "in", "-o", tmp_path / name, "--store", store, "--json", *engine)
+        assert ran.returncode == 3, ran.stderr
+        assert (json.loads(ran.stdout)["scored"], json.loads(ran.stdout)["rejected"]) == (8, 2)
+    assert written(tmp_path / "ray") == written(tmp_path / "here")
