@@ -268,11 +268,13 @@ class Store:
             history = self.history_of(model)
             removed = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.root / model))
             try:
-                folder.rename(removed / version)  # at once invisible, whatever deleting takes
+                if here := folder.is_dir():  # of a store elsewhere it may not be
+                    folder.rename(removed / version)  # at once invisible, whatever deleting takes
                 try:
                     history.change("remove", version, history.words(), why)
                 except BaseException:
-                    (removed / version).rename(folder)
+                    if here:
+                        (removed / version).rename(folder)
                     raise
             finally:
                 shutil.rmtree(removed, ignore_errors=True)
@@ -288,5 +290,5 @@ class Store:
             )
         if (shadow := read_shadow(self.root / model)) and shadow.version == version:
             raise ValueError(f"{model} version {version} is the shadow; end that first: daylight shadow {model} --off")
-        if not folder.is_dir():
+        if not folder.is_dir() and version not in self.versions(model):
             raise ArtifactMissing(f"{model} has no version {version}")
