@@ -13,7 +13,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install lock artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray lint docs bench bench-peers bench-text bench-encoders bench-ray clean test-tools system-tools
+.PHONY: help run serve install lock audit licences sbom artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray lint docs bench bench-peers bench-text bench-encoders bench-ray clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,21 @@ lint: test-tools ## Check style, formatting, types, and the arrows between the p
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: .venv-audit/.installed ## Ask which locked libraries have known vulnerabilities; deploy/audit/answers.toml has those that were looked at.
+	.venv-audit/bin/python deploy/audit/audit.py
+
+licences: .venv-audit/.installed $(VENV)/.installed ## Write docs/licences.md: the licence of every library that make run installs.
+	.venv-audit/bin/python deploy/audit/licences.py $(BIN)/python
+
+sbom: .venv-audit/.installed ## Write build/sbom.cdx.json: what make run installs, in CycloneDX's form.
+	@mkdir -p build
+	cat $(LOCKS) | .venv-audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json -
+
+.venv-audit/.installed: deploy/audit/requirements.txt
+	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@
 
 docs: .venv-docs/.installed ## Build the pages as a site, build/docs/README.html; a link that leads nowhere fails.
 	.venv-docs/bin/sphinx-build -W --keep-going -q -c docs . build/docs

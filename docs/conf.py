@@ -20,7 +20,16 @@ myst_heading_anchors = 4  # links into pages, as code hosts make them
 suppress_warnings = ["myst.header"]  # names of the reference are third headings on every page
 
 PARTS = {
-    "Models": ["installing", "supply-chain", "packing", "image-classifiers", "pages", "clients", "../client/README"],
+    "Models": [
+        "installing",
+        "supply-chain",
+        "licences",
+        "packing",
+        "image-classifiers",
+        "pages",
+        "clients",
+        "../client/README",
+    ],
     "Reference": ["routes", "errors", "cli", "settings", "metrics"],
     "Production": [
         "production",
