@@ -57,6 +57,7 @@ WORK = {
         " && daylight verify packed && daylight predict packed {work}/rows.csv -o {work}/scored.parquet",
         ["torch", "xgboost", "tokenizers"],
     ),
+    "ray": ("daylight predict compiled {work}/rows -o scored --engine ray --processes 2", ["torch", "xgboost"]),
     "trees": (
         "daylight pack {work}/booster.ubj --data {work}/rows.csv --target Target --name trees && daylight verify trees",
         ["torch", "tokenizers"],
@@ -73,6 +74,9 @@ def files(tmp_path_factory):
     X, y = load_iris(return_X_y=True, as_frame=True)
     model = LogisticRegression(max_iter=1000).fit(X, y)
     X.assign(Target=y).to_csv(folder / "rows.csv", index=False)
+    (folder / "rows").mkdir()
+    for name in ("a", "b"):
+        X.to_csv(folder / "rows" / f"{name}.csv", index=False)
     joblib.dump(model, folder / "model.joblib")
     XGBClassifier(n_estimators=5).fit(X, y).save_model(folder / "booster.ubj")
     save_checkpoint(folder / "checkpoint")
