@@ -14,6 +14,7 @@ changes after it.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 __all__ = ["Store", "StoredVersion", "check_name"]
+
+log = logging.getLogger(__name__)
 
 
 class Store:
@@ -75,7 +78,7 @@ class Store:
             return cls(place, keys, only)
         copy = (Snapshot if is_read_only(place) else Mirror)(place, caches, keys, only)
         for fault in copy.pull(everything=isinstance(copy, Snapshot)).values():
-            raise StartupError(fault)
+            log.warning("%s", fault)  # of one model: the others are as they are there
         return cls(copy.root, keys, only, copy if isinstance(copy, Mirror) else None)
 
     def models(self) -> list[str]:

@@ -83,14 +83,15 @@ class Copy(ABC):
         os.utime(self.root / ELSEWHERE)  # when it was followed last
         return faults
 
-    def _bring(self, model: str, version: str, where: str, manifest: str | None) -> None:
+    def _bring(self, model: str, version: str, where: str, manifest: str | None) -> bool:
         """Bring a version, unless it is here; what an attempt before this one has brought is not brought again.
 
-        where: it lies. manifest: the sha256 that its manifest is to have, where that is known.
+        where: it lies. manifest: the sha256 that its manifest is to have, where that is known. Returns whether it is
+        new here.
         """
         home = self.root / model
         if (home / version / MANIFEST).exists():
-            return
+            return False
         draft = home / f".draft-{where.rpartition('/')[2]}"
         with unwritable_in_words(self.root):
             draft.mkdir(mode=0o700, exist_ok=True)
@@ -112,6 +113,7 @@ class Copy(ABC):
             draft.chmod(0o755)
             with changing(self.root, model):
                 draft.rename(home / version)
+        return True
 
     def _bring_file(self, name: str, path: Path, sha256: str) -> None:
         if path.exists() and digest_of(path) == sha256:

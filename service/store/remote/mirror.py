@@ -6,18 +6,19 @@
     mirror.root                         # the folder: an ordinary store
 
 A version appears here by one rename, after the digest of each of its files was found to be what its manifest says, and
-that of the manifest what the receipts say. Only then does the history here go on to a receipt that makes it current.
+that of the manifest what the receipts say; then the history here goes on to the receipt that makes it current.
 Processes of this machine share the folder, and one of them pulls at a time.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import ArtifactMissing, DigestMismatch, StoreUnreachable
+from ...errors import ArtifactMissing, DigestMismatch, StartupError, StoreUnreachable
 from ..about import ABOUT
 from ..atomic_write import atomic_write
 from ..names import NAME
@@ -71,8 +72,10 @@ class Mirror(Copy):
         lines = self._news(model, before)
         if lines:
             self._take(model, before, lines)
-        elif before and before[-1].current is not None:
-            self._fetch(model, before[-1].current, held(before).get(before[-1].current, ""))
+        elif before and (current := before[-1].current) is not None:
+            came = self._fetch(model, current, held(before).get(current, ""))
+            if came:
+                os.utime(self.root / model / CURRENT)  # servers that have refused it look again
         if lines or before:
             self._follow_small(model)
 
@@ -97,7 +100,10 @@ class Mirror(Copy):
             )
 
     def _take(self, model: str, before: list[Receipt], lines: list[str]) -> None:
-        """Bring what the new receipts make current, then go on to them."""
+        """Bring what the new receipts make current, then go on to them.
+
+        A version that was damaged is no reason not to: servers refuse it and stay at theirs, and it can be rolled back.
+        """
         new = [Receipt.from_json(line) for line in lines]
         for word in {word for each in new for word in (each.version, each.current, *each.earlier) if word is not None}:
             if not NAME.fullmatch(word):
@@ -107,14 +113,22 @@ class Mirror(Copy):
         (self.root / model).mkdir(exist_ok=True)
         if (current := new[-1].current) is not None and current in removed:
             self._drop(model, current)  # removed, and packed again under its old name
-        if current is not None:
-            self._fetch(model, current, known.get(current, ""))
+        fault = None
+        try:
+            if current is not None:
+                self._fetch(model, current, known.get(current, ""))
+        except StoreUnreachable:
+            raise
+        except StartupError as error:
+            fault = error
         with changing(self.root, model):
             here = len(self._receipts(model))  # a command of this machine may have written the same receipt
             if left := [line for each, line in zip(new, lines, strict=True) if each.number > here]:
                 History(self.root / model, self.keys).extend(left)
         for version in removed - {current}:
             self._drop(model, version)
+        if fault is not None:
+            raise fault
 
     def _bring_all(self, model: str) -> None:
         """Every version that is not here, the newest first; a damaged one keeps no other from being brought."""
@@ -142,8 +156,8 @@ class Mirror(Copy):
                     atomic_write(path, content.decode(), mode=0o644)
             self._small[key] = stamp
 
-    def _fetch(self, model: str, version: str, manifest: str) -> None:
-        self._bring(model, version, version_folder(model, version, manifest), manifest)
+    def _fetch(self, model: str, version: str, manifest: str) -> bool:
+        return self._bring(model, version, version_folder(model, version, manifest), manifest)
 
     def _drop(self, model: str, version: str) -> None:
         """Delete a version that was removed; at once invisible."""

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...errors import StartupError, StoreUnreachable, in_a_line
+from ...errors import DigestMismatch, StartupError, StoreUnreachable, in_a_line
 from ..missing_libraries import install
 
 __all__ = ["CLIENTS", "Objects", "objects_at", "stamp_of"]
@@ -138,9 +138,12 @@ class Objects:
             self._fs.put_file(str(path), self._path(name))
 
     def download(self, name: str, path: Path) -> None:
-        """Raises StoreUnreachable also where the object is not there."""
+        """Raises DigestMismatch where the object is not there."""
         with self._in_words("read"):
-            self._fs.get_file(self._path(name), str(path))
+            try:
+                self._fs.get_file(self._path(name), str(path))
+            except FileNotFoundError:
+                raise DigestMismatch(f"{self.url}/{name} is not there") from None
 
     def delete(self, name: str) -> None:
         """An object or a folder of them; nothing where there is none."""
@@ -163,7 +166,7 @@ class Objects:
     def _in_words(self, done: str) -> Iterator[None]:
         try:
             yield
-        except (StoreUnreachable, KeyboardInterrupt):
+        except (DigestMismatch, StoreUnreachable):
             raise
         except PermissionError as error:
             raise StoreUnreachable(

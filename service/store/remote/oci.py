@@ -18,7 +18,7 @@ from typing import Any
 
 import requests
 
-from ...errors import StartupError, StoreUnreachable, in_a_line
+from ...errors import DigestMismatch, StartupError, StoreUnreachable, in_a_line
 
 __all__ = ["OciObjects"]
 
@@ -81,7 +81,7 @@ class OciObjects:
 
     def download(self, name: str, path: Path) -> None:
         if name not in self._layers:
-            raise StoreUnreachable(f"{self.url} cannot be read: it has no {name}")
+            raise DigestMismatch(f"{self.url} has no {name}")
         answer = self._asked(f"blobs/{self._layers[name]['digest']}", {}, stream=True)
         try:
             with path.open("wb") as file:
