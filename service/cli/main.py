@@ -18,6 +18,7 @@ from .doctor import doctor
 from .drift import drift
 from .image import image
 from .keys import keys
+from .openssf import openssf
 from .pack import pack
 from .predict import predict
 from .promotion import history, promote, remove, rollback
@@ -54,6 +55,7 @@ for command in (
     image,
     keys,
     signers,
+    openssf,
     completion,
 ):
     main.add_command(command)
