@@ -1,10 +1,10 @@
 """The command line: python -m service (installed: daylight).
 
 `doctor FILE` says what a file is, and `pack FILE` makes an immutable version of it; `models`, `verify`, `promote`,
-`rollback`, `shadow`, `remove`, `history` and `describe` look after the store; `predict` scores a file; `replay` asks
-another version what was asked, and `drift` compares rows with the training sample; `serve` starts the server, and
-`serve FILE` does it all, from a pickle to an endpoint; `image` writes what a container image is built from; `keys`
-looks after API keys, `signers` after key pairs that sign models; `completion` sets up a shell.
+`rollback`, `shadow`, `remove`, `history`, `push` and `describe` look after the store; `predict` scores a file;
+`replay` asks another version what was asked, and `drift` compares rows with the training sample; `serve` starts the
+server, and `serve FILE` does it all, from a pickle to an endpoint; `image` writes what a container image is built
+from; `keys` looks after API keys, `signers` after key pairs that sign models; `completion` sets up a shell.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .openssf import openssf
 from .pack import pack
 from .predict import predict
 from .promotion import history, promote, remove, rollback
+from .push import push
 from .replay import replay
 from .serve import serve
 from .shadow import shadow
@@ -48,6 +49,7 @@ for command in (
     shadow,
     remove,
     history,
+    push,
     serve,
     predict,
     replay,

@@ -390,3 +390,41 @@ def test_the_commands_of_a_store_take_a_url(host, bucket, monkeypatch, tmp_path)
     assert run("predict", "m", tmp_path / "rows.csv", "-o", tmp_path / "scored.csv")[0] == 0
     assert host("two").current("m") == "2"
     assert run("remove", "m", "1", "--yes") == (1, "Error: m version 1 served before version 2, and is the way back\n")
+
+
+def test_a_store_of_this_machine_is_pushed_with_its_history(host, s3, bucket, tmp_path):
+    local = Store(tmp_path / "local")
+    for _ in range(3):
+        add_small(local)
+    local.promote("m", "2", "quicker")
+    local.remove("m", "1")
+    change_about(local.root, "m", {"owner": "crm"})
+    push = ["push", f"s3://{bucket}/prod", "--store", local.root]
+    assert run(*push) == (0, f"m: 8 new entries of its history are at s3://{bucket}/prod\n")
+    one = host("one")
+    assert (one.versions("m"), one.history("m")) == (["2", "3"], local.history("m"))
+    assert one.history_of("m").receipts() == local.history_of("m").receipts()
+    assert read_about(one.root / "m") == {"owner": "crm"}
+    one.open("m").verify()
+    add_small(local)
+    assert run(*push, "m") == (0, f"m: 2 new entries of its history are at s3://{bucket}/prod\n")
+    assert host("one").current("m") == "4"
+    host("one").promote("m", "3")
+    code, said = run(*push)
+    assert (code, "has another history of m from entry 11 on, and nothing was pushed" in said) == (1, True)
+    (local.root / "m" / "4" / "file.bin").write_bytes(b"damaged")
+    code, said = run("push", f"s3://{bucket}/other", "--store", local.root)
+    assert (code, "has sha256" in said) == (1, True)
+    assert not [name for name in s3.names(bucket) if name.startswith("other/m/log")]
+    code, said = run("push", "oci://here/models:v1", "--store", local.root)
+    assert (code, "expected s3://bucket/folder" in said) == (1, True)
+
+
+def test_what_is_in_one_store_elsewhere_is_pushed_into_another(host, bucket, tmp_path, monkeypatch):
+    add_three(host("one"), promote=True)
+    add_three(host("one"), promote=True)
+    monkeypatch.setenv("DAYLIGHT_STORE_CACHE", str(tmp_path / "two"))
+    assert run("push", f"s3://{bucket}/staging", "--store", f"s3://{bucket}/prod")[0] == 0
+    staging = Store.of(Settings(store=f"s3://{bucket}/staging", store_cache=tmp_path / "three"))
+    assert (staging.versions("m"), staging.current("m")) == (["1", "2"], "2")
+    staging.open("m", "1").verify()
