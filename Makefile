@@ -87,7 +87,7 @@ test-boosted: install test-tools ## Compile over a hundred models of XGBoost, Li
 test-deploy: install test-tools artifacts system-tools ## Install the extras that serve, build and run the image in a bare root, play the kubelet, run three hosts and stores in S3. Minutes, and a network.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -o faulthandler_timeout=1800 -s tests/deploy tests/cli/test_image.py tests/store/remote tests/server/test_store_elsewhere.py
 
-test-ray: install test-tools artifacts .venv-ray/.installed ## Score folders with Ray while actors, a node and the command are killed, and serve by Ray Serve.
+test-ray: install test-tools artifacts .venv-ray/.installed ## Score folders with Ray while actors, a node and the command are killed, serve by Ray Serve, and score frames of Ray Data, Spark (with Java 17) and Dask.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -s tests/ray
 
 # Ray brings much, and servers need none of it; of the pinned libraries this has the same versions.

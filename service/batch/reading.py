@@ -12,7 +12,7 @@ import codecs
 import csv
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -29,7 +29,7 @@ from .chunks import Chunk, Lines, Rows
 from .formats import STANDARD
 from .parts import FIRST_BYTES, Part
 
-__all__ = ["Progress", "read"]
+__all__ = ["Progress", "check_columns", "read"]
 
 HEAD = 2**16  # bytes that tell how a CSV file is written
 BLOCK = 2**22  # bytes of CSV that are parsed at once, and the longest line
@@ -52,10 +52,10 @@ def read(part: Part, columns: Sequence[Any], rows: int, progress: Progress) -> I
         raise RequestError(f"the file cannot be read as {part.format.name}: {str(error).splitlines()[0]}") from None
 
 
-def check_columns(names: Sequence[str], columns: Sequence[Any], part: Part) -> None:
-    """Refuse a file without a column that the model needs, or with two of one name."""
+def check_columns(names: Sequence[str], columns: Sequence[Any], partitions: Collection[str] = ()) -> None:
+    """Refuse rows without a column that the model needs, or with two of one name. Raises InvalidInstances."""
     check_names(names)
-    there = {*names, *part.partitions}
+    there = {*names, *partitions}
     refuse(
         [
             fault(column.expected, f"nothing{did_you_mean(column.name, there)}", column=column.name)
@@ -72,7 +72,7 @@ def read_csv(part: Part, columns: Sequence[Any], rows: int, progress: Progress) 
         dialect = recognise(head, whole=False)
         names = header_of(head, dialect)
         encoding = "utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding
-        check_columns(names, columns, part)
+        check_columns(names, columns, part.partitions)
 
         def unreadable(row: Any) -> str:
             skipped[row.number] = f"expected {row.expected_columns} values, as many as the header, got {row.text[:200]}"
@@ -150,7 +150,7 @@ def opened(part: Part) -> Iterator[tuple[io.BufferedReader, Callable[[], int]]]:
 
 def read_parquet(part: Part, columns: Sequence[Any], rows: int, progress: Progress) -> Iterator[Chunk]:
     with pq.ParquetFile(part.source, buffer_size=BUFFER) as file:
-        check_columns(file.schema_arrow.names, columns, part)
+        check_columns(file.schema_arrow.names, columns, part.partitions)
         check_types(file.schema_arrow, list(columns))
         groups, first, packed = groups_of(file.metadata, part)
         a_row = max(1, packed // max(1, sum(file.metadata.row_group(group).num_rows for group in groups)))
@@ -186,7 +186,7 @@ def read_arrow(part: Part, columns: Sequence[Any], rows: int, progress: Progress
         is_file = mapped.read(len(FIRST_BYTES)) == FIRST_BYTES
         mapped.seek(0)
         with (pa.ipc.open_file if is_file else pa.ipc.open_stream)(mapped) as reader:
-            check_columns(reader.schema.names, columns, part)
+            check_columns(reader.schema.names, columns, part.partitions)
             check_types(reader.schema, list(columns))
             place, count = 0, reader.num_record_batches if is_file else 0
             if is_file:

@@ -30,7 +30,7 @@ from .reading import read
 from .texts import TextColumns
 from .writing import json_lines, writer
 
-__all__ = ["CHUNK_ROWS", "Progress", "Scorer", "Tally", "nothing", "score"]
+__all__ = ["CHUNK_ROWS", "Progress", "Scorer", "Tally", "columns_of", "nothing", "score"]
 
 CHUNK_ROWS = 10_000
 SLICE = 100  # rows that are looked at together where some of a chunk are wrong: an answer names no more violations

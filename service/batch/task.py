@@ -19,7 +19,7 @@ from .parts import Part
 from .scoring import CHUNK_ROWS, Progress, Scorer, Tally, nothing
 from .texts import as_table
 
-__all__ = ["Outcome", "Task", "score_part"]
+__all__ = ["Outcome", "Task", "score_part", "sentence"]
 
 FEW_ROWS = 200  # at once, for a model that reads texts: its progress shows
 TOLD = 10  # faults of a file

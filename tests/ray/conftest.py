@@ -65,3 +65,12 @@ def two_nodes(environment):
                 cluster.wait(60)
 
     return running
+
+
+@pytest.fixture(scope="session")
+def package(environment, wheel, tmp_path_factory):
+    """A folder with `daylight`, of this checkout."""
+    folder = tmp_path_factory.mktemp("package")
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target", folder]
+    subprocess.run([*pip, wheel], check=True)
+    return folder

@@ -16,15 +16,6 @@ PYTHON = ROOT / ".venv-ray/bin/python"
 
 
 @pytest.fixture(scope="module")
-def package(environment, wheel, tmp_path_factory):
-    """A folder with `daylight`, of this checkout."""
-    folder = tmp_path_factory.mktemp("package")
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target", folder]
-    subprocess.run([*pip, wheel], check=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def served(environment, package, tabular_store):
     """`url`, and `replicas()`: how many run."""
     own = environment | {"PYTHONPATH": f"{package}:{ROOT / 'deploy/ray'}", "DAYLIGHT_STORE": str(tabular_store)}
