@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from .answers import Predictions
 from .rows import dump
 
-__all__ = ["Limits", "bodies", "count_rows", "joined"]
+__all__ = ["Limits", "bodies", "count_rows", "joined", "least_bytes"]
+
+SAMPLE = 1000  # rows, from whose length that of all is estimated
 
 
 class Limits(NamedTuple):
@@ -43,24 +45,37 @@ def rows_between(table: dict[str, Any], start: int, stop: int) -> dict[str, Any]
     return {"inputs": {name: cells[start:stop] for name, cells in table["inputs"].items()}}
 
 
+def least_bytes(table: dict[str, Any]) -> int:
+    """Fewer bytes than the JSON of a table has: a cell takes a character, and one between it and the next."""
+    columns = len(table["inputs"]) if "inputs" in table else 1
+    return 2 * count_rows(table) * columns
+
+
 def bodies(table: dict[str, Any], options: dict[str, Any], limits: Limits) -> Iterator[tuple[int, bytes]]:
     """Yield (number of its first row, body) of each piece, one after the other, so that few are there at once.
 
     A single row that is larger than the limit is yielded as it is: the server says so best. Raises as rows.dump.
     """
     total = count_rows(table)
-    start, size = 0, limits.rows or total
+    start, size = 0, min(limits.rows or total, total)
+    if limits.bytes is not None and size > SAMPLE:
+        size = min(size, fitting(SAMPLE, len(dump(rows_between(table, 0, SAMPLE))), limits.bytes))
     while True:
-        whole = start == 0 and size >= total
-        body = dump({**(table if whole else rows_between(table, start, start + size)), **options})
+        part = table if size >= total else rows_between(table, start, start + size)
+        body = dump({**part, **options})
         rows = min(size, total - start)
         if limits.bytes is not None and len(body) > limits.bytes and rows > 1:
-            size = max(1, min(rows - 1, rows * limits.bytes // len(body) * 9 // 10))  # rows differ in length
+            size = min(rows - 1, fitting(rows, len(body), limits.bytes))
             continue
         yield start, body
         start += size
         if start >= total:
             return
+
+
+def fitting(rows: int, size: int, most: int) -> int:
+    """How many rows are likely within `most` bytes, where so many take `size`; rows differ in length."""
+    return max(1, rows * most // size * 9 // 10)
 
 
 def joined(answers: list[Predictions]) -> Predictions:

@@ -17,7 +17,7 @@ from .base_client import BaseClient, decode_object, model_path
 from .calls import Body, Call
 from .errors import InvalidRequest, Unavailable
 from .frames import is_frame, output_columns, same_kind
-from .pieces import Limits, bodies, count_rows, joined
+from .pieces import Limits, bodies, count_rows, joined, least_bytes
 from .rows import dump, table, without_none
 
 __all__ = ["predict", "predict_frame"]
@@ -99,9 +99,9 @@ def predict_within_limits(
     The limits are asked for before a large table is sent, or once a small one is too large.
     """
     limits, content = client._limits, b""
-    if limits is None:
+    if limits is None and least_bytes(whole) <= ASK_FIRST:
         content = dump({**whole, **options})
-    if len(content) <= ASK_FIRST:
+    if limits is not None or 0 < len(content) <= ASK_FIRST:
 
         def pieces() -> Iterable[tuple[int, bytes]]:
             return bodies(whole, options, limits) if limits else [(0, content)]

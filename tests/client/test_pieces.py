@@ -56,16 +56,20 @@ def test_pieces_are_joined_in_order(server, client, rows):
     assert len(server.requests) == len(paths) + 3
 
 
-def test_limits_are_asked_for_before_a_large_table_is_sent(server, client):
-    server.routes[PREDICT] = lambda request: (
-        TOO_LARGE if len(request.body) > 10_000 else ok({"predictions": [1], "model_name": "m", "model_version": "1"})
-    )
-    server.routes[DESCRIBE] = ok({"limits": {"max_rows": 10**6, "max_body_bytes": 10_000}})
-    client.predict([["x" * 3000] for _ in range(500)], "m")
+@pytest.mark.parametrize("rows", [[["x" * 3000] for _ in range(500)], {"a": [1] * 600_000}], ids=["long", "many"])
+def test_limits_are_asked_for_before_a_large_table_is_sent(server, client, rows):
+    most = 200_000
+
+    def answer(request):
+        table = json.loads(request.body)
+        count = len(table["inputs"]["a"] if "inputs" in table else table["instances"])
+        return ok({"predictions": [1] * count, "model_name": "m", "model_version": "1"})
+
+    server.routes |= {PREDICT: answer, DESCRIBE: ok({"limits": {"max_rows": 10**6, "max_body_bytes": most}})}
+    assert len(client.predict(rows, "m")) == len(rows["a"] if isinstance(rows, dict) else rows)
     first, *others = server.requests
     assert (first.method, first.path) == ("GET", "/v1/models/m")
-    assert max(len(request.body) for request in others) <= 10_000
-    assert sum(len(json.loads(request.body)["instances"]) for request in others) == 500
+    assert most / 2 < max(len(request.body) for request in others) <= most
 
 
 def test_limits_that_have_become_lower_are_asked_for_again(server, client):
