@@ -60,8 +60,9 @@ def same_kind(frame: Any, columns: dict[str, list[Any]], about: dict[str, Any]) 
     """A DataFrame of the same library with these columns; of pandas with the same index, and `about` as its attrs."""
     library = library_of(frame)
     module: Any = sys.modules[str(library)]
-    if library == "polars":
-        return module.DataFrame(columns, strict=False)
+    if library == "polars":  # which would make texts of numbers beside texts
+        exact = {name: module.Series(cells, dtype=module.Object) for name, cells in columns.items() if is_mixed(cells)}
+        return module.DataFrame({**columns, **exact}, strict=False)
     typed = {name: module.Series(cells, frame.index, dtype_of(cells)) for name, cells in columns.items()}
     made = module.DataFrame(typed, frame.index)
     made.attrs.update(about)
@@ -84,6 +85,12 @@ def dtype_of(cells: list[Any]) -> str:
     if types <= {int, float}:  # also where every cell is missing: no output but one of numbers may be
         return "float64"
     return "str" if types == {str} else "object"
+
+
+def is_mixed(cells: list[Any]) -> bool:
+    """Whether cells are of several types that no dtype but one of objects holds."""
+    types = {type(cell) for cell in cells} - {type(None)}
+    return len(types) > 1 and not types <= {int, float}
 
 
 def is_there(cell: Any) -> bool:

@@ -1,6 +1,8 @@
 """Frames in and out: columns, dtypes and the index, against a tiny server and the real one."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -85,17 +87,19 @@ def test_a_dtype_holds_the_cells_exactly(cells, dtype):
 
 
 def test_frames_of_polars_come_back_as_such(monkeypatch):
-    """polars is not installed here: a module with its constructor stands for it."""
+    """polars is not installed here: a module with its two constructors stands for it."""
 
     class DataFrame:
         def __init__(self, columns, strict=True):
             self.found, self.strict = columns, strict
 
     DataFrame.__module__ = "polars.dataframe.frame"
-    module = type("polars", (), {"DataFrame": DataFrame})
-    monkeypatch.setitem(__import__("sys").modules, "polars", module)
-    made = same_kind(DataFrame({}), output_columns({"predict": [1, None]}), {})
-    assert (type(made), made.found, made.strict) == (DataFrame, {"predict": [1, None]}, False)
+    module = SimpleNamespace(DataFrame=DataFrame, Series=lambda cells, dtype: (cells, dtype), Object="objects")
+    monkeypatch.setitem(sys.modules, "polars", module)
+    outputs = {"predict": [1, None], "number": [1, 2.5], "mixed": ["a", 1], "also": [True, 1]}
+    made = same_kind(DataFrame({}), output_columns(outputs), {})
+    assert (type(made), made.strict) == (DataFrame, False)
+    assert made.found == {**outputs, "mixed": (["a", 1], "objects"), "also": ([True, 1], "objects")}
 
 
 @pytest.mark.parametrize("rows", [[[1]], {"a": [1]}, b"a\n1\n", None, pd.Series({"a": 1})])
