@@ -27,10 +27,12 @@ from ..shadow import SHADOW
 from ..signature import Keys
 from ..writing import changing
 from .copying import Copy
-from .objects import Objects, objects_at, stamp_of
+from .objects import Objects, objects_at
 from .publishing import receipt_name, version_folder
 
 __all__ = ["Mirror"]
+
+RARELY = 6  # looks, of which one is at descriptions and shadows too: each object that is asked for costs money
 
 
 class Mirror(Copy):
@@ -41,12 +43,13 @@ class Mirror(Copy):
     def __init__(self, url: str, caches: Path, keys: Keys, only: Sequence[str] = ()) -> None:
         super().__init__(url, caches, keys, only)
         self.objects = objects_at(url)
-        self._small: dict[str, str] = {}  # name of a small object -> the stamp of what is here
+        self._looks = -1  # the first one is 0
         self._followed: set[str] = set()  # models whose history here was found to be that of the store
 
     def pull(self, *, everything: bool = False) -> dict[str, str]:
         """As of a Copy. A store that holds no model any more was not meant to be followed: StoreUnreachable."""
         with self._alone():
+            self._looks += 1
             names = list(self.objects.entries(""))
             if not any(map(NAME.fullmatch, names)) and any(self.root.glob(f"*/{CURRENT}")):
                 raise StoreUnreachable(f"{self.url} holds no model any more; what was brought from it stays")
@@ -69,7 +72,10 @@ class Mirror(Copy):
     def _follow(self, model: str) -> None:
         """What is new in its history, the current version, and the small files."""
         before = self._receipts(model)
-        lines = self._news(model, before)
+        following = receipt_name(model, len(before) + 1)
+        small = {} if self._looks % RARELY else {name: f"{model}/{name}" for name in (ABOUT, SHADOW)}
+        found = self.objects.read_some([following, *small.values()])
+        lines = self._news(model, before) if found[following] is not None or model not in self._followed else []
         if lines:
             self._take(model, before, lines)
         elif before and (current := before[-1].current) is not None:
@@ -77,17 +83,15 @@ class Mirror(Copy):
             if came:
                 os.utime(self.root / model / CURRENT)  # servers that have refused it look again
         if lines or before:
-            self._follow_small(model)
+            for name, key in small.items():
+                self._put(model, name, found[key])
 
     def _news(self, model: str, before: Sequence[Receipt]) -> list[str]:
         """The receipts that are not here yet, as lines."""
-        number = len(before)
         if model not in self._followed and before:
             self._check_continues(model, before[-1])
         self._followed.add(model)
-        if number and self.objects.read(receipt_name(model, number + 1)) is None:
-            return []
-        names = sorted(name for name in self.objects.entries(f"{model}/log") if name > f"{number:08}.json")
+        names = sorted(name for name in self.objects.entries(f"{model}/log") if name > f"{len(before):08}.json")
         return [line.decode() for line in self.objects.read_all([f"{model}/log/{name}" for name in names])]
 
     def _check_continues(self, model: str, last: Receipt) -> None:
@@ -141,20 +145,16 @@ class Mirror(Copy):
         if fault is not None:
             raise fault
 
-    def _follow_small(self, model: str) -> None:
-        there = self.objects.entries(model)
-        for name in (ABOUT, SHADOW):
-            path, key = self.root / model / name, f"{model}/{name}"
-            stamp = stamp_of(there[name]) if name in there else ""
-            if self._small.get(key) == stamp:
-                continue
-            content = self.objects.read(key) if stamp else None
-            with changing(self.root, model):
-                if content is None:
-                    path.unlink(missing_ok=True)
-                elif not path.exists() or path.read_bytes() != content:
-                    atomic_write(path, content.decode(), mode=0o644)
-            self._small[key] = stamp
+    def _put(self, model: str, name: str, content: bytes | None) -> None:
+        """A small file as it is there; None: there is none."""
+        path = self.root / model / name
+        if content == (path.read_bytes() if path.exists() else None):
+            return
+        with changing(self.root, model):
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                atomic_write(path, content.decode(errors="replace"), mode=0o644)
 
     def _fetch(self, model: str, version: str, manifest: str) -> bool:
         return self._bring(model, version, version_folder(model, version, manifest), manifest)

@@ -22,7 +22,7 @@ from typing import Any
 from ...errors import DigestMismatch, StartupError, StoreUnreachable, in_a_line
 from ..missing_libraries import install
 
-__all__ = ["CLIENTS", "Objects", "objects_at", "stamp_of"]
+__all__ = ["CLIENTS", "Objects", "objects_at"]
 
 # A server that starts, or a command, must not hang on a store that does not answer: seconds, and attempts.
 CONNECT, READ, ATTEMPTS = 5, 60, 2
@@ -30,7 +30,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"connect_timeout": CONNECT, "read_timeout": READ, "retries": {"max_attempts": ATTEMPTS}}}
 }
 CLIENTS = {"az": "adlfs", "gs": "gcsfs", "hf": "huggingface_hub", "s3": "s3fs"}  # of fsspec
-STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "updated", "mtime", "size")  # by client
 
 
 @cache
@@ -93,12 +92,24 @@ class Objects:
             except FileNotFoundError:
                 return None
 
-    def read_all(self, names: list[str]) -> list[bytes]:
-        """Small objects that are there, several at once."""
-        paths = [self._path(name) for name in names]
+    def read_some(self, names: list[str]) -> dict[str, bytes | None]:
+        """Small objects, several at once; None for one that is not there."""
+        paths = {self._path(name): name for name in names}
         with self._in_words("read"):
-            found = self._fs.cat(paths) if paths else {}
-        return [bytes(found[path]) for path in paths]
+            found = self._fs.cat(list(paths), on_error="return") if paths else {}
+            for content in found.values():
+                if isinstance(content, Exception) and not isinstance(content, FileNotFoundError):
+                    raise content
+        return {
+            name: None if isinstance(found[path], Exception) else bytes(found[path]) for path, name in paths.items()
+        }
+
+    def read_all(self, names: list[str]) -> list[bytes]:
+        """As `read_some`; all are there. Raises DigestMismatch."""
+        found = self.read_some(names)
+        if absent := [name for name in names if found[name] is None]:
+            raise DigestMismatch(f"{self.url}/{absent[0]} is not there any more")
+        return [content for name in names if (content := found[name]) is not None]
 
     def create(self, name: str, content: bytes) -> bool:
         """Write an object that is not there; False where another is. The same content counts as written: the answer
@@ -174,11 +185,6 @@ class Objects:
             ) from error
         except Exception as error:  # each client has errors of its own
             raise StoreUnreachable(f"{self.url} cannot be {done}: {sentence(error)}") from error
-
-
-def stamp_of(entry: dict[str, Any]) -> str:
-    """What changes whenever an object is written anew. entry: of `Objects.entries`."""
-    return " ".join(str(entry[name]) for name in STAMPS if entry.get(name) is not None)
 
 
 def lacking(client: str, error: ImportError) -> str:
