@@ -8,9 +8,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from service.cli.image_context import BASES
 
-__all__ = ["debian_roots", "makeable"]
+__all__ = ["debian_roots", "needs_roots"]
 
 # Those of gcr.io/distroless/python3-debian12: what Python needs, no shell's tools, no package manager.
 DISTROLESS = """
@@ -27,6 +29,11 @@ def makeable():
     release = Path("/etc/os-release")
     bookworm = release.exists() and "VERSION_CODENAME=bookworm" in release.read_text()
     return bookworm and os.getuid() == 0 and all(map(shutil.which, TOOLS))
+
+
+needs_roots = pytest.mark.skipif(
+    not makeable(), reason="needs Debian 12, root, and apt-get install debootstrap bubblewrap"
+)
 
 
 def debian_roots(folder):
