@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from ..observability.known import Known
 from ..observability.memory import memory_of_server
 from ..observability.metrics import CONTENT_TYPE
+from ..store.remote.publishing import followed_at
 from .context import predictor, services
 from .views import view
 
@@ -18,5 +19,11 @@ def metrics() -> Response:
     served, drift = predictor().serving(), services().drift
     reports = [drift.report(model) for model in served.values()] if drift else []
     memory = memory_of_server() if services().rollout else {}
-    known = Known(served, predictor().refused, memory, [told for told in reports if told])
+    known = Known(
+        served,
+        predictor().refused,
+        memory,
+        [told for told in reports if told],
+        followed_at(predictor().store.root),
+    )
     return Response(services().meter.exposition(known), content_type=CONTENT_TYPE)

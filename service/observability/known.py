@@ -26,7 +26,8 @@ MOST_FEATURES = 50  # of a model that have series of their own: those that drift
 class Known(Collector):
     """served: {name: Model}, of which each has a version and a manifest. refused: names of models.
 
-    memory: {kind of process: bytes}. drift: of the models that have a profile.
+    memory: {kind of process: bytes}. drift: of the models that have a profile. followed: when the store elsewhere was
+    looked at last, in Unix time; None without one.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Known(Collector):
         refused: Iterable[str] = (),
         memory: Mapping[str, int] | None = None,
         drift: Sequence[Report] = (),
+        followed: float | None = None,
     ) -> None:
         self._served, self._refused, self._memory, self._drift = served, refused, memory or {}, drift
+        self._followed = followed
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield from self._collect_drift()
@@ -54,6 +57,10 @@ class Known(Collector):
         build = gauge("daylight_build_info", "version", "python")
         build.add_metric([__version__, platform.python_version()], 1.0)
         yield from (refused, info, packed, memory, build)
+        if self._followed is not None:
+            followed = gauge("daylight_store_followed_timestamp_seconds")
+            followed.add_metric([], self._followed)
+            yield followed
 
     def _collect_drift(self) -> Iterator[GaugeMetricFamily]:
         rows = gauge("daylight_drift_rows", "model")

@@ -106,6 +106,10 @@ METRICS = {
         "gauge",
         "Share of a column's cells that are outside the training sample's range, or unknown categories",
     ),
+    "daylight_store_followed_timestamp_seconds": (
+        "gauge",
+        "When the store elsewhere that the server follows was looked at last, in Unix time",
+    ),
     "daylight_build_info": ("gauge", "1, with the versions of Daylight and of Python"),
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -43,6 +44,15 @@ def settings(folder, **more):
     return {"DAYLIGHT_STORE_CACHE": str(folder), "DAYLIGHT_STORE_POLL": "0.2", **more}
 
 
+def followed(server):
+    """When a server looked at its store last, as its metrics tell."""
+    name = "daylight_store_followed_timestamp_seconds "
+    (line,) = [
+        each for each in requests.get(f"{server}/metrics", timeout=10).text.splitlines() if each.startswith(name)
+    ]
+    return float(line.removeprefix(name))
+
+
 def follower(server):
     """The process id of what follows the store; None while there is none."""
     return next((pid for pid in server.children() if follows(pid)), None)
@@ -60,6 +70,7 @@ def test_a_promotion_reaches_every_host(url, tmp_path):
     one, two = (settings(tmp_path / name) for name in ("one", "two"))
     with live_server(url, env=one, workers=2) as first, live_server(url, env=two) as second:
         assert {served(first), served(second)} == {"1"}
+        assert time.time() - followed(first) < 60
         add(url, 2.0)
         for server in (first, second):
             eventually(lambda server=server: {served(server) for _ in range(10)} == {"2"}, what="version 2")

@@ -26,7 +26,7 @@ from .places import is_read_only
 if TYPE_CHECKING:
     from ..receipts import Receipt
 
-__all__ = ["ELSEWHERE", "Publisher", "publisher_of", "receipt_name", "version_folder"]
+__all__ = ["ELSEWHERE", "Publisher", "followed_at", "publisher_of", "receipt_name", "version_folder"]
 
 ELSEWHERE = ".elsewhere"  # in a folder that follows: the URL
 ABANDONED = 24 * 3600.0  # seconds after which a version without a receipt is that of a process that was killed
@@ -53,6 +53,14 @@ def publisher_of(root: Path) -> Publisher | None:
     if is_read_only(url):
         raise StartupError(f"{url} can only be read: change the store that it was made of, and put that there anew")
     return Publisher(objects_at(url), root)
+
+
+def followed_at(root: Path) -> float | None:
+    """When the store elsewhere that a folder follows was looked at last, in Unix time; None where it follows none."""
+    try:
+        return (root / ELSEWHERE).stat().st_mtime
+    except OSError:
+        return None
 
 
 class Publisher:
