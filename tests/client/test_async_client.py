@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import shutil
 
 import numpy as np
 import pytest
@@ -52,8 +53,10 @@ def test_both_clients_have_the_same_methods_and_signatures():
 
 
 @pytest.fixture(scope="module")
-def url(tabular_store):
+def url(tabular_store, tmp_path_factory):
     """A server of one model of each kind, which takes forty rows in a request."""
+    store = tmp_path_factory.mktemp("stores") / "store"
+    shutil.copytree(tabular_store, store)
     for pack in (
         add_compiled_tiny,
         pack_embedder,
@@ -65,8 +68,8 @@ def url(tabular_store):
         pack_colors,
         pack_looker,
     ):
-        pack(tabular_store)
-    with live_server(tabular_store, env={"DAYLIGHT_MAX_ROWS": "40"}) as url:
+        pack(store)
+    with live_server(store, env={"DAYLIGHT_MAX_ROWS": "40"}) as url:
         yield url
 
 
