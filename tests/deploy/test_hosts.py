@@ -4,12 +4,13 @@ Each host is a network namespace with a store of its own, whose model answers 10
 The callers send every request once: what fails would be seen.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
 import pytest
+import requests
 
 from benchmarks.support.serving import eventually
 from service.store.versions import Store
@@ -101,6 +102,37 @@ def test_a_host_works_at_a_tenth_of_its_pace(hosts):
             found = hosts_of(load, slowed)
         assert found.count(3) < found.count(1) / 2, "it gets what it can do"
         answers(load, 3)
+
+
+def test_where_no_host_is_left_the_balancer_says_so(hosts):
+    """In Daylight's words; the first host that is there again answers.
+
+    HAProxy closes the connections of requests that it is trying when it finds the last host lost.
+    """
+    for each in hosts:
+        each.kill()
+    (told,) = eventually(refused, what="a refusal")
+    assert told.status_code in (502, 503)
+    assert told.headers["Content-Type"] == "application/json"
+    assert told.json()["error"]["code"] == "unavailable"
+    assert told.headers["Retry-After"] == "1"
+    for number, each in enumerate(hosts, start=1):
+        each.start()
+        eventually(is_answered, what=f"an answer when {number} are there")
+    with steady() as load:
+        for number in (1, 2, 3):
+            answers(load, number)
+
+
+def refused():
+    """The balancer's answer in a list; None where it closed the connection."""
+    with suppress(requests.ConnectionError):
+        return [requests.post(PREDICT, json={"instances": [[0.0]]}, timeout=30)]
+    return None
+
+
+def is_answered():
+    return requests.post(PREDICT, json={"instances": [[0.0]]}, timeout=30).ok
 
 
 def test_the_hosts_are_upgraded_one_after_the_other(hosts):
