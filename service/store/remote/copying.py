@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from time import monotonic
 from typing import Protocol
 
 from ...errors import DigestMismatch, StartupError, StoreUnreachable
@@ -30,6 +31,7 @@ from .publishing import ELSEWHERE
 __all__ = ["Copy", "Readable"]
 
 LOCK = ".lock"
+DAMAGED = 300.0  # seconds in which a version that was found to be damaged is not downloaded again
 log = logging.getLogger(__name__)
 
 
@@ -54,6 +56,7 @@ class Copy(ABC):
         self.url, self.keys = url, keys
         self.root = folder_of(url, caches)
         self._only = only
+        self._damaged: dict[str, tuple[float, str]] = {}  # where a version lies -> when it was found so, and what
         with unwritable_in_words(self.root):
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not (self.root / ELSEWHERE).exists():
@@ -89,9 +92,21 @@ class Copy(ABC):
         where: it lies. manifest: the sha256 that its manifest is to have, where that is known. Returns whether it is
         new here.
         """
-        home = self.root / model
-        if (home / version / MANIFEST).exists():
+        if (self.root / model / version / MANIFEST).exists():
             return False
+        since, fault = self._damaged.get(where, (0.0, ""))
+        if fault and monotonic() < since + DAMAGED:
+            raise DigestMismatch(fault)
+        try:
+            self._download(model, version, where, manifest)
+        except DigestMismatch as error:
+            self._damaged[where] = (monotonic(), str(error))
+            raise
+        self._damaged.pop(where, None)
+        return True
+
+    def _download(self, model: str, version: str, where: str, manifest: str | None) -> None:
+        home = self.root / model
         draft = home / f".draft-{where.rpartition('/')[2]}"
         with unwritable_in_words(self.root):
             draft.mkdir(mode=0o700, exist_ok=True)
@@ -113,7 +128,6 @@ class Copy(ABC):
             draft.chmod(0o755)
             with changing(self.root, model):
                 draft.rename(home / version)
-        return True
 
     def _bring_file(self, name: str, path: Path, sha256: str) -> None:
         if path.exists() and digest_of(path) == sha256:

@@ -44,16 +44,25 @@ class Mirror(Copy):
         super().__init__(url, caches, keys, only)
         self.objects = objects_at(url)
         self._looks = -1  # the first one is 0
+        self._came = False  # whether the last look has brought a version that is not current
         self._followed: set[str] = set()  # models whose history here was found to be that of the store
 
     def pull(self, *, everything: bool = False) -> dict[str, str]:
-        """As of a Copy. A store that holds no model any more was not meant to be followed: StoreUnreachable."""
-        with self._alone():
-            self._looks += 1
-            names = list(self.objects.entries(""))
-            if not any(map(NAME.fullmatch, names)) and any(self.root.glob(f"*/{CURRENT}")):
-                raise StoreUnreachable(f"{self.url} holds no model any more; what was brought from it stays")
-            return self._in_turn(names, (self._follow, self._bring_all) if everything else (self._follow,))
+        """As of a Copy. A store that holds no model any more was not meant to be followed: StoreUnreachable.
+
+        Between two versions that are not current it looks at what is current again, and other processes may.
+        """
+        while True:
+            with self._alone():
+                self._looks += 1
+                names = list(self.objects.entries(""))
+                if not any(map(NAME.fullmatch, names)) and any(self.root.glob(f"*/{CURRENT}")):
+                    raise StoreUnreachable(f"{self.url} holds no model any more; what was brought from it stays")
+                self._came = False
+                turns = (self._follow, self._bring_one) if everything else (self._follow,)
+                faults = self._in_turn(names, turns)
+                if not self._came:
+                    return faults
 
     def versions(self, model: str) -> list[str]:
         """The versions that the store has of a model, here or not, in the order they were packed."""
@@ -134,14 +143,16 @@ class Mirror(Copy):
         if fault is not None:
             raise fault
 
-    def _bring_all(self, model: str) -> None:
-        """Every version that is not here, the newest first; a damaged one keeps no other from being brought."""
+    def _bring_one(self, model: str) -> None:
+        """The newest version that is not here; a damaged one keeps no other from being brought."""
         fault = None
         for version, manifest in reversed(held(self._receipts(model)).items()):
+            if self._came:
+                return
             try:
-                self._fetch(model, version, manifest)
+                self._came = self._fetch(model, version, manifest)
             except DigestMismatch as error:
-                fault = error
+                fault = fault or error
         if fault is not None:
             raise fault
 

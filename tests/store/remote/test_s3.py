@@ -25,7 +25,7 @@ from service.settings import Settings
 from service.store.about import change_about, read_about
 from service.store.key_pairs import add_signer, make_private_key
 from service.store.manifest import Manifest
-from service.store.remote import publishing
+from service.store.remote import copying, publishing
 from service.store.remote.mirror import Mirror
 from service.store.remote.objects import Objects, objects_at
 from service.store.shadow import Shadow, end_shadow, read_shadow, set_shadow
@@ -240,7 +240,28 @@ def test_a_download_that_was_killed_goes_on_where_it_was(host, monkeypatch):
     two.open("m").verify()
 
 
-def test_what_was_damaged_is_refused_by_its_digest(host, s3, bucket):
+def test_a_promotion_does_not_wait_for_all_the_versions_that_are_brought(host, bucket, monkeypatch):
+    """Ten versions were to be brought in one go, and what was promoted meanwhile came after the tenth."""
+    one = host("one")
+    for _ in range(4):
+        add_small(one)
+    follower = Mirror(f"s3://{bucket}/prod", one.root.parents[1] / "two", Keys())
+    follower.pull()
+    seen, real = [], Objects.download
+
+    def download(self, name, path):
+        seen.append((name.split("/")[-2][0], Store(follower.root).current("m")))
+        if len(seen) == 1:
+            one.promote("m", "1")
+        real(self, name, path)
+
+    monkeypatch.setattr(Objects, "download", download)
+    assert follower.pull(everything=True) == {}
+    assert seen == [("3", "4"), ("1", "4"), ("2", "1")]
+    assert Store(follower.root).versions("m") == ["1", "2", "3", "4"]
+
+
+def test_what_was_damaged_is_refused_by_its_digest(host, s3, bucket, monkeypatch):
     one = host("one")
     add_three(one, promote=True)
     host("two")
@@ -253,8 +274,9 @@ def test_what_was_damaged_is_refused_by_its_digest(host, s3, bucket):
     here = Store(follower.root)
     assert (here.versions("m"), here.current("m")) == (["1"], "2")  # a server refuses it, and stays at 1
     stamp = here.stamps()
-    assert re.search(told, follower.pull()["m"])
     s3.put(bucket, damaged, bytes([1]) * 1000)
+    assert re.search(told, follower.pull()["m"])  # it is not downloaded at each look
+    monkeypatch.setattr(copying, "DAMAGED", 0.0)
     assert (follower.pull(), follower.pull()) == ({}, {})
     assert here.stamps() != stamp  # it is told to look again
     here.open("m").verify()
