@@ -59,25 +59,25 @@ def test_transient_statuses_are_retried_after_pauses(server, status):
     assert len({request.headers["X-Request-ID"] for request in server.requests}) == 1
 
 
-def test_pauses_let_other_tasks_go_on(server):
-    server.routes[PREDICT] = [refusal(503), GOOD]
-    server.routes["POST /v1/models/n:predict"] = GOOD
-    ended = []
+def test_other_tasks_go_on_during_a_pause(server):
+    server.routes |= {PREDICT: [refusal(503), GOOD], "POST /v1/models/n:predict": GOOD}
 
     async def both():
-        async with AsyncClient(server.url, retries=Retries(random=lambda: 1.0)) as client:
+        in_pause, other_ended = asyncio.Event(), asyncio.Event()
 
-            async def call(name):
-                await client.predict([[1]], name)
-                ended.append(name)
+        async def pause(_seconds):
+            in_pause.set()
+            await other_ended.wait()
 
-            first = asyncio.create_task(call("m"))
-            while len(server.requests) == 0:
-                await asyncio.sleep(0)
-            await asyncio.gather(first, call("n"))
+        async with AsyncClient(server.url, retries=Retries(sleep=pause)) as client, asyncio.timeout(30):
+            first = asyncio.create_task(client.predict([[1]], "m"))
+            await in_pause.wait()
+            await client.predict([[1]], "n")
+            other_ended.set()
+            return await first
 
-    asyncio.run(both())
-    assert ended == ["n", "m"]
+    assert asyncio.run(both()) == ["yes"]
+    assert [request.path[len("/v1/models/")] for request in server.requests] == ["m", "n", "m"]
 
 
 @pytest.mark.parametrize(
