@@ -58,6 +58,12 @@ def follower(server):
     return next((pid for pid in server.children() if follows(pid)), None)
 
 
+def follower_of(master):
+    """As `follower`, of a process."""
+    with open(f"/proc/{master}/task/{master}/children") as file:
+        return next((pid for pid in map(int, file.read().split()) if follows(pid)), None)
+
+
 def follows(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -122,6 +128,26 @@ def test_a_follower_that_was_killed_is_started_again(url, tmp_path):
         assert "the process that follows s3://models/prod ended" in server.log_path.read_text()
         add(url, 2.0)
         eventually(lambda: served(server) == "2", what="version 2")
+
+
+@pytest.mark.heavy
+def test_new_workers_and_a_new_master_follow_on(url, tmp_path):
+    """The folder takes the place of the URL in the workers' environment, and the URL is needed again."""
+    with live_server(url, env=settings(tmp_path / "one")) as server:
+        before = follower(server)
+        workers = set(server.children()) - {before}
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: not workers & set(server.children()), what="new workers")
+        assert follower(server) == before
+        add(url, 2.0)
+        eventually(lambda: served(server) == "2", what="version 2")
+        server.process.send_signal(signal.SIGUSR2)
+        (second,) = eventually(lambda: [pid for pid in server.children() if follower_of(pid)], what="a new master")
+        assert follower_of(second) != before
+        add(url, 3.0)
+        eventually(lambda: {served(server) for _ in range(20)} == {"3"}, what="version 3")
+        os.kill(second, signal.SIGTERM)
+        eventually(lambda: second not in server.children(), what="its end")
 
 
 def test_a_server_without_its_store_and_without_a_copy_refuses_in_a_sentence(s3, tmp_path):
