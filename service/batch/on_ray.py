@@ -35,7 +35,9 @@ from .writing import DRAFT
 
 __all__ = ["score_on_ray"]
 
-CONNECT = 10  # seconds that a cluster may take to accept a connection
+CONNECT = 10  # seconds that a cluster may take to accept a connection, and to answer
+SETTINGS, TLS_ALERT = b"\4", 21  # types of HTTP/2's frames and of TLS's records
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + SETTINGS + bytes(5)  # RFC 9113, 3.4
 OBJECTS = 100 * 2**20  # bytes of the object store of a cluster for the run: outcomes are small
 SHARED = "every node needs Daylight, and the folders of the store, the rows and the scored files under their names here"
 
@@ -72,13 +74,19 @@ def score_on_ray(
 
 
 def check_address(address: str) -> None:
-    """Raise ValueError where nothing listens: Ray itself would try for minutes."""
+    """Raise ValueError where nothing listens, or what does is no gRPC server: Ray itself would try for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
-    if host and port.isdigit():
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), CONNECT).close()
-        except (OSError, OverflowError) as error:
-            raise ValueError(f"no Ray cluster at {address}: {error}") from None
+    if not (host and port.isdigit()):
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT) as connection:
+            connection.sendall(PREFACE)
+            answer = connection.recv(64)
+    except (OSError, OverflowError) as error:
+        raise ValueError(f"no Ray cluster at {address}: {error}") from None
+    # With TLS, it is an alert or nothing, and Ray knows more.
+    if answer and answer[0] != TLS_ALERT and answer[3:4] != SETTINGS:
+        raise ValueError(f"no Ray cluster at {address}: something else listens there")
 
 
 @contextmanager
@@ -98,7 +106,8 @@ def connected(address: str | None, processes: int) -> Iterator[None]:
         else:
             ray.init(address, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ValueError(f"no Ray cluster at {address or 'this machine'}: {last_line(error)}") from None
+        hint = "" if address is None else "; where it asks for a token: RAY_AUTH_MODE=token"
+        raise ValueError(f"no Ray cluster at {address or 'this machine'}: {last_line(error)}{hint}") from None
     # Ray prints the deaths of processes and nodes to standard output, which is the summary's.
     with redirect_stdout(sys.stderr):
         try:

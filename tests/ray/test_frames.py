@@ -1,6 +1,7 @@
 """The examples of docs/ray.md that score frames, as they stand there."""
 
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -25,6 +26,8 @@ def test_each_library_has_an_example():
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_the_example_scores_frames_and_tells_of_wrong_rows(library, environment, package, predict, tmp_path):
     """As files are scored: the same predictions, and the reasons of those that are rejected there."""
+    if library == "pyspark" and not shutil.which("java"):
+        pytest.skip("Spark needs Java 17: apt-get install openjdk-17-jre-headless")
     (example,) = (each for each in EXAMPLES if library in each)
     sample = pd.read_csv(ROOT / "artifacts/data.csv")
     rows = sample.assign(id=range(len(sample)))

@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 
 import pandas as pd
 import pyarrow as pa
@@ -173,6 +175,28 @@ def test_what_cannot_be_is_one_sentence(predict, folder, tmp_path, arguments, to
     assert ran.returncode == 1
     assert ran.stderr.startswith(told)
     assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(b"", "timed out"), (b"HTTP/1.0 400 Bad Request\r\n\r\n", "something else listens there")]
+)
+def test_an_address_of_something_else_is_told_in_seconds(predict, folder, tmp_path, answer, told):
+    """Ray itself tries for more than five minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        connections = []
+
+        def serve():
+            connections.append(server.accept()[0])
+            connections[0].sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        ran = predict("tumour", folder, "-o", tmp_path / "out", "--engine", "ray", "--ray-address", address)
+        thread.join()
+        connections[0].close()
+    assert ran.returncode == 1
+    assert ran.stderr == f"Error: no Ray cluster at {address}: {told}\n"
 
 
 def test_texts_get_the_vectors_that_one_process_gives(predict, tmp_path):
