@@ -36,8 +36,7 @@ class RedisProcess(str):
             "--port",
             str(self.port),
             "--bind",
-            self.host,
-            "127.0.0.1",
+            *dict.fromkeys([self.host, "127.0.0.1"]),  # the same address twice is in use
             "--save",
             "",
             "--requirepass",
