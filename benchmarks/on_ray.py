@@ -125,7 +125,8 @@ def main():
             "steady": round(steady),
             "mb": round(most, 1) if most > 0 else None,
         }
-        print(f"{name:8} {whole:12,.0f} rows a minute, {steady:12,.0f} after the first parts, {most:5.0f} MB a process")
+        print(f"{name:8} {whole:12,.0f} rows a minute, {steady:12,.0f} after the first parts", end="")
+        print(f", {most:5.0f} MB a process" if most else "")
     ratios = {
         "ray of local, after the first parts": told["ray"]["steady"] / told["local"]["steady"],
         "ray of local, whole": told["ray"]["rows_a_minute"] / told["local"]["rows_a_minute"],
