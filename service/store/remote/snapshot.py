@@ -25,7 +25,6 @@ from ..signature import Keys
 from ..writing import changing
 from .copying import Copy, Readable
 from .hub import HubObjects
-from .oci import OciObjects
 
 __all__ = ["Snapshot"]
 
@@ -49,7 +48,7 @@ class Snapshot(Copy):
 
     def __init__(self, url: str, caches: Path, keys: Keys, only: Sequence[str] = ()) -> None:
         super().__init__(url, caches, keys, only)
-        self.objects = HubObjects(url) if url.startswith("hf://") else OciObjects(url)
+        self.objects = HubObjects(url) if url.startswith("hf://") else artifact(url)
         self._files: Mapping[str, Any] = {}
 
     def pull(self, *, everything: bool = False) -> dict[str, str]:
@@ -91,3 +90,9 @@ class Snapshot(Copy):
             version = rest.removesuffix(f"/{MANIFEST}")
             if found == model and rest == f"{version}/{MANIFEST}" and NAME.fullmatch(version):
                 self._bring(model, version, f"{model}/{version}", None)
+
+
+def artifact(url: str) -> Whole:
+    from .oci import OciObjects  # it brings requests, which no worker of a server needs
+
+    return OciObjects(url)
