@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,35 +23,31 @@ PATIENCE = 0.1  # seconds for connecting, and for an answer
 
 
 class RedisServer:
-    """url: as redis-py has it. Raises BadSetting where redis-py is not installed, or for a URL that is none."""
+    """url: as redis-py has it. Raises BadSetting where redis-py is not installed, or for a URL that is none.
+
+    client: redis-py's, for any number of threads of this process; it connects when it is first used.
+    """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self.client  # noqa: B018 - raises
-        parts = urlsplit(url)
-        self.name = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"  # no password
-
-    @cached_property
-    def client(self) -> Any:
-        """The client: of this process, any number of its threads; it connects when it is first used."""
         try:
-            from redis import Redis
+            from redis import Redis, RedisError
             from redis.backoff import NoBackoff
             from redis.retry import Retry
 
             options = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE, "retry": Retry(NoBackoff(), 0)}
-            return Redis.from_url(self._url, decode_responses=True, **options)
+            self.client: Any = Redis.from_url(url, decode_responses=True, **options)
         except ImportError as error:
             raise BadSetting(install(error)) from None
         except ValueError as error:
             raise BadSetting(f"DAYLIGHT_KEYS_FILE: {error}") from None
+        self._fault = RedisError
+        parts = urlsplit(url)
+        self.name = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"  # no password
 
     @contextmanager
     def told_in_words(self) -> Iterator[None]:
         """What Redis raises is an OSError with a sentence, as of a file that cannot be read."""
-        from redis import RedisError
-
         try:
             yield
-        except RedisError as error:
+        except self._fault as error:
             raise OSError(f"the Redis at {self.name} does not answer: {error}") from error
