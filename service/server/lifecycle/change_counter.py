@@ -48,7 +48,7 @@ class ChangeCounter:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Around what replaces the table. Only one process at a time may."""
-        self._cells[0] |= 1
+        self._cells[0] += 1 + self._cells[0] % 2  # another odd one than that of a writer who was killed
         try:
             yield
         finally:
