@@ -25,12 +25,12 @@ from typing import Any
 from ..models.engine import ENDED_BY_ITSELF, HANGS, SOCKET
 from ..settings import CGROUP
 
-__all__ = ["follow", "looking_first", "retire", "start", "stop_all"]
+__all__ = ["end", "follow", "looking_first", "retire", "start", "stop_all"]
 
 PROGRAM = f"{__package__.rpartition('.')[0]}.models.engine"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before another engine; it doubles with each that ends early
 CALM = 60.0  # seconds after which an engine did not end early
-END_SECONDS = 3.0  # that an engine has for ending
+END_SECONDS = 3.0  # that a process of the master has for ending
 
 running: list[EngineWatch] = []  # oldest first
 
@@ -100,13 +100,18 @@ class EngineWatch:
     def stop(self) -> None:
         """End it now."""
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end(self._process)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Let a process of the master end, or kill it after END_SECONDS."""
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def follow(server: Any) -> None:

@@ -19,13 +19,12 @@ from typing import Any
 from ..errors import StartupError
 from ..settings import Settings
 from ..store.remote.places import folder_of
-from .engine_watch import looking_first
+from .engine_watch import end, looking_first
 
 __all__ = ["brought", "start", "stop"]
 
 PROGRAM = f"{__package__}.store_follower"
 PAUSE = 5.0  # seconds before another one is started
-END_SECONDS = 3.0  # that one has for ending
 
 running: list[FollowerWatch] = []  # at most one
 
@@ -53,12 +52,7 @@ class FollowerWatch:
             self._process, self._again = self._started(), None
 
     def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
 
 
 def brought(url: str, settings: Settings) -> Path:

@@ -44,7 +44,7 @@ def copy_of(url: str, settings: Settings) -> Copy:
     return (Snapshot if is_read_only(url) else Mirror)(url, settings.store_cache, Keys.of(settings), settings.models)
 
 
-class Follower:
+class StoreFollower:
     """One look after the other; what is wrong is logged when it begins, changes and ends."""
 
     def __init__(self, url: str, settings: Settings) -> None:
@@ -70,7 +70,7 @@ def follow(url: str, settings: Settings, master: int) -> None:
     """Until the master ends, or TERM comes: what a download has brought by then is not brought again."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # sent to the whole terminal, or service; the master decides
-    follower = Follower(url, settings)
+    follower = StoreFollower(url, settings)
     parent = select.poll()
     if os.getppid() == master:
         parent.register(os.pidfd_open(master), select.POLLIN)
