@@ -12,7 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from prometheus_client.mmap_dict import MmapedDict
 
@@ -22,24 +22,27 @@ log = logging.getLogger(__name__)
 
 SMALLEST = 2**14  # bytes of a file at first; it doubles
 LARGEST_ENTRY = 32  # bytes of an entry besides its key
-FILE = re.compile(r"(counter|histogram|gauge_live[a-z]+)_(\d+)\.db")
+DRAFT = ".draft"  # ends the name of a file that is being made
+FILE = re.compile(r"(counter|histogram|gauge_live[a-z]+)_(\d+)\.db(\.draft)?")
 
 
 class MetricFile(MmapedDict):
     """prometheus_client's file of values, whose pages have room on the disk before they are written.
 
     A write to a page of a sparse file ends the process (SIGBUS) where the folder is full. Here the key that needs the
-    page raises OSError.
+    page raises OSError. The file has its name once it can be read: its process may be killed at any moment.
     """
 
     def __init__(self, path: str) -> None:
-        with open(path, "ab") as file:
-            size = os.fstat(file.fileno()).st_size
+        if not os.path.exists(path):
+            draft = path + DRAFT
             try:
-                os.posix_fallocate(file.fileno(), 0, max(size, SMALLEST))
+                with open(draft, "wb") as file:
+                    os.posix_fallocate(file.fileno(), 0, SMALLEST)
+                os.rename(draft, path)
             except OSError:
-                if not size:
-                    os.unlink(path)  # an empty file cannot be read
+                with suppress(FileNotFoundError):
+                    os.unlink(draft)
                 raise
         super().__init__(path)
         self.numbers = memoryview(self._m).cast("d")
@@ -103,11 +106,11 @@ def merge_ended(folder: str) -> None:
     if not os.path.isdir(folder):
         return
     with locked(folder, fcntl.LOCK_EX):
-        for path in sorted(glob.glob(os.path.join(folder, "*.db"))):
+        for path in sorted(glob.glob(os.path.join(folder, "*.db*"))):
             match = FILE.fullmatch(os.path.basename(path))
             if match is None or os.path.exists(f"/proc/{match[2]}"):
                 continue
-            if not match[1].startswith("gauge"):  # what has ended is in no state
+            if not match[1].startswith("gauge") and not match[3]:  # what has ended is in no state
                 values = {key: value for key, value, _, _ in MmapedDict.read_all_values_from_file(path)}
                 try:
                     total = MetricFile(os.path.join(folder, f"{match[1]}_ended.db"))

@@ -125,11 +125,17 @@ def follow(server: Any) -> None:
 
 
 def looking_first(method: Any, watches: Collection[Any]) -> Any:
-    """A method of the master that first lets each of these `look` at its process."""
+    """A method of the master that first lets each of these `look` at its process.
+
+    Where the system has no process to give, the next look tries again: the workers answer meanwhile.
+    """
 
     def look_first() -> None:
         for watch in list(watches):
-            watch.look()
+            try:
+                watch.look()
+            except OSError as error:
+                watch.server.log.error("a process cannot be started: %s", error)
         method()
 
     return look_first

@@ -147,12 +147,18 @@ class Hooks:
             shutil.rmtree(self.run_folder, ignore_errors=True)
 
     def child_exit(self, server: Any, worker: Any) -> None:
-        """A worker has ended, for whatever reason: deregister it, and keep what it counted."""
+        """A worker has ended, for whatever reason: deregister it, and keep what it counted.
+
+        gunicorn ends the whole server where a hook raises, and the other workers answer well.
+        """
         # Imported here: before the first fork, the workers would wait for it.
         from ..observability.metric_files import merge_ended
 
-        merge_ended(self.run_folder)
-        worker_gone(worker.pid, self.registry(server.pid))
+        try:
+            worker_gone(worker.pid, self.registry(server.pid))
+            merge_ended(self.run_folder)
+        except Exception:
+            server.log.exception("what worker %d counted is not merged yet", worker.pid)
 
     def pre_exec(self, server: Any) -> None:
         """SIGUSR2: start the new master as this one was started, as a module where it was a module.

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from benchmarks.support.serving import ROOT, eventually, live_server
-from tests.support.workers import CLASSES, alive
+from tests.support.workers import CLASSES, alive, replaced
 
 HALF = b"POST /v1/models/iris:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
 
@@ -59,3 +59,14 @@ def test_a_taken_port_leaves_no_run_folder(tabular_store, tmp_path):
     assert "in use" in said
     for parent in ("/dev/shm", tempfile.gettempdir()):
         assert not Path(parent, f"daylight-{os.getuid()}-{process.pid}").exists()
+
+
+def test_a_file_that_nobody_can_read_costs_only_what_it_counted(tabular_store, tmp_path):
+    """gunicorn ends the whole server where a hook raises: one killed worker would have ended the others."""
+    with live_server(tabular_store, workers=2, env={"DAYLIGHT_RUN_FOLDER": str(tmp_path)}) as server:
+        (killed, other) = server.workers()
+        (tmp_path / "metrics" / f"counter_{2**22 + 1}.db").write_bytes(b"no number")  # no process has this id
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: replaced(server, [killed, other]), what="another worker")
+        assert other in server.workers()
+        assert f"what worker {killed} counted is not merged yet" in server.log
