@@ -1,6 +1,6 @@
 """gunicorn's master starts the engine process, looks at it in its own loop, and starts another one where it ended.
 
-    follow(server)                  # once: from now on the master's loop looks at every engine
+    look_in_loop(server, running)   # of master_loop, once: from now on the master looks at every engine
     start(server, folder)
     retire(folder)                  # after a reload: the other engines go with the workers that use them
     stop_all()
@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from typing import Any
 from ..models.engine import ENDED_BY_ITSELF, HANGS, SOCKET
 from ..settings import CGROUP
 
-__all__ = ["end", "follow", "looking_first", "retire", "start", "stop_all"]
+__all__ = ["end", "retire", "running", "start", "stop_all"]
 
 PROGRAM = f"{__package__.rpartition('.')[0]}.models.engine"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before another engine; it doubles with each that ends early
@@ -112,33 +111,6 @@ def end(process: subprocess.Popen[Any]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def follow(server: Any) -> None:
-    """Let the master's loop look at the engines: gunicorn has no hook for that.
-
-    Before gunicorn reaps its children, because it would take an engine's exit status; and where it looks at the
-    heartbeats of its workers, once a second.
-    """
-    for name in ("reap_workers", "murder_workers"):
-        setattr(server, name, looking_first(getattr(server, name), running))
-
-
-def looking_first(method: Any, watches: Collection[Any]) -> Any:
-    """A method of the master that first lets each of these `look` at its process.
-
-    Where the system has no process to give, the next look tries again: the workers answer meanwhile.
-    """
-
-    def look_first() -> None:
-        for watch in list(watches):
-            try:
-                watch.look()
-            except OSError as error:
-                watch.server.log.error("a process cannot be started: %s", error)
-        method()
-
-    return look_first
 
 
 def start(server: Any, folder: str) -> None:

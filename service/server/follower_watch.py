@@ -19,7 +19,8 @@ from typing import Any
 from ..errors import StartupError
 from ..settings import Settings
 from ..store.remote.places import folder_of
-from .engine_watch import end, looking_first
+from .engine_watch import end
+from .master_loop import look_in_loop
 
 __all__ = ["brought", "start", "stop"]
 
@@ -71,8 +72,7 @@ def brought(url: str, settings: Settings) -> Path:
 def start(server: Any, url: str) -> None:
     """Follow the URL, looked at by the master's loop from now on."""
     running.append(FollowerWatch(server, url))
-    for name in ("reap_workers", "murder_workers"):
-        setattr(server, name, looking_first(getattr(server, name), running))
+    look_in_loop(server, running)
 
 
 def stop() -> None:

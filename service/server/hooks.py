@@ -29,6 +29,7 @@ from ..web.services import EXTENSION
 from . import engine_watch, follower_watch
 from .lifecycle.running_servers import announce
 from .lifecycle.worker_registry import WorkerRegistry
+from .master_loop import fork_again_later, look_in_loop
 from .rolling_reload import new_workers_first, worker_gone
 from .worker_class import KEEP_ALIVE
 from .worker_end import end_hanging_worker, end_with_master, on_term
@@ -100,7 +101,8 @@ class Hooks:
         """The sockets are open, and no worker is forked yet: a server whose port is taken leaves no run folder."""
         try:
             self.make_run_folder(server.master_pid)
-            engine_watch.follow(server)
+            fork_again_later(server)
+            look_in_loop(server, engine_watch.running)
             if self.engine_folder:
                 engine_watch.start(server, self.engine_folder)
             if self.url and self.settings.store_poll:
@@ -134,7 +136,10 @@ class Hooks:
         for line in self.chosen:
             server.log.info("%s", line)
         if self.engine_folder:
-            engine_watch.start(server, self.engine_folder)
+            try:
+                engine_watch.start(server, self.engine_folder)
+            except OSError as error:
+                server.log.error("the engine process cannot be started, which is tried again: %s", error)
         if new_workers_first(server, self.registry(server.pid), seconds=self.settings.swap_seconds):
             engine_watch.retire(self.engine_folder)
 

@@ -37,10 +37,14 @@ def new_workers_first(server: Any, registry: WorkerRegistry, *, seconds: float) 
     """
     before, age = set(server.WORKERS), server.worker_age
     count = server.cfg.workers
-    for _ in range(count):
-        server.spawn_worker()
+    failure = None
+    try:
+        for _ in range(count):
+            server.spawn_worker()
+    except OSError as error:
+        failure = f"a worker cannot be started: {error}"
     new = set(server.WORKERS) - before
-    failure = failure_of(server, registry, new, time.monotonic() + seconds)
+    failure = failure or failure_of(server, registry, new, time.monotonic() + seconds)
     if failure:
         server.log.error("the reload is given up, and the old workers stay: %s", failure)
         kill(server, new)

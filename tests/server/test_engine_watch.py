@@ -8,7 +8,7 @@ import pytest
 
 from service.models.engine import ENDED_BY_ITSELF, HANGS, SOCKET
 from service.server import engine_watch
-from service.server.engine_watch import CALM, EngineWatch, looking_first
+from service.server.engine_watch import CALM, EngineWatch
 
 
 class Clock:
@@ -123,23 +123,3 @@ def test_a_server_that_stops_starts_none(watch, clock, started):
     for _ in range(3):
         watch.look()
     assert len(started) == 1
-
-
-def test_a_system_that_has_no_process_to_give_is_asked_again(watch, clock, started, monkeypatch):
-    """The error ended the master, and with it the workers, which need no engine for their tables."""
-    looked = []
-    look = looking_first(lambda: looked.append(1), [watch])
-    monkeypatch.setattr(engine_watch.subprocess, "Popen", no_process)
-    started[-1].code = -signal.SIGSEGV
-    look()
-    look()
-    assert len(looked) == 2
-    monkeypatch.setattr(
-        engine_watch.subprocess, "Popen", lambda *a, **k: started.append(Process(*a, **k)) or started[-1]
-    )
-    look()
-    assert len(started) == 2
-
-
-def no_process(*_, **__):
-    raise BlockingIOError(11, "Resource temporarily unavailable")
