@@ -32,7 +32,16 @@ from ...errors import ModelNotFound, StartupError, Unavailable
 from ...predictor import Predictor
 from .follower import Follower
 from .hot_loading import short_switch_interval
-from .rollout_state import Entry, Proposal, Table, begin_preparing, decide, mark_preparing, open_proposals
+from .rollout_state import (
+    Entry,
+    Proposal,
+    Table,
+    begin_preparing,
+    decide,
+    forget_refusals,
+    mark_preparing,
+    open_proposals,
+)
 from .start import Start
 from .store_watch import StoreWatch
 from .worker_registry import WorkerRegistry, unready
@@ -45,6 +54,9 @@ log = logging.getLogger(__name__)
 INTERVAL = 0.5  # seconds between two looks at the store ...
 SHORT_INTERVAL = 0.1  # ... and while a proposal is open
 RETRY = 2.0  # seconds between two attempts of a worker that could not load
+# Seconds after which what was refused is tried again where no model is served: a retry harms nobody, not even by
+# ending the worker, and what kept the versions from being loaded (a lack of memory, a lost mount) may be over.
+AFRESH = 20.0
 LAST_FRAMES = 5.0  # seconds before the grace ends in which texts that are still being written get their last frame
 
 
@@ -64,6 +76,7 @@ class Rollout:
         self._follower = Follower(predictor, registry)
         predictor.catch_up = self._follower.catch_up
         self._next_attempt = 0.0
+        self._served = monotonic()  # the last moment at which there was a model, or a hope for one
         self._drain_ends: float | None = None  # the moment at which the texts are ended
         self._start = Start(predictor, registry, self._watch)
 
@@ -173,6 +186,10 @@ class Rollout:
         if self._drain_ends is not None:
             self._end_texts_in_time(self._drain_ends)
             return True
+        if self._serving() or self._hopes():
+            self._served = monotonic()
+        elif monotonic() > self._served + AFRESH:
+            self._begin_afresh()
         if self.predictor.failure is not None:
             self._try_again()
             return False
@@ -201,6 +218,17 @@ class Rollout:
                 self.load()
             except StartupError as error:
                 log.error("not ready: %s", error)
+
+    def _hopes(self) -> bool:
+        """Whether something is proposed, or another worker serves a model."""
+        workers = self.registry.workers().values()
+        return bool(open_proposals(self.registry.versions())) or any(status.serving for status in workers)
+
+    def _begin_afresh(self) -> None:
+        self._served = monotonic()
+        self.registry.forget_deaths()
+        with self.registry.locked_versions() as table:
+            forget_refusals(table)
 
     def _prepare(self, name: str, proposal: Proposal) -> None:
         """Load the proposed version beside the one that is served, once, and vote."""

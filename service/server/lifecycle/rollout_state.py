@@ -177,11 +177,12 @@ def may_prepare(name: str, proposal: Proposal, workers: Mapping[int, WorkerStatu
     """Whether worker `pid` may load the proposed version now. full: how many workers the server has.
 
     The proposer has a head start. After a death one worker at a time may load it, and only while `full` workers are
-    ready: a version that kills its process must never kill the last one.
+    ready, or none of them serves anything: a version that kills its process must never kill the last one that answers.
     """
     if proposal.died:
         ready = sum(status.state == WorkerState.READY for status in workers.values())
-        return not set(proposal.preparing) & workers.keys() - {pid} and ready >= full
+        harmless = ready >= full or not any(status.serving for status in workers.values())
+        return not set(proposal.preparing) & workers.keys() - {pid} and harmless
     if proposal.by == pid or monotonic() >= proposal.since + HEAD_START:
         return True
     return workers.get(proposal.by, WorkerStatus()).vote_for(name, proposal.id) is not None

@@ -7,7 +7,7 @@
 
 A version that fails is refused, and the last one that proved itself is served in its place. One that stands still is a
 proposal like any other: the workers serve the others, vote when it is loaded, and refuse it when its time is over. One
-that ended a worker is proposed too where others can try it, one at a time, and refused where there are none.
+that ended a worker is proposed too, and tried by one worker at a time, where that cannot end the last that answers.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Start:
             elif running.get(name) == version:
                 entries[name] = propose(entry, version, entry.stamp, by=self.registry.pid)
             elif died := deaths[name, version]:
-                entries[name] = self._deadly(entry, version, died, full=full)
+                entries[name] = self._deadly(entry, version, died, last=full == 1 and bool(models))
             else:
                 entries[name] = replace(entry, refused=Refusal(version, first.failures[name][version]))
         self._check(entries)
@@ -97,14 +97,17 @@ class Start:
     def _candidates(
         self, name: str, committed: str | None, current: str | None, deaths: Counter[tuple[str, str]]
     ) -> list[str]:
-        """What to load for a model, the first that can be: never a version that has ended a worker."""
+        """What to load for a model, the first that can be: never a version that has ended a worker.
+
+        The committed one has been served here: a single worker may have been killed for another reason.
+        """
         others = [] if self.predictor.settings.strict else stand_ins(self._store, name)
         versions = dict.fromkeys(filter(None, (committed, current, *others)))
-        return [version for version in versions if not deaths[name, version]]
+        return [each for each in versions if deaths[name, each] < (MOST_DEATHS if each == committed else 1)]
 
-    def _deadly(self, entry: Entry, version: str, died: int, *, full: int) -> Entry:
-        """Of a version that has ended workers: it is tried once more where that cannot end the last of them."""
-        if died >= MOST_DEATHS or full == 1:
+    def _deadly(self, entry: Entry, version: str, died: int, *, last: bool) -> Entry:
+        """Of a version that has ended workers: it is tried once more where that cannot end the last that answers."""
+        if died >= MOST_DEATHS or last:
             return replace(entry, refused=Refusal(version, death_reason(died)))
         entry = propose(entry, version, entry.stamp, by=self.registry.pid)
         assert entry.proposal is not None

@@ -36,7 +36,7 @@ FIELDS = {
     State.PROPOSED: {"proposal": PROPOSAL, "refused": None},
     State.REFUSED: {"proposal": None, "refused": REFUSAL},
 }
-READY = WorkerStatus(WorkerState.READY)
+READY = WorkerStatus(WorkerState.READY, serving={"m": "1"})
 
 
 def proposed(version="2", died=0):
