@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from .reading import parquet
 from .writing import replacing, writer
 
 __all__ = ["join"]
@@ -43,7 +43,7 @@ def join(parts: Sequence[Path], target: Path, form: str) -> None:
 
 def tables(part: Path, form: str) -> Iterator[pa.Table]:
     if form == "parquet":
-        with pq.ParquetFile(part, buffer_size=2**20) as file:
+        with parquet(part) as file:
             for batch in file.iter_batches(10_000, use_threads=False):
                 yield pa.Table.from_batches([batch])
         return

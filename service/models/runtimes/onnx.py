@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxRuntime", "output_names"]
 
+# Rows of a call of the session. What one needs is kept: 62 MB after 10,000 rows of an SVM, 6 after so many; the time of
+# 10,000 rows is the same, or less.
+PIECE = 1024
+
 onnxruntime.set_default_logger_severity(3)  # errors alone: its warnings concern graphs written by other tools
 
 
@@ -52,6 +56,8 @@ class OnnxRuntime:
         self.classes = [np.array(labels) for labels in each]
         self.largest = described["largest"]
         at_once = described["at_once"]
+        if described.get("rules") != "file":  # what other tools have written may look at all rows together
+            at_once = min(at_once or PIECE, PIECE)
         self.inputs = NumberInputs(at_once) if texts is None else TextInputs(texts, at_once, described["wide"])
         self.path = onnxruntime.RunOptions()
         self.path.only_execute_path_to_fetches = True
