@@ -23,7 +23,7 @@ from ..store.remote.places import is_url
 from .follower_watch import brought
 from .hooks import Hooks
 from .lifecycle.memory_limit import available_memory
-from .lifecycle.running_servers import memory_folder
+from .lifecycle.run_folder import memory_folder
 from .log import logger_class
 from .sizing import sized
 from .worker_class import choose, readable_versions

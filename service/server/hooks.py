@@ -27,6 +27,7 @@ from ..store.versions import Store, StoredVersion
 from ..web.access.exposure import check_exposure
 from ..web.services import EXTENSION
 from . import engine_watch, follower_watch
+from .lifecycle.run_folder import make_run_folder
 from .lifecycle.running_servers import announce
 from .lifecycle.worker_registry import WorkerRegistry
 from .master_loop import fork_again_later, look_in_loop
@@ -112,16 +113,11 @@ class Hooks:
             sys.exit(CANNOT_BOOT)
 
     def make_run_folder(self, predecessor: int) -> None:
-        """Create the run folder, empty and mode 0700. predecessor: the master that SIGUSR2 was sent to, or 0.
-
-        A folder left by a killed master with our process id is deleted; one that we do not own makes mkdir fail, and
-        the server does not start.
-        """
+        """Create the run folder. predecessor: the master that SIGUSR2 was sent to, or 0. Raises OSError."""
         if self.settings.run_folder:
             os.makedirs(self.run_folder, mode=0o700, exist_ok=True)
         else:
-            shutil.rmtree(self.run_folder, ignore_errors=True)
-            os.mkdir(self.run_folder, mode=0o700)
+            make_run_folder(self.run_folder)
         registry = self.registry(os.getpid())
         registry.wipe()  # in a container every master has the same process id
         announce(registry, self.settings)

@@ -11,27 +11,19 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...settings import Settings
 from .rollout_state import Entry
+from .run_folder import memory_folder
 from .worker_registry import WorkerRegistry, alive
 from .worker_status import SERVING
 
-__all__ = ["RunningServer", "announce", "memory_folder", "running_servers"]
+__all__ = ["RunningServer", "announce", "running_servers"]
 
 ANNOUNCED = "server"
-
-
-def memory_folder() -> str:
-    """Where run folders are made: in memory where the system has such a folder.
-
-    A heartbeat on a slow disk makes a busy worker look dead.
-    """
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
 
 
 def announce(registry: WorkerRegistry, settings: Settings) -> None:
