@@ -23,10 +23,12 @@ from ..models.tables.column import ABSENT
 from ..wire.table_formats.arrow_cells import cells_of_table
 from ..wire.table_formats.csv_cells import cells_of
 from ..wire.table_formats.csv_dialect import Dialect
+from .arrays import integers_of, numbers_of, scalar_of
 
 __all__ = ["Chunk", "Lines", "Rows"]
 
 NUMBERS = ("number", "integer")  # kinds of columns
+EMPTY, MISSING = scalar_of(""), scalar_of(None)
 Partitions = dict[str, str | None]
 
 
@@ -68,7 +70,7 @@ class Rows:
         return {name: [values[place] for place in places] for name, values in cells.items()}
 
     def take(self, places: Sequence[int]) -> pa.Table:
-        return self.table if len(places) == len(self) else self.table.take(pa.array(places, pa.int64()))
+        return self.table if len(places) == len(self) else self.table.take(integers_of(places))
 
     def _typed(self, cells: list[str], column: Any) -> list[Any]:
         """Cells of CSV as JSON would have them; numbers as this file writes them."""
@@ -151,12 +153,12 @@ def floats_of(column: pa.ChunkedArray) -> np.ndarray | None:
     """The numbers of a column as float64, a missing one NaN; None where one may be something else, or lose digits."""
     kind = column.type
     if pa.types.is_string(kind):
-        empty = pc.equal(column, "")
+        empty = pc.equal(column, EMPTY)
         if pc.any(empty).as_py():
-            column = pc.if_else(empty, pa.scalar(None, pa.string()), column)
+            column = pc.if_else(empty, MISSING, column)
     elif not (pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind)):
         return None
     try:
-        return column.cast(pa.float64()).to_numpy()
+        return numbers_of(column.cast(pa.float64()))
     except pa.ArrowInvalid:
         return None

@@ -26,6 +26,7 @@ from ..store.missing import did_you_mean
 from ..wire.table_formats.arrow_cells import check_types
 from ..wire.table_formats.csv_dialect import Dialect, recognise
 from ..wire.table_formats.parts import check_names, fault, refuse
+from .arrays import texts_of
 from .chunks import Chunk, Lines, Rows
 from .formats import STANDARD
 from .parts import FIRST_BYTES, Part
@@ -97,7 +98,7 @@ def read_csv(part: Part, columns: Sequence[Any], rows: int, progress: Progress) 
                     yield Rows(table, numbers, dialect, part.partitions, rejected)
                 progress(position())
         if rest := {number - FIRST_LINE: skipped[number] for number in sorted(skipped)}:
-            empty = pa.table({name: pa.array([], pa.string()) for name in names})
+            empty = pa.table({name: texts_of([]) for name in names})
             yield Rows(empty, [], dialect, part.partitions, rest)
 
 

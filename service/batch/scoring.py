@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from ..errors import InvalidInstances, RequestError
 from ..wire.table_formats.parts import flat
+from .arrays import array_of, integers_of, texts_of
 from .chunks import Chunk, Lines
 from .formats import format_of
 from .parts import Part
@@ -189,9 +190,9 @@ def rejected_rows(chunk: Chunk, reasons: dict[int, str], form: str) -> pa.Table 
         return b"".join(rejected_line(number, told[number], *texts.get(number, ({}, b"{}"))) for number in sorted(told))
     table = chunk.take(list(reasons))
     if chunk.rejected:
-        table = table.take(pa.array([*range(table.num_rows), *[None] * len(chunk.rejected)], pa.int64()))
+        table = table.take(integers_of([*range(table.num_rows), *[None] * len(chunk.rejected)]))
     row, reason = free_names(table.column_names)
-    numbers = pa.table({row: pa.array(list(told), pa.int64()), reason: pa.array(list(told.values()), pa.string())})
+    numbers = pa.table({row: integers_of(list(told)), reason: texts_of(list(told.values()))})
     for name, column in zip(table.column_names, table.columns, strict=True):
         numbers = numbers.append_column(name, column)
     return numbers.sort_by(row) if chunk.rejected else numbers
@@ -236,11 +237,11 @@ def columns_of(answer: Any) -> dict[str, pa.Array]:
             prefix = name if target is None else f"{name}.{target}"
             array = isinstance(values, np.ndarray) and values.dtype.kind in "biufU"
             if array and values.ndim == 1:
-                columns[prefix] = pa.array(values, from_pandas=True)
+                columns[prefix] = array_of(values)
             elif array and values.ndim == 2:
                 keys = range(values.shape[1]) if labels is None else labels
                 for place, key in enumerate(keys):
-                    columns[f"{prefix}.{key}"] = pa.array(np.ascontiguousarray(values[:, place]), from_pandas=True)
+                    columns[f"{prefix}.{key}"] = array_of(values[:, place])
             else:
                 return {name: of_cells(cells) for name, cells in flat(answer.outputs).items()}
     return columns

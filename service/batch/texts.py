@@ -30,6 +30,7 @@ from ..errors import InvalidParameters
 from ..models.tables.column import Column
 from ..models.tables.plan import ColumnPlan
 from ..models.tables.violations import Violations
+from .arrays import array_of
 
 __all__ = ["SCORED", "TextColumns", "as_table"]
 
@@ -59,7 +60,7 @@ class Asked(NamedTuple):
 
 def embeddings(model: Any, texts: Sequence[str]) -> tuple[list[Any], pa.Array]:
     vectors = model.run(EmbedCall(texts)).vectors
-    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), pa.float32())
+    flat = array_of(np.asarray(vectors, dtype=np.float32).reshape(-1))
     return vectors.tolist(), pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
 
 

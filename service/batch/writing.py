@@ -23,12 +23,13 @@ import pyarrow.parquet as pq
 from ..errors import RequestError
 from ..wire.table_formats.arrow_cells import MOMENTS, NUMBERS, TEXTS, VIEWS, any_of
 from ..wire.table_formats.formulas import inert
+from .arrays import scalar_of, texts_of
 from .formats import STANDARD
 
 __all__ = ["DRAFT", "json_lines", "replacing", "writer"]
 
 DRAFT = ".draft"  # a hidden file beside the one it becomes ends so
-COMMA, QUOTE, POINT_ZERO, NOTHING = (pa.scalar(text, pa.large_string()) for text in (",", '"', ".0", ""))
+COMMA, QUOTE, POINT_ZERO, NOTHING = (scalar_of(text, large=True) for text in (",", '"', ".0", ""))
 SPECIAL = '[",\r\n]'  # what a field of CSV is quoted for
 
 
@@ -87,7 +88,7 @@ class Csv:
             self._file = open(self._path, "w", encoding="utf-8", newline="")  # noqa: SIM115 - closed by close()
         if self._names is None:
             self._names = table.column_names
-            names = [pa.array([name], pa.large_string()) for name in self._names]
+            names = [texts_of([name], large=True) for name in self._names]
             self._lines([self._field(name) for name in names])
         elif table.column_names != self._names:
             raise changed(self._names, table.column_names)
@@ -95,9 +96,9 @@ class Csv:
             self._lines([self._field(column.combine_chunks()) for column in table.columns])
 
     def _field(self, column: Any) -> pa.Array:
-        texts = texts_of(column)
+        texts = fields_of(column)
         if self._escape and any_of((*TEXTS, *VIEWS), column.type):
-            texts = pa.array([inert(cell) for cell in texts.to_pylist()], pa.large_string())
+            texts = texts_of([inert(cell) for cell in texts.to_pylist()], large=True)
         special = pc.match_substring_regex(texts, SPECIAL)
         if pc.any(special).as_py():
             quoted = pc.binary_join_element_wise(QUOTE, pc.replace_substring(texts, '"', '""'), QUOTE, NOTHING)
@@ -114,19 +115,19 @@ class Csv:
             self._file.close()
 
 
-def texts_of(column: pa.Array) -> pa.Array:
+def fields_of(column: pa.Array) -> pa.Array:
     """The cells of a column as texts, as CSV has them; a missing one, NaN too, stays missing."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return texts_of(column.dictionary_decode())
+        return fields_of(column.dictionary_decode())
     if pa.types.is_floating(kind):
-        texts = pc.if_else(pc.is_nan(column), None, column).cast(pa.large_string())
+        texts = pc.if_else(pc.is_nan(column), pa.nulls(1, kind)[0], column).cast(pa.large_string())
         whole = pc.match_substring_regex(texts, r"^-?[0-9]+$")  # 2.0 is no 2 to whoever guesses types
         return pc.if_else(whole, pc.binary_join_element_wise(texts, POINT_ZERO, NOTHING), texts)
     if any_of((*TEXTS, *VIEWS, *NUMBERS, *MOMENTS, pa.types.is_boolean, pa.types.is_null), kind):
         return column.cast(pa.large_string())
     cells = column.to_pylist()
-    return pa.array([None if cell is None else json.dumps(cell, default=str) for cell in cells], pa.large_string())
+    return texts_of([None if cell is None else json.dumps(cell, default=str) for cell in cells], large=True)
 
 
 class Typed:
