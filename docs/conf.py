@@ -20,16 +20,19 @@ myst_heading_anchors = 4  # links into pages, as code hosts make them
 suppress_warnings = ["myst.header"]  # names of the reference are third headings on every page
 
 PARTS = {
-    "Models": [
-        "installing",
-        "supply-chain",
-        "licences",
-        "packing",
+    "Start": ["start", "installing"],
+    "Your model": [
+        "pickles",
+        "boosted-trees",
+        "checkpoints",
+        "encoders",
         "image-classifiers",
-        "pages",
-        "clients",
-        "../client/README",
+        "networks",
+        "python-classes",
+        "packing",
+        "moving",
     ],
+    "Callers": ["clients", "../client/README", "pages"],
     "Reference": ["routes", "errors", "cli", "settings", "metrics"],
     "Production": [
         "production",
@@ -43,9 +46,8 @@ PARTS = {
         "kubernetes",
         "ray",
         "scale",
-        "../SECURITY",
-        "moving",
     ],
+    "Security": ["../SECURITY", "trust", "supply-chain", "licences"],
     "Inside": ["architecture", "adding-a-kind", "adding-a-dialect", "lab-notes", "../CONTRIBUTING", "../CHANGELOG"],
 }
 

@@ -18,7 +18,7 @@ def commands():
     """(page, the words after `daylight`) of each such line; what follows it in a shell is left out."""
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = page.read_text(encoding="utf-8")
-        shell = [block for language, block in FENCED.findall(text) if language in ("", "bash")]
+        shell = [block for language, block in FENCED.findall(text) if language in ("", "bash", "console")]
         shell += INDENTED.findall(FENCED.sub("", text))
         for line in "\n".join(shell).replace("\\\n", " ").splitlines():
             if found := OURS.match(line):

@@ -111,9 +111,9 @@ def test_the_curl_commands_of_the_clients_page(server, demo_store, tmp_path):
     assert len(scored.splitlines()) == 4
 
 
-def test_the_python_class_of_the_packing_page_is_packed(tmp_path):
-    (tmp_path / "churn.py").write_text(block("python", "class Churn", page("packing.md")))
-    words = block("bash", "churn.py:Churn", page("packing.md")).split("-m service ")[1].split()
+def test_the_python_class_of_its_page_is_packed(tmp_path):
+    (tmp_path / "churn.py").write_text(block("python", "class Churn", page("python-classes.md")))
+    words = block("console", "churn.py:Churn", page("python-classes.md")).split("daylight ")[1].splitlines()[0].split()
     words[words.index("churn.py:Churn")] = f"{tmp_path / 'churn.py'}:Churn"
     result = CliRunner().invoke(main, [*words, "--store", str(tmp_path / "store")])
     assert result.exit_code == 0, result.output

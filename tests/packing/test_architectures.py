@@ -1,6 +1,6 @@
 """Every architecture of the documentation's table, against transformers: token for token, alone and 16 at once.
 
-The table in docs/packing.md is `table()` of tests.support.architectures, where a row of it is added.
+The table in docs/checkpoints.md is `table()` of tests.support.architectures, where a row of it is added.
 Packing all of them takes minutes, so `make test-text` runs it; `make test` packs two.
 """
 
@@ -18,7 +18,7 @@ from service.settings import Settings
 from tests.support.architectures import ARCHITECTURES, BUILDER, EXPORTER, TORCH, WINDOW, save_architecture, table
 from tests.support.prompts import PROMPTS
 
-DOCS = Path(__file__).parents[2] / "docs" / "packing.md"
+DOCS = Path(__file__).parents[2] / "docs" / "checkpoints.md"
 TOKENS = 24
 AT_ONCE = 16
 TIE = 1e-3  # of the largest logit: where torch's first and second choice are this close, rounding decides
@@ -100,5 +100,5 @@ def test_windows_slide_for_each_row_of_a_batch(tmp_path):
 
 
 def test_the_documentation_has_the_table():
-    assert table() in DOCS.read_text(encoding="utf-8"), f"docs/packing.md should have:\n{table()}"
+    assert table() in DOCS.read_text(encoding="utf-8"), f"docs/checkpoints.md should have:\n{table()}"
     assert {each.compiler for each in ARCHITECTURES.values()} == {BUILDER, EXPORTER, TORCH}
