@@ -26,7 +26,7 @@ from service.errors import Overloaded
 from service.packing import pack
 from service.scheduling.admission import Admission
 from service.settings import Settings
-from service.wire import DIALECTS
+from service.wire.dialects import DIALECTS
 from tests.support.letters import COUNT_LETTERS, install, pack_letters
 from tests.support.ways import WholeClient
 

@@ -54,6 +54,7 @@ def test_kind_is_compared_only_in_models_packing_and_store():
         ("service", {"numpy", "flask", "click"}),
         ("service.server.config", {"numpy", "flask", "sklearn", "torch", "onnxruntime"}),
         ("service.app, service.models.tabular, service.cli", {"torch", "transformers", "sklearn", "pandas", "pyarrow"}),
+        ("service.batch.local, service.batch.run", {"torch", "sklearn", "pandas", "werkzeug", "service.wire.dialects"}),
         ("client", {"numpy", "pandas", "flask", "httpx2"}),
     ],
 )

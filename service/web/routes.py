@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
-from ..wire import article, error_dialect, mlflow, rerank, v1, v2
+from ..wire import article, mlflow, rerank, v1, v2
+from ..wire.dialects import error_dialect
 from ..wire.ollama import chat as ollama_chat
 from ..wire.ollama import generate as ollama_generate
 from ..wire.openai import chat, completions, embeddings, responses

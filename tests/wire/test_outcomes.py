@@ -8,7 +8,7 @@ from service import errors
 from service.app import create_app
 from service.errors import ServiceError
 from service.settings import Settings
-from service.wire import DIALECTS
+from service.wire.dialects import DIALECTS
 from service.wire.outcomes import TABLE
 
 ERRORS = [one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, ServiceError)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ... import errors
 from ...errors import RequestError, ServiceError, error_body
-from .. import error_dialect
+from ..dialects import error_dialect
 from ..outcomes import outcome
 from .parts import ALWAYS, json, ref
 
