@@ -3,11 +3,13 @@
 import re
 import runpy
 import tomllib
+from importlib.metadata import distributions
 from itertools import chain
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from benchmarks.support.serving import ROOT
 
@@ -37,6 +39,13 @@ def test_locked_versions_are_in_the_ranges_of_the_extras():
     ranges = {canonicalize_name(each.name): each.specifier for each in map(Requirement, lines)}
     outside = {(name, version) for name, version in locked() if name in ranges and version not in ranges[name]}
     assert not outside, "pyproject.toml has changed: make lock"
+
+
+def test_what_tests_need_changes_no_locked_version():
+    """A tool of the tests brought another botocore than the client of S3 takes, and CI tested that."""
+    installed = {canonicalize_name(each.name): Version(each.version).public for each in distributions()}
+    others = {(name, installed[name]) for name, _ in locked() if name in installed} - locked()
+    assert not others, "tests/requirements.txt wants a pin that agrees with deploy/locks"
 
 
 @pytest.mark.parametrize("name", NAMES)
