@@ -1,14 +1,26 @@
-"""What tests put into stores: a small version that no runtime can load and that costs nothing; two models."""
+"""What tests put into stores: small versions that no runtime can load and that cost nothing; two models."""
 
 from service.store.manifest import Manifest
 
-__all__ = ["add_small", "pack_iris_and_tiny"]
+__all__ = ["add_small", "add_three", "fill", "pack_iris_and_tiny"]
 
 
 def add_small(store, model="m", version=None, payload=b"payload" * 1000):
     with store.adding(model, version) as draft:
         (draft.folder / "file.bin").write_bytes(payload)
         draft.manifest = Manifest(draft.model, draft.version, "tabular", draft.digests(), {"columns": []})
+
+
+def fill(draft):
+    """Three files, 0.bin to 2.bin."""
+    for number in range(3):
+        (draft.folder / f"{number}.bin").write_bytes(bytes([number]) * 1000)
+    draft.manifest = Manifest(draft.model, draft.version, "tabular", draft.digests(), {"columns": []})
+
+
+def add_three(store, *, promote=False):
+    with store.adding("m", promote=promote) as draft:
+        fill(draft)
 
 
 def pack_iris_and_tiny(store):
