@@ -32,6 +32,7 @@ from .lifecycle.running_servers import announce
 from .lifecycle.worker_registry import WorkerRegistry
 from .master_loop import fork_again_later, look_in_loop
 from .rolling_reload import new_workers_first, worker_gone
+from .staying import stay
 from .worker_class import KEEP_ALIVE
 from .worker_end import end_hanging_worker, end_with_master, on_term
 
@@ -103,6 +104,7 @@ class Hooks:
         try:
             self.make_run_folder(server.master_pid)
             fork_again_later(server)
+            stay(server)
             look_in_loop(server, engine_watch.running)
             if self.engine_folder:
                 engine_watch.start(server, self.engine_folder)
