@@ -59,8 +59,13 @@ def listen(path: Path) -> socket.socket:
 
 
 def accept(listener: socket.socket, host: Host) -> None:
+    """Serve each worker that connects; where the system has no descriptor or thread for one, it connects again."""
     while True:
-        host.serve(listener.accept()[0])
+        try:
+            host.serve(listener.accept()[0])
+        except (OSError, RuntimeError) as error:
+            log.error("a worker cannot be served yet: %s", error)
+            time.sleep(LOOK)
 
 
 def watch(host: Host, folder: Path, master: int, leaving: threading.Event, gauges: EngineGauges) -> None:

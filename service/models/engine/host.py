@@ -52,11 +52,19 @@ class Host:
         self._connections: set[HostConnection] = set()
 
     def serve(self, sock: socket.socket) -> None:
-        """Answer one worker, in threads of this connection, until either side closes."""
+        """Answer one worker, in threads of this connection, until either side closes.
+
+        Raises RuntimeError where the system has no thread to give; the connection is closed.
+        """
         connection = HostConnection(self, sock)
         with self._lock:
             self._connections.add(connection)
-        connection.start()
+        try:
+            connection.start()
+        except RuntimeError:
+            sock.shutdown(socket.SHUT_RDWR)  # a thread that was started ends by it
+            self.ended(connection)
+            raise
 
     def ended(self, connection: HostConnection) -> None:
         with self._lock:

@@ -7,13 +7,17 @@ suspects = journals.of(slots=16)             # for one batch engine: a generatio
 from __future__ import annotations
 
 import json
+import logging
 import mmap
+import threading
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ...generation.suspects import Suspects
 
 __all__ = ["Journals"]
+
+log = logging.getLogger(__name__)
 
 DIGEST = 8  # bytes
 MOST_KEPT = 1000  # prompts; the oldest are forgotten
@@ -25,6 +29,7 @@ class Journals:
     def __init__(self, folder: Path, *, blame: bool) -> None:
         self._folder = folder
         self._kept = folder / "suspects"
+        self._keeping = threading.Lock()  # each batch engine has a thread
         self.deaths = {bytes.fromhex(digest): count for digest, count in read(self._kept)}
         for path in folder.glob("working-*"):
             if blame:
@@ -39,9 +44,17 @@ class Journals:
         return Journal(self, self._folder / f"working-{self._made}", slots)
 
     def keep(self) -> None:
-        for digest in list(self.deaths)[:-MOST_KEPT]:
-            del self.deaths[digest]
-        self._kept.write_text(json.dumps([[digest.hex(), count] for digest, count in self.deaths.items()]))
+        """Replace the file whole: this process may die at any moment. Where the folder is full, it stays as it is."""
+        with self._keeping:
+            for digest in list(self.deaths)[:-MOST_KEPT]:
+                del self.deaths[digest]
+            text = json.dumps([[digest.hex(), count] for digest, count in list(self.deaths.items())])
+            draft = self._kept.with_suffix(".draft")
+            try:
+                draft.write_text(text)
+                draft.replace(self._kept)
+            except OSError as error:
+                log.error("prompts during which an engine died are not kept for the next one: %s", error)
 
 
 class Journal(Suspects):

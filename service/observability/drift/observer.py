@@ -144,7 +144,8 @@ class Drift:
             self.count()
             turns += 1
             if turns % CLEAN == 0:
-                used = {(model.name, model.version): model.profile.bins for model in list(self.panes)}
+                with self.counting:  # a request for a report adds to the panes, too
+                    used = {(model.name, model.version): model.profile.bins for model in self.panes}
                 remove_unused(self.folder, used, self.rows)
 
     def count(self) -> None:

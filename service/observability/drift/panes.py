@@ -101,8 +101,8 @@ def files(folder: str, model: str, version: str, bins: Bins) -> Iterator[tuple[s
 
 
 def remove_unused(folder: str, used: Mapping[tuple[str, str], Bins], rows: int) -> None:
-    """Remove files of ended workers that newer rows have pushed out of the window, and those of versions that are not
-    used, {(model, version): bins}, and had no row for a day.
+    """Remove files of ended workers that newer rows have pushed out of the window, or that never had a row, and those
+    of versions that are not used, {(model, version): bins}, and had no row for a day.
     """
     for (model, version), bins in used.items():
         newest = [
@@ -117,8 +117,9 @@ def remove_unused(folder: str, used: Mapping[tuple[str, str], Bins], rows: int) 
     for path in glob.glob(os.path.join(glob.escape(folder), "*.panes")):
         model, version, _ = os.path.basename(path).split("@")
         with suppress(OSError):
-            last = np.fromfile(path, dtype=np.int64, count=START)[-1]
-            if (model, version) not in used and last < now() - KEPT:
+            head = np.fromfile(path, dtype=np.int64, count=START)
+            last = int(head[-1]) if len(head) == START else 0  # 0: its worker makes it just now, or died while it did
+            if ended(path) if not last else ((model, version) not in used and last < now() - KEPT):
                 remove(path)
 
 

@@ -165,15 +165,16 @@ class WorkerRegistry:
         """Note that an admin has asked to load or to unload a model, and with which API key."""
         when = datetime.now(UTC).isoformat(timespec="seconds")
         with open(self.folder / "asked", "a", encoding="utf-8") as file:  # one write of one line: no lock
-            file.write(json.dumps({"name": name, "what": what, "when": when, "key": key or ""}) + "\n")
+            # A line begins anew: a full folder, or a killed worker, may have left the half of another one.
+            file.write("\n" + json.dumps({"name": name, "what": what, "when": when, "key": key or ""}) + "\n")
 
     def asked(self, name: str) -> list[dict[str, Any]]:
         """What was noted of a model, oldest first: [{"what", "when", "key"}]."""
-        try:
-            lines = (self.folder / "asked").read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-        noted = [json.loads(line) for line in lines]
+        noted = []
+        with suppress(FileNotFoundError):
+            for line in (self.folder / "asked").read_text(encoding="utf-8").splitlines():
+                with suppress(ValueError):  # half a line
+                    noted.append(json.loads(line))
         return [each for each in noted if each.pop("name") == name]
 
     def _read_versions(self) -> Table:

@@ -60,11 +60,12 @@ class Buckets:
         descriptor = None
         if self.folder:
             path = os.path.join(self.folder, hashlib.sha256(name.encode()).hexdigest())
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 os.posix_fallocate(descriptor, 0, MOMENT.size)
             except OSError:  # in a full folder, a write to the map would end the process: this worker counts alone
-                os.close(descriptor)
+                if descriptor is not None:
+                    os.close(descriptor)
                 descriptor = None
         bucket = descriptor, mmap.mmap(-1 if descriptor is None else descriptor, MOMENT.size)
         self._shared[name] = bucket

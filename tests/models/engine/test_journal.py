@@ -1,5 +1,7 @@
 """Prompts during which an engine died are known to the next one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,18 @@ def test_what_is_kept_is_bounded(tmp_path):
         journals = Journals(tmp_path, blame=True)
     assert len(journals.deaths) == MOST_KEPT
     assert digests[0] in journals.deaths
+
+
+def test_a_full_folder_costs_no_engine_and_keeps_what_is_known(tmp_path, monkeypatch, caplog):
+    """The file was emptied before it was written: the error ended the engine, and its successor knew no prompt."""
+    journals = died(tmp_path, ONE, TWO)
+    monkeypatch.setattr(Path, "write_text", full)
+    journals.of(4).cleared([ONE])
+    assert "not kept for the next one" in caplog.text
+    monkeypatch.undo()
+    assert TWO in Journals(tmp_path, blame=False).of(4)
+
+
+def full(path, text, **_):
+    with open(path, "w"):
+        raise OSError(28, "No space left on device")

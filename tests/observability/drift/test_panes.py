@@ -93,6 +93,16 @@ def test_versions_are_apart_and_forgotten_a_day_after_their_last_row(worker, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["m@2@1.panes"]
 
 
+def test_a_file_that_is_being_made_stays_and_that_of_a_worker_killed_meanwhile_goes(worker, tmp_path):
+    """An empty file raised IndexError, which ended the thread of every other worker that counts rows for drift."""
+    (tmp_path / "m@1@1.panes").touch()
+    worker(os.getpid())
+    (tmp_path / f"m@1@{2**30}.panes").touch()  # no process has such an id
+    remove_unused(str(tmp_path), {}, 100)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m@1@1.panes", f"m@1@{os.getpid()}.panes"]
+    assert sum(seen(tmp_path)) == 0
+
+
 def test_a_folder_without_room_raises_and_leaves_no_file(worker, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

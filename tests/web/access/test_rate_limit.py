@@ -75,3 +75,16 @@ def test_a_process_that_dies_leaves_no_lock(tmp_path):
     eventually(lambda: worker.exitcode is not None, what="its end")
     assert worker.exitcode == -signal.SIGKILL
     assert Buckets(str(tmp_path)).take("shop", 0.001, 500) == 0
+
+
+@pytest.mark.parametrize("call", ["open", "posix_fallocate"])
+def test_a_worker_counts_alone_where_the_folder_is_full(clock, tmp_path, monkeypatch, call):
+    """A key that was new to the worker was answered 500 where not even an empty file could be made."""
+    buckets = Buckets(str(tmp_path))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rate_limit.os, call, full)
+    assert buckets.take("shop", 1, 1) == 0
+    assert buckets.take("shop", 1, 1) == pytest.approx(1)
