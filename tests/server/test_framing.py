@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from benchmarks.support.serving import eventually
 from tests.support.raw_client import LIMIT, Client, chunked, get, post, running
 from tests.support.worker_app import BIG
 from tests.support.workers import GTHREAD, KEEP_ALIVE
@@ -218,7 +219,7 @@ def test_an_application_that_raises(server, client):
     with Client(server) as other:
         assert other.send(get("/fail_late")).head()[0] == 200
         assert other.file.read() == b"5\r\nbegun\r\n"  # no last chunk: the client sees that something is missing
-    assert "the application raised late" in server.log
+    eventually(lambda: "the application raised late" in server.log, what="its line in the log")
 
 
 def test_a_client_that_leaves_harms_nobody(server):

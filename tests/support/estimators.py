@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from threadpoolctl import threadpool_info
 
-__all__ = ["Busy", "Odd", "Slow", "Threads", "sample"]
+__all__ = ["Busy", "Held", "Odd", "Slow", "Threads", "sample"]
 
 
 def sample():
@@ -39,6 +39,21 @@ class Slow(Identity):
         if answer.max() > 0:
             Path(self.started).touch()
             time.sleep(answer.max())
+        return answer
+
+
+class Held(Identity):
+    """Waits for the file `go` where its largest value is positive, and touches the file `started` first."""
+
+    def __init__(self, started="", go=""):
+        self.started, self.go = started, go
+
+    def predict(self, X):
+        answer = super().predict(X)
+        if answer.max() > 0:
+            Path(self.started).touch()
+            while not Path(self.go).exists():
+                time.sleep(0.01)
         return answer
 
 

@@ -10,7 +10,6 @@ from benchmarks.support.serving import eventually
 from service import models
 from service.errors import InvalidParameters, ModelNotReady, Overloaded, StartupError
 from service.generation.params import SamplingParams
-from service.models.engine import host as hosts
 from service.models.engine.client import EngineClient
 from service.models.engine.journal import Journals
 from service.models.engine.protocol import PROTOCOL, frames, send
@@ -191,17 +190,17 @@ def test_stop_ends_the_sequences_of_this_worker_alone(process, tmp_path, engine)
         engine.generate(PROMPT, GREEDY).start()
 
 
-def test_a_version_goes_with_its_last_model_and_stays_for_a_worker_that_is_replaced(process, tmp_path, monkeypatch):
-    monkeypatch.setattr(hosts, "IDLE_SECONDS", 0.5)
+def test_a_version_goes_with_its_last_model_and_stays_for_a_worker_that_is_replaced(process, tmp_path):
     path = str(tmp_path / "socket")
     engine = EngineClient(path).open("tiny", "1", RemoteEngine)
     del engine  # a model that was replaced by another version, and whose last request has ended
     eventually(lambda: not process.host.engines(), seconds=2, what="its release")
     engine = EngineClient(path).open("tiny", "1", RemoteEngine)
-    process.accepted[-1].shutdown(socket.SHUT_RDWR)  # a worker that has ended
+    loaded, connections = process.host.engines(), len(process.accepted)
+    process.accepted[-1].shutdown(socket.SHUT_RDWR)  # a worker that has ended; here it connects again
+    eventually(lambda: len(process.accepted) > connections and engine.failure is None, what="another connection")
     process.host.release_idle()
-    assert len(process.host.engines()) == 1
-    eventually(lambda: not (process.host.release_idle() or process.host.engines()) or engine.failure is None)
+    assert process.host.engines() == loaded
 
 
 @pytest.mark.parametrize("hello", [{"protocol": PROTOCOL + 1}, {"do": "open"}, [1]])
