@@ -220,9 +220,10 @@ class Rollout:
                 log.error("not ready: %s", error)
 
     def _hopes(self) -> bool:
-        """Whether something is proposed, or another worker serves a model."""
-        workers = self.registry.workers().values()
-        return bool(open_proposals(self.registry.versions())) or any(status.serving for status in workers)
+        """Whether another worker serves a model, or this one votes on a version that may be served soon."""
+        if any(status.serving for status in self.registry.workers().values()):
+            return True
+        return self.predictor.failure is None and bool(open_proposals(self.registry.versions()))
 
     def _begin_afresh(self) -> None:
         self._served = monotonic()

@@ -133,6 +133,25 @@ def test_a_version_that_ended_several_is_tried_again_after_a_while_where_nothing
     assert serving(worker) == {"m": "1"}
 
 
+def test_a_proposal_of_the_dead_is_no_hope(server, clock):
+    """Nobody votes where no worker could load its models."""
+    worker = server.worker()
+    worker.load()
+    server.add("m")
+    worker._watch.propose_changes(worker.registry.versions())
+    for version in ("1", "2"):
+        for _ in range(MOST_DEATHS):
+            server.killed_while_loading("m", version)
+    worker = server.worker()
+    with pytest.raises(StartupError, match="2 workers died"):
+        worker.load()
+    clock.now += AFRESH + 1
+    turn(worker)
+    clock.now += RETRY
+    turn(worker)
+    assert serving(worker)
+
+
 def refused(server, names):
     """As after a start in which workers died of each of these versions."""
     worker = server.worker()
