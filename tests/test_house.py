@@ -122,3 +122,33 @@ def test_no_test_module_is_imported_by_another_file():
         for path in (ROOT / folder).rglob("*.py"):
             for line in path.read_text().splitlines():
                 assert not re.match(r"\s*(from|import) tests(\.\w+)*\.test_", line), f"{path}: {line}"
+
+
+WALL = re.compile(r"\btime\.time(?:_ns)?\(|\btime\(\)|datetime\.now\(")
+# What tells people or files what time it is; everything that waits or measures uses monotonic clocks.
+TELLS = {
+    "observability/access_log.py": "lines of the log",
+    "observability/drift/panes.py": "which rows are the newest, those of a server before this one too",
+    "observability/prediction_log/log.py": "when a row was answered",
+    "observability/traces.py": "when a span began",
+    "server/keepalive_worker.py": "gunicorn's access log",
+    "server/native_answer.py": "the Date header",
+    "server/one_send.py": "the Date header",
+    "web/access/api_keys.py": "when a key was made",
+    "server/lifecycle/worker_registry.py": "when an admin asked for something",
+    "store/draft.py": "how old an abandoned draft is, by its files",
+    "store/key_pairs.py": "when a key pair was made",
+    "store/manifest.py": "when a version was packed",
+    "store/receipts.py": "when a history's entry was made",
+    "store/remote/objects.py": "content that no other host would write",
+    "store/remote/publishing.py": "how old an abandoned upload is, by its objects",
+    "wire/ollama/response.py": "`created_at` of Ollama's answers",
+    "wire/openai/response.py": "`created` of OpenAI's answers",
+    "wire/openai/responses/response.py": "`created_at` of its answers",
+    "models/chat.py": "what a chat template calls today",
+}
+
+
+def test_what_waits_or_measures_knows_no_wall_clock():
+    users = {name(path) for path in MODULES if name(path).startswith("service/") and WALL.search(path.read_text())}
+    assert users == {f"service/{path}" for path in TELLS}

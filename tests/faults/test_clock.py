@@ -5,7 +5,7 @@ import re
 import pytest
 import requests
 
-from benchmarks.support.serving import ROOT, eventually, live_server
+from benchmarks.support.serving import eventually, live_server
 from client import Client
 from tests.support.clock import clock_at, jump
 from tests.support.steady import SteadyClient
@@ -44,29 +44,3 @@ def date(server):
     """The day of the month that the server believes it is."""
     told = requests.get(f"{server}/health/live", timeout=10).headers["Date"]
     return re.search(r", (\d\d) ", told)[1]
-
-
-WALL = re.compile(r"\btime\.time\(|\btime\(\)|datetime\.now\(")
-# What tells people or files what time it is; everything that waits or measures uses monotonic clocks.
-TELLS = {
-    "observability/access_log.py": "lines of the log",
-    "server/keepalive_worker.py": "gunicorn's access log",
-    "server/native_answer.py": "the Date header",
-    "server/one_send.py": "the Date header",
-    "web/access/api_keys.py": "when a key was made",
-    "server/lifecycle/worker_registry.py": "when an admin asked for something",
-    "store/draft.py": "how old an abandoned draft is, by its files",
-    "store/key_pairs.py": "when a key pair was made",
-    "store/manifest.py": "when a version was packed",
-    "store/receipts.py": "when a history's entry was made",
-    "wire/ollama/response.py": "`created_at` of Ollama's answers",
-    "wire/openai/response.py": "`created` of OpenAI's answers",
-    "wire/openai/responses/response.py": "`created_at` of its answers",
-    "models/chat.py": "what a chat template calls today",
-}
-
-
-def test_what_waits_or_measures_knows_no_wall_clock():
-    service = ROOT / "service"
-    users = {str(path.relative_to(service)) for path in service.rglob("*.py") if WALL.search(path.read_text())}
-    assert users == TELLS.keys()
