@@ -1,45 +1,14 @@
-"""API keys: who may ask for what, both ways in, in every dialect's words; the file, its commands, the page, CORS."""
-
-import json
-import logging
-import os
-import stat
+"""API keys: who may ask for what, both ways in, in every dialect's words; the page, other origins, safe headers."""
 
 import pytest
-import requests
-from click.testing import CliRunner
 
-from benchmarks.support.serving import eventually, live_server, refusal
+from benchmarks.support.serving import live_server
 from client import Client, InvalidRequest
 from service.app import create_app
-from service.cli import main
-from service.errors import BadSetting
 from service.settings import Settings
-from service.web.access import api_keys
-from service.web.access.exposure import check_exposure, is_loopback
 from service.web.context import SECURITY_HEADERS
-from tests.support.ways import OnlyFastPath, OnlyFlask, WholeClient, rewired
-
-ROW = [5.1, 3.5, 1.4, 0.2]
-TABLE = {"instances": [ROW]}
-V1 = "/v1/models/iris:predict"
-HTML = {"Accept": "text/html"}
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory):
-    """{name: a key}, and the file they are in."""
-    file = str(tmp_path_factory.mktemp("keys") / "keys.json")
-    made = {name: api_keys.add(file, name, scopes) for name, scopes in SCOPES.items()}
-    return made | {"file": file, "nobody": "dl_nobody"}
-
-
-SCOPES = {"shop": ["predict"], "ops": ["admin"], "both": ["predict", "admin"]}
-
-
-@pytest.fixture(scope="module")
-def app(tabular_store, given):
-    return create_app(Settings(store=tabular_store, keys_file=given["file"]))
+from tests.support.access import HTML, ROW, SCOPES, TABLE, V1, bearer
+from tests.support.ways import OnlyFastPath, OnlyFlask, rewired
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +19,6 @@ def ways(tabular_store, given):
         name: rewired(create_app(settings), middleware, settings).test_client()
         for name, middleware in {"flask": OnlyFlask, "short": OnlyFastPath}.items()
     }
-
-
-def bearer(key):
-    return {"Authorization": f"Bearer {key}"}
 
 
 CARRIED = {
@@ -136,163 +101,6 @@ def test_metrics_may_be_open(tabular_store, given):
     assert app.test_client().get("/metrics").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("settings", "headers", "allowed"),
-    [
-        ({}, {}, True),
-        ({}, {"Origin": "http://127.0.0.1:1200"}, False),  # a page in a browser must not change what is served
-        ({"host": "0.0.0.0", "open": True}, {}, False),
-        ({"bind": "unix:/run/a.sock", "open": True}, {}, False),
-        ({"bind": "[::1]:80"}, {}, True),
-        ({"open": True}, {}, False),
-    ],
-)
-def test_without_keys_models_are_changed_from_this_machine_alone(tabular_store, settings, headers, allowed):
-    client = create_app(Settings(store=tabular_store, **settings)).test_client()
-    assert client.post(V1, json=TABLE).status_code == 200
-    answer = client.post("/v2/repository/models/nothing-here/load", headers=headers)
-    assert (answer.status_code == 403) != allowed
-
-
-def test_the_log_names_the_key_and_never_the_contents(app, given, caplog):
-    with caplog.at_level("INFO", "service.requests"):
-        WholeClient(app).post(V1, json={"instances": [[5.125, 3.5, 1.4, 0.2]]}, headers=bearer(given["shop"]))
-    assert "model=iris" in caplog.text
-    assert "key=shop" in caplog.text
-    assert "5.125" not in caplog.text
-    assert given["shop"] not in caplog.text
-
-
-# The file
-
-
-def test_the_file_holds_no_key_and_only_its_owner_reads_it(tmp_path):
-    file = tmp_path / "keys.json"
-    made = api_keys.add(str(file), "shop", ["predict"])
-    assert made.startswith("dl_")
-    assert len(made) > 40
-    assert made not in file.read_text()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert json.loads(file.read_text())["keys"][0]["name"] == "shop"
-
-
-def test_keys_come_and_go_without_a_restart(tabular_store, tmp_path, caplog):
-    caplog.set_level(logging.INFO, "service.web.access.api_keys")
-    file = str(tmp_path / "keys.json")
-    first = api_keys.add(file, "first", ["predict"])
-    client = create_app(Settings(store=tabular_store, keys_file=file)).test_client()
-
-    def status(key):
-        return client.get("/v1/models", headers=bearer(key)).status_code
-
-    assert status(first) == 200
-    second = api_keys.add(file, "second", ["predict"])
-    eventually(lambda: status(second) == 200, seconds=5, what="the second key")
-    api_keys.remove(file, "first")
-    eventually(lambda: status(first) == 401, seconds=5, what="the end of the first key")
-    assert status(second) == 200
-    os.unlink(file)
-    eventually(lambda: "the keys stay as they were" in caplog.text or not status(second), seconds=5, what="the log")
-    assert status(second) == 200
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"keys": 7}',
-        '{"keys": [{"name": "a"}]}',
-        '{"keys": [{"name": "a", "sha256": "", "scopes": []}]}',
-    ],
-)
-def test_a_file_that_is_none_stops_the_start(tmp_path, tabular_store, text):
-    file = tmp_path / "keys.json"
-    file.write_text(text)
-    with pytest.raises(BadSetting, match="the keys cannot be read"):
-        create_app(Settings(store=tabular_store, keys_file=str(file)))
-
-
-def test_a_missing_file_stops_the_server_with_a_sentence(tabular_store, tmp_path):
-    code, said = refusal(tabular_store, env={"DAYLIGHT_KEYS_FILE": str(tmp_path / "absent.json")})
-    assert code == 190
-    assert "the keys cannot be read" in said
-    assert "Traceback" not in said
-
-
-def test_the_commands(tmp_path):
-    file = str(tmp_path / "keys.json")
-
-    def run(*words):
-        result = CliRunner().invoke(main, ["keys", *words, "--file", file])
-        return result.exit_code, result.stdout, result.output
-
-    code, made, _ = run("add", "shop", "--scope", "predict", "--rate", "5")
-    assert code == 0
-    found = api_keys.KeyFile(file).find(made.strip())
-    assert (found.name, found.scopes, found.rate, found.burst) == ("shop", ("predict",), 5.0, 5)
-    assert run("add", "shop")[0] == 1
-    assert run("add", "a b")[0] == 1
-    assert run("add", "x", "--scope", "everything")[0] == 2
-    assert run("add", "x", "--rate", "nan")[0] == 2
-    assert run("add", "x", "--rate", "-1")[0] == 1
-    listed = run("list")[1]
-    assert "shop" in listed
-    assert "5/s, 5 at once" in listed
-    assert made.strip() not in listed
-    assert run("remove", "shop")[0] == 0
-    assert run("remove", "shop")[0] == 1
-    assert run("list")[1] == ""
-
-
-# Rates
-
-
-def test_a_key_is_for_so_many_requests_a_second(tabular_store, tmp_path):
-    file = str(tmp_path / "keys.json")
-    slow, quick = api_keys.add(file, "slow", ["predict"], rate=0.01, burst=2), api_keys.add(file, "quick", ["predict"])
-    client = create_app(Settings(store=tabular_store, keys_file=file)).test_client()
-    answers = [client.post(V1, json=TABLE, headers=bearer(slow)) for _ in range(3)]
-    assert [one.status_code for one in answers] == [200, 200, 429]
-    assert answers[2].json["code"] == "rate_limited"
-    assert 90 <= int(answers[2].headers["Retry-After"]) <= 101
-    assert client.post(V1, json=TABLE, headers=bearer(quick)).status_code == 200
-
-
-def test_a_rate_holds_for_all_workers_together(tabular_store, tmp_path):
-    file = str(tmp_path / "keys.json")
-    key = api_keys.add(file, "slow", ["predict"], rate=0.01, burst=7)
-    with live_server(tabular_store, workers=2, env={"DAYLIGHT_KEYS_FILE": file}) as server:
-        statuses = [requests.post(f"{server}{V1}", json=TABLE, headers=bearer(key), timeout=10) for _ in range(20)]
-    assert [one.status_code for one in statuses].count(200) == 7
-
-
-# What is open to whom
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
-def test_this_machine_alone_needs_no_keys(host):
-    assert is_loopback(host)
-    check_exposure(Settings(), [(host, 80)])
-
-
-@pytest.mark.parametrize("address", [("0.0.0.0", 80), ("::", 80, 0, 0), ("10.0.0.1", 80), "/run/daylight.sock"])
-def test_everybody_else_needs_keys_or_a_word_of_the_operator(address, given):
-    with pytest.raises(BadSetting, match="DAYLIGHT_KEYS_FILE"):
-        check_exposure(Settings(), [("127.0.0.1", 80), address])
-    check_exposure(Settings(open=True), [address])
-    check_exposure(Settings(keys_file=given["file"]), [address])
-
-
-@pytest.mark.parametrize("env", [{"HOST": "0.0.0.0"}, {"GUNICORN_CMD_ARGS": "--bind 0.0.0.0:0"}])
-def test_the_server_refuses_a_public_address_without_keys(tabular_store, env):
-    code, said = refusal(tabular_store, env=env)
-    assert code == 190
-    assert "daylight refuses to start: it would answer everybody" in said
-    assert "Traceback" not in said
-
-
 # The page, other origins, and the client
 
 
@@ -357,57 +165,6 @@ def test_the_client_sends_its_key(tabular_store, given):
         with Client(server) as client, pytest.raises(InvalidRequest, match="a key is needed") as refused:
             client.predict([ROW])
         assert refused.value.status == 401
-
-
-# --- Host, without keys
-
-OWN = ["127.0.0.1", "127.0.0.1:1200", "localhost", "LOCALHOST:1200", "[::1]:1200", "[::1]", "tumour.localhost:1200"]
-FOREIGN = [
-    "evil.example",
-    "evil.example:1200",
-    "192.168.0.7:1200",
-    "localhost.evil.example",
-    "",
-    "127.0.0.1.evil.example",
-]
-
-
-def asked_as(tabular_store, host, path=V1, **settings):
-    client = create_app(Settings(store=tabular_store, **settings)).test_client()
-    if path == V1:
-        return client.post(path, json=TABLE, headers={"Host": host})
-    return client.get(path, headers={"Host": host})
-
-
-@pytest.mark.parametrize("host", OWN)
-def test_a_server_on_loopback_answers_to_its_own_names(tabular_store, host):
-    assert asked_as(tabular_store, host).status_code == 200
-
-
-@pytest.mark.parametrize("host", FOREIGN)
-@pytest.mark.parametrize("path", [V1, "/", "/v1/models", "/metrics"])
-def test_a_foreign_host_is_refused_on_loopback_without_keys(tabular_store, host, path):
-    """DNS rebinding: a page's own name resolves to 127.0.0.1, and its script would read every answer."""
-    answer = asked_as(tabular_store, host, path)
-    assert answer.status_code == 403
-    assert "DAYLIGHT_HOSTS" in answer.text
-
-
-def test_a_foreign_host_is_answered_where_it_is_meant_or_asked_by_a_probe(tabular_store, given):
-    for settings in ({"hosts": ("Evil.Example",)}, {"hosts": ("*",)}, {"open": True}, {"bind": "unix:/run/x.sock"}):
-        assert asked_as(tabular_store, "evil.example:1200", **settings).status_code == 200
-    assert asked_as(tabular_store, "evil.example", "/health/live").status_code == 200
-    assert asked_as(tabular_store, "evil.example", keys_file=given["file"]).status_code == 401
-
-
-@pytest.mark.parametrize(
-    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 503), ("none", 503)]
-)
-def test_a_page_of_another_site_changes_nothing(tabular_store, site, status):
-    """503: this application is outside of any server, so there is nothing to change."""
-    client = create_app(Settings(store=tabular_store)).test_client()
-    answer = client.post("/v2/repository/models/iris/load", headers={"Sec-Fetch-Site": site})
-    assert answer.status_code == status
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/v1/models", "/nothing", "/health/live", "/metrics", V1])
