@@ -84,7 +84,7 @@ test-boosted: install test-tools ## Compile over a hundred models of XGBoost, Li
 	$(BIN)/python -m pytest -m "heavy or not heavy" tests/packing/test_boosted.py
 
 # A clean machine with Debian 12's packages only: the tests make bare roots from its mirror.
-test-deploy: install test-tools artifacts system-tools ## Install the extras that serve, build and run the image in a bare root, play the kubelet, run three hosts and stores in S3. Minutes, and a network.
+test-deploy: install test-tools artifacts system-tools .venv-peers/minilm/model.safetensors ## Install the extras that serve, build and run the image in a bare root, play the kubelet, run three hosts and stores in S3. Minutes, and a network.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -o faulthandler_timeout=1800 -s tests/deploy tests/cli/test_image.py tests/store/remote tests/server/test_store_elsewhere.py
 
 test-ray: install test-tools artifacts .venv-ray/.installed ## Score folders with Ray while actors, a node and the command are killed, serve by Ray Serve, and score frames of Ray Data, Spark (with Java 17) and Dask.

@@ -6,14 +6,17 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 import requests
 
 from benchmarks.support.nginx import free_port
 from benchmarks.support.serving import ROOT, eventually
+from service.packing.encoder import pack_encoder
 from service.store.versions import Store
 from tests.support.debian_roots import needs_roots
 from tests.support.images import answers, built, states
+from tests.support.minilm import minilm
 
 pytestmark = [pytest.mark.heavy, needs_roots]
 
@@ -63,20 +66,50 @@ def test_to_the_world_it_serves_only_with_keys(image, tmp_path):
     assert "DAYLIGHT_KEYS_FILE" in (tmp_path / "log").read_text()
 
 
-def test_a_text_model_is_served_without_torch(roots, tmp_path):
-    """The demo's SmolLM2: its weights, and 350 MB at most of everything else."""
-    store = ROOT / "artifacts"
-    image = built("smollm2", store, roots, tmp_path)
-    version = Store(store).open("smollm2")
+def smollm2(folder):
+    return ROOT / "artifacts"
+
+
+def all_minilm(folder):
+    pack_encoder(minilm(), name="minilm", store=folder)
+    return folder
+
+
+def completes(url):
+    asked = {"model": "smollm2", "prompt": "The sun is", "max_tokens": 4, "temperature": 0}
+    answer = requests.post(f"{url}/v1/completions", json=asked, timeout=60)
+    assert answer.json()["usage"]["completion_tokens"] == 4
+
+
+def embeds(url):
+    asked = {"model": "minilm", "input": ["The sun is warm.", "It is warm in the sun.", "Interest rates rose."]}
+    answer = requests.post(f"{url}/v1/embeddings", json=asked, timeout=60)
+    sun, warm, rates = (each["embedding"] for each in answer.json()["data"])
+    assert len(sun) == 384
+    assert np.dot(sun, warm) > 0.7 > 0.3 > np.dot(sun, rates)
+
+
+@pytest.mark.parametrize(
+    ("name", "store_in", "asks"),
+    [
+        pytest.param("smollm2", smollm2, completes, id="smollm2"),
+        pytest.param("minilm", all_minilm, embeds, id="minilm"),
+    ],
+)
+def test_a_text_model_is_served_without_torch(roots, tmp_path, name, store_in, asks):
+    """The demo's SmolLM2, and all-MiniLM-L6-v2: their weights, and 350 MB at most of everything else."""
+    store = store_in(tmp_path / "store")
+    image = built(name, store, roots, tmp_path)
+    version = Store(store).open(name)
     weights = sum(each["bytes"] for each in version.manifest.files.values()) / 1e6
-    print(f"unpacked {image.megabytes():.0f} MB, of which the version {weights:.0f} MB")
+    print(f"{name}: unpacked {image.megabytes():.0f} MB, of which the version {weights:.0f} MB")
     assert image.megabytes() <= weights + 350
     assert not (image.root / "app" / "lib" / "torch").exists()
     port, log = str(free_port()), tmp_path / "log"
+    began = time.perf_counter()
     with image.running(log, HOST="127.0.0.1", PORT=port, WORKERS="1") as process:
         url = f"http://127.0.0.1:{port}"
         eventually(lambda: answers(url) or process.poll() is not None, what="readiness")
+        print(f"ready after {time.perf_counter() - began:.2f} s")
         assert process.poll() is None, log.read_text()
-        asked = {"model": "smollm2", "prompt": "The sun is", "max_tokens": 4, "temperature": 0}
-        answer = requests.post(f"{url}/v1/completions", json=asked, timeout=60)
-        assert answer.json()["usage"]["completion_tokens"] == 4
+        asks(url)
