@@ -27,10 +27,11 @@ def interleaved(ways, *, rounds, calls):
     return {name: statistics.median(found) for name, found in means.items()}
 
 
-def report(benchmark, medians, ratios, libraries=()):
+def report(benchmark, medians, ratios, libraries=(), also=None):
     """Print a table for people, then the same as one line of JSON.
 
     medians: {name: seconds a call}. ratios: pairs (name, name), the first divided by the second.
+    also: {name: value}, what else the line of JSON has.
     """
     microseconds = {name: round(seconds * 1e6, 1) for name, seconds in medians.items()}
     quotients = {f"{one} / {other}": round(medians[one] / medians[other], 2) for one, other in ratios}
@@ -47,4 +48,5 @@ def report(benchmark, medians, ratios, libraries=()):
     }
     versions = {library: version(library) for library in libraries}
     told = {"benchmark": benchmark, "microseconds": microseconds, "ratios": quotients, **machine, "versions": versions}
+    told |= also or {}
     print(json.dumps(told))

@@ -7,6 +7,7 @@ with Processes(command, cwd=folder, env=env, log=path) as server:
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -102,7 +103,8 @@ class Processes:
         """Bytes, proportional set size: a page shared by n processes counts 1/n in each."""
         total = 0
         for pid in tree(self.process.pid):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
+            with suppress(OSError):  # it has ended meanwhile
+                for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                    if line.startswith("Pss:"):
+                        total += int(line.split()[1]) * 1024
         return total
