@@ -62,7 +62,8 @@ class Ledger:
         """
         inside = self.folder / LEDGER
         mine = (inside / RUN).exists()
-        if not mine and not overwrite and self.folder.is_dir() and any(self.folder.iterdir()):
+        others = self.folder.is_dir() and any(path.name != LEDGER for path in self.folder.iterdir())
+        if others and not mine and not overwrite:  # a run that was killed at once has left LEDGER alone
             raise ValueError(f"{self.folder} holds files that no run has written; name another folder, or --overwrite")
         inside.mkdir(parents=True, exist_ok=True)
         with open(inside / "lock", "w") as lock:
@@ -94,9 +95,10 @@ class Ledger:
     def _forget(self, receipts: Sequence[dict[str, Any]]) -> None:
         """Delete what these parts have written."""
         for receipt in receipts:
-            receipt_of(self.folder, receipt["target"]).unlink(missing_ok=True)
             for name in (receipt["target"], receipt["rejects"]):
                 (self.folder / name).unlink(missing_ok=True)
+            # Last: who is killed before knows at the next run what is to be deleted.
+            receipt_of(self.folder, receipt["target"]).unlink(missing_ok=True)
 
     def forget_other_cuts(self, parts: Sequence[Part]) -> None:
         """Delete what was scored of these files when they were others, and were cut into other parts."""
