@@ -13,7 +13,7 @@ export PATH := $(PATH):/usr/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve install lock audit licences sbom artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray lint docs bench bench-peers bench-text bench-encoders bench-ray clean test-tools system-tools
+.PHONY: help run serve install lock audit licences sbom artifacts test test-unit test-text test-clients test-fuzz test-faults test-boosted test-encoders test-explanations test-deploy test-ray test-docs lint docs bench bench-peers bench-text bench-encoders bench-ray clean test-tools system-tools
 
 help: ## Print these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ test-deploy: install test-tools artifacts system-tools .venv-peers/minilm/model.
 
 test-ray: install test-tools artifacts .venv-ray/.installed ## Score folders with Ray while actors, a node and the command are killed, serve by Ray Serve, and score frames of Ray Data, Spark (with Java 17) and Dask.
 	$(BIN)/python -m pytest -m "heavy or not heavy" -s tests/ray
+
+test-docs: install test-tools artifacts ## Type every command of the pages, those that pack checkpoints and networks too, and compare what they print.
+	$(BIN)/python -m pytest -m "heavy or not heavy" tests/docs/test_page_commands.py
 
 # Ray brings much, and servers need none of it; of the pinned libraries this has the same versions.
 .venv-ray/.installed: tests/ray/requirements.txt deploy/ray/requirements.txt requirements.txt pyproject.toml
