@@ -238,7 +238,9 @@ class UnixConnection(http.client.HTTPConnection):
 
 def test_a_unix_socket_is_for_its_user_and_group_only(tabular_store, tmp_path):
     path = tmp_path / "gunicorn.sock"
-    with live_server(tabular_store, bind=f"unix:{path}"):
+    with live_server(tabular_store, bind=f"unix:{path}") as server:
+        # It listens before its worker has loaded the model, and live_server waits for no more than that.
+        eventually(lambda: "loaded iris" in server.log, what="the worker")
         assert stat.S_IMODE(path.stat().st_mode) == 0o770
         connection = UnixConnection(str(path))
         connection.request("GET", "/health/live")
