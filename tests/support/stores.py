@@ -1,8 +1,11 @@
 """What tests put into stores: small versions that no runtime can load and that cost nothing; two models."""
 
-from service.store.manifest import Manifest
+import json
 
-__all__ = ["add_small", "add_three", "fill", "pack_iris_and_tiny"]
+from service.store.manifest import MANIFEST, Manifest
+from service.store.versions import Store
+
+__all__ = ["add_small", "add_three", "fill", "pack_iris_and_tiny", "rewritten"]
 
 
 def add_small(store, model="m", version=None, payload=b"payload" * 1000):
@@ -21,6 +24,13 @@ def fill(draft):
 def add_three(store, *, promote=False):
     with store.adding("m", promote=promote) as draft:
         fill(draft)
+
+
+def rewritten(version, **changes):
+    """The version again, with other values in its manifest."""
+    path = version.folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return Store(version.folder.parents[1]).open(version.manifest.model)
 
 
 def pack_iris_and_tiny(store):
