@@ -12,6 +12,8 @@ extensions = ["myst_parser", "sphinx_copybutton"]
 html_theme = "furo"  # nothing from a CDN
 html_title = project
 html_show_sphinx = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 copybutton_prompt_text = "$ "
 
 root_doc = "README"
