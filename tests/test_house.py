@@ -52,7 +52,7 @@ def test_kind_is_compared_only_in_models_packing_and_store():
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        ("service", {"numpy", "flask", "click"}),
+        ("service, service.__main__", {"numpy", "flask", "click"}),
         ("service.server.config", {"numpy", "flask", "sklearn", "torch", "onnxruntime"}),
         ("service.app, service.models.tabular, service.cli", {"torch", "transformers", "sklearn", "pandas", "pyarrow"}),
         ("service.batch.local, service.batch.run", {"torch", "sklearn", "pandas", "werkzeug", "service.wire.dialects"}),
