@@ -20,6 +20,7 @@ from ..models.engine import SOCKET, SWITCH_INTERVAL
 from ..observability.prediction_log.check import check_prediction_log
 from ..settings import PREFIX, Settings
 from ..store.remote.places import is_url
+from .engine_watch import ENVIRON
 from .follower_watch import brought
 from .hooks import Hooks
 from .lifecycle.memory_limit import available_memory
@@ -94,7 +95,7 @@ def environment(settings: Settings, run_folder: str, engine_folder: str | None, 
     threads = [f"{library}_NUM_THREADS={settings.compute_threads}" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
     size = [f"WORKERS={settings.workers}", f"THREADS={settings.threads}"]
     texts = [f"{PREFIX}KV_BYTES={settings.kv_bytes}", f"{PREFIX}PREFIX_BYTES={settings.prefix_bytes}"]
-    socket = [f"{PREFIX}ENGINE_SOCKET={engine_folder}/{SOCKET}"] if engine_folder else []
+    socket = [f"{ENVIRON}={engine_folder}/{SOCKET}"] if engine_folder else []
     # The folder, also where that follows a URL: only the follower speaks to a store elsewhere.
     store = [f"{PREFIX}STORE={settings.store}"] if follows else []
     return [*threads, *size, *texts, *socket, *store, f"{PREFIX}RUN_FOLDER={run_folder}"]

@@ -3,6 +3,7 @@
     look_in_loop(server, running)   # of master_loop, once: from now on the master looks at every engine
     start(server, folder)
     retire(folder)                  # after a reload: the other engines go with the workers that use them
+    discard(server, folder)         # after one that was given up: this one goes, and the other stays
     stop_all()
 
 The process is executed afresh, never forked from the master as it stands, and inherits no socket. The master gets no
@@ -22,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from ..models.engine import ENDED_BY_ITSELF, HANGS, SOCKET
-from ..settings import CGROUP
+from ..settings import CGROUP, PREFIX
 
-__all__ = ["end", "retire", "running", "start", "stop_all"]
+__all__ = ["ENVIRON", "discard", "end", "retire", "running", "start", "stop_all"]
 
+ENVIRON = f"{PREFIX}ENGINE_SOCKET"  # tells a worker where its engine listens
 PROGRAM = f"{__package__.rpartition('.')[0]}.models.engine"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before another engine; it doubles with each that ends early
 CALM = 60.0  # seconds after which an engine did not end early
@@ -124,6 +126,17 @@ def retire(newest: str | None) -> None:
     for watch in running:
         if str(watch.folder) != newest:
             watch.retire()
+
+
+def discard(server: Any, folder: str | None) -> None:
+    """End the engine in this folder: its workers never began. Those that are forked later use the one before."""
+    for watch in [watch for watch in running if str(watch.folder) == folder]:
+        running.remove(watch)
+        watch.stop()
+    others = [line for line in server.cfg.settings["raw_env"].get() if not line.startswith(f"{ENVIRON}=")]
+    before = [f"{ENVIRON}={watch.folder / SOCKET}" for watch in running if not watch.retired]
+    server.cfg.set("raw_env", [*others, *before[-1:]])  # gunicorn's workers begin with it
+    os.environ.pop(ENVIRON, None)
 
 
 def stop_all() -> None:

@@ -30,7 +30,7 @@ from . import engine_watch, follower_watch
 from .lifecycle.run_folder import make_run_folder
 from .lifecycle.running_servers import announce
 from .lifecycle.worker_registry import WorkerRegistry
-from .master_loop import fork_again_later, look_in_loop
+from .master_loop import look_in_loop, outlive_failed_starts
 from .rolling_reload import new_workers_first, worker_gone
 from .staying import stay
 from .worker_class import KEEP_ALIVE
@@ -103,7 +103,7 @@ class Hooks:
         """The sockets are open, and no worker is forked yet: a server whose port is taken leaves no run folder."""
         try:
             self.make_run_folder(server.master_pid)
-            fork_again_later(server)
+            outlive_failed_starts(server, self.registry(os.getpid()).has_begun)
             stay(server)
             look_in_loop(server, engine_watch.running)
             if self.engine_folder:
@@ -140,6 +140,8 @@ class Hooks:
                 server.log.error("the engine process cannot be started, which is tried again: %s", error)
         if new_workers_first(server, self.registry(server.pid), seconds=self.settings.swap_seconds):
             engine_watch.retire(self.engine_folder)
+        else:
+            engine_watch.discard(server, self.engine_folder)
 
     def on_exit(self, server: Any) -> None:
         """The master ends: remove what the workers shared, unless the operator named the folder."""

@@ -19,7 +19,7 @@ from benchmarks.support.serving import eventually, live_server, ready
 from service.packing import pack
 from tests.support.steady import SteadyClient
 from tests.support.tiny_text import add_compiled_tiny
-from tests.support.workers import alive, version_1_of
+from tests.support.workers import alive, replaced, version_1_of
 
 LONG = {"model": "tiny", "prompt": "once", "max_tokens": 100, "temperature": 0, "n": 8}
 
@@ -71,6 +71,28 @@ def test_one_process_writes_the_texts_of_all_workers(store):
         (engine,), (path,) = server.engines(), files(server.pid)
     assert not alive(engine)
     assert not path.exists()
+
+
+def test_a_reload_that_is_given_up_leaves_no_engine_behind(store):
+    """Each left one with all weights; and workers that were started later used that, apart from the others."""
+    (payload,) = (store / "m" / "1").glob("*.onnx")
+    sound = payload.read_bytes()
+    with live_server(store, workers=2) as server:
+        engines, (killed, other) = server.engines(), server.workers()
+        payload.write_bytes(sound[:-1])
+        try:
+            os.kill(server.pid, signal.SIGHUP)
+            eventually(lambda: "the reload is given up" in server.log, what="giving up")
+            eventually(lambda: sorted(server.workers()) == sorted((killed, other)), what="the old workers alone")
+        finally:
+            payload.write_bytes(sound)
+        eventually(lambda: server.engines() == engines, what="the old engine alone")
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: replaced(server, [killed, other]), what="another worker")
+        os.kill(other, signal.SIGKILL)
+        eventually(lambda: other not in server.workers() and len(server.workers()) == 2, what="another worker")
+        eventually(lambda: complete(server, n=1).ok, what="a text")
+        assert server.engines() == engines
 
 
 def test_a_killed_engine_is_replaced_and_tables_notice_nothing(store):

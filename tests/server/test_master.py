@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from benchmarks.support.serving import ROOT, eventually, live_server
+from benchmarks.support.serving import ROOT, eventually, gunicorn, live_server
 from tests.support.workers import CLASSES, alive, replaced
 
 HALF = b"POST /v1/models/iris:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
@@ -66,3 +66,22 @@ def test_a_file_that_nobody_can_read_costs_only_what_it_counted(tabular_store, t
         eventually(lambda: replaced(server, [killed, other]), what="another worker")
         assert other in server.workers()
         assert f"what worker {killed} counted is not merged yet" in server.log
+
+
+def test_code_that_was_broken_later_costs_the_killed_worker_alone(tabular_store, tmp_path):
+    """gunicorn ends the server where a worker cannot import its application, though the others answer well."""
+    broken = tmp_path / "broken"
+    (tmp_path / "later.py").write_text(
+        f"import os\nif os.path.exists({str(broken)!r}):\n    raise ImportError('half installed')\n"
+        "from wsgi import app\n"
+    )
+    command = [*gunicorn("later:app"), "--pythonpath", str(tmp_path)]
+    with live_server(tabular_store, workers=2, command=command) as server:
+        (killed, other) = server.workers()
+        broken.touch()
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: "Worker failed to boot. Another one is started in" in server.log, what="the failed start")
+        assert requests.get(f"{server}/health/live", timeout=10).ok
+        broken.unlink()
+        eventually(lambda: replaced(server, [killed, other]), what="another worker")
+        assert other in server.workers()

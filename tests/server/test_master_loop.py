@@ -7,20 +7,22 @@ import logging
 import os
 
 import pytest
+from gunicorn.errors import HaltServer
 
+from service.server import master_loop
 from service.server.lifecycle.worker_registry import WorkerRegistry
-from service.server.master_loop import fork_again_later, look_in_loop
+from service.server.master_loop import PAUSE, look_in_loop, outlive_failed_starts
 from service.server.rolling_reload import new_workers_first
 
 SHORTAGE = BlockingIOError(11, "Resource temporarily unavailable")
 
 
 class Arbiter:
-    """shortages: how many forks fail before one succeeds again."""
+    """shortages: how many forks fail before one succeeds again. failed: workers that have ended before they began."""
 
-    def __init__(self, workers=(), shortages=0):
+    def __init__(self, workers=(), shortages=0, failed=()):
         self.WORKERS = dict.fromkeys(workers)
-        self.shortages = shortages
+        self.shortages, self.failed = shortages, list(failed)
         self.log = logging.getLogger("test")
         self.cfg = self
         self.workers = 2
@@ -40,6 +42,9 @@ class Arbiter:
 
     def reap_workers(self):
         self.reaped += 1
+        if self.failed:
+            self.failed.pop()
+            raise HaltServer("Worker failed to boot.", 190)
 
     def murder_workers(self):
         self.looked_at_heartbeats += 1
@@ -60,9 +65,28 @@ class Watch:
             raise SHORTAGE
 
 
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(master_loop, "time", clock)
+    return clock
+
+
+def begun():
+    return True
+
+
 def test_a_worker_that_cannot_be_forked_is_forked_later(caplog):
     server = Arbiter(workers=[1], shortages=2)
-    fork_again_later(server)
+    outlive_failed_starts(server, begun)
     for _ in range(2):
         server.spawn_workers()
         assert set(server.WORKERS) == {1}
@@ -73,11 +97,32 @@ def test_a_worker_that_cannot_be_forked_is_forked_later(caplog):
     ]
 
 
-def test_without_any_worker_the_server_ends():
+def test_without_any_worker_a_shortage_ends_the_server():
     server = Arbiter(shortages=1)
-    fork_again_later(server)
+    outlive_failed_starts(server, begun)
     with pytest.raises(BlockingIOError):
         server.spawn_workers()
+
+
+def test_a_worker_that_cannot_start_does_not_end_one_that_answers(clock, caplog):
+    server = Arbiter(workers=[1], failed=[2, 3])
+    outlive_failed_starts(server, begun)
+    server.reap_workers()
+    assert server.reaped == 3  # also those that ended beside it
+    server.spawn_workers()
+    assert set(server.WORKERS) == {1}
+    clock.now += PAUSE + 1
+    server.spawn_workers()
+    assert len(server.WORKERS) == 2
+    assert caplog.text.count("Worker failed to boot. Another one is started in 5 seconds.") == 2
+
+
+@pytest.mark.parametrize(("workers", "has_begun"), [([], True), ([1], False)])
+def test_at_the_first_start_and_without_any_worker_it_ends_the_server(clock, workers, has_begun):
+    server = Arbiter(workers=workers, failed=[2])
+    outlive_failed_starts(server, lambda: has_begun)
+    with pytest.raises(HaltServer):
+        server.reap_workers()
 
 
 def test_a_process_that_cannot_be_started_keeps_no_other_from_being_looked_at(caplog):

@@ -81,9 +81,9 @@ class FirstLoad:
             faulthandler.cancel_dump_traceback_later()
 
     def running(self) -> dict[str, str]:
-        """{name: version} of what is being loaded now."""
+        """{name: version} of what is being loaded now, or again in a moment."""
         with self._lock:
-            return self._names()
+            return {name: versions[0] for name, versions in self._waiting} | self._names()
 
     def _stands_still(self, seconds: float) -> bool:
         return bool(self._running) and all(monotonic() - began > seconds for _, began in self._running.values())

@@ -193,6 +193,7 @@ class Rollout:
         if self.predictor.failure is not None:
             self._try_again()
             return False
+        self._start.adopt_late()
         table = self.registry.versions()
         self._follow(table)  # what is committed must not wait until a later version is prepared
         self.predictor.forget_removed()

@@ -73,7 +73,7 @@ class Start:
                 entries[name] = replace(entry, refused=Refusal(None, unreadable[name]))
             elif entry.serving == version:
                 entries[name] = entry
-            elif running.get(name) == version:
+            elif name in running and not deaths[name, version] and version not in first.failures.get(name, {}):
                 entries[name] = propose(entry, version, entry.stamp, by=self.registry.pid)
             elif died := deaths[name, version]:
                 entries[name] = self._deadly(entry, version, died, last=full == 1 and bool(models))
@@ -146,6 +146,20 @@ class Start:
             raise StartupError(reason)
         model = self._first.models.pop(name, None)
         return model if model is not None and model.version == version else None
+
+    def adopt_late(self) -> None:
+        """Serve what was to take the place of a refused version and stood still, now that it is loaded."""
+        if self._first is None or not self._first.models:
+            return
+        with self.registry.locked_versions() as table:
+            for name in list(self._first.models):
+                entry = table.get(name, Entry())
+                if entry.proposal:  # which may be for just that version: see `result`
+                    continue
+                model = self._first.models.pop(name)
+                if entry.refused and entry.refused.version != model.version and entry.serving is None:
+                    table[name] = replace(entry, serving=model.version)
+                    self.predictor.swap({name: model})
 
     def replace_slow(self, table: Table) -> None:
         """Serve the last proven version of each model whose first load takes too long, until that is decided."""

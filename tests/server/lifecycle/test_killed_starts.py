@@ -6,11 +6,13 @@ Any process may be killed at any moment, for want of memory, say: a version is n
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 from sklearn.dummy import DummyRegressor
 
+from benchmarks.support.serving import eventually
 from service.errors import StartupError
 from service.packing import pack
 from service.predictor import Predictor
@@ -150,6 +152,57 @@ def test_a_proposal_of_the_dead_is_no_hope(server, clock):
     clock.now += RETRY
     turn(worker)
     assert serving(worker)
+
+
+class Gate:
+    """In the place of a worker's Predictor.open: the load of version 1 of `m` stands still until `opens` is set."""
+
+    def __init__(self, worker):
+        self.open, self.opens = worker.predictor.open, threading.Event()
+        worker.predictor.open = self
+
+    def __call__(self, name, version):
+        if (name, version) == ("m", "1"):
+            assert self.opens.wait(timeout=60)
+        return self.open(name, version)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("service.server.lifecycle.first_load.STALL", 0.1)
+
+
+def test_what_was_served_may_stand_still_while_the_store_names_another(server, impatient):
+    """All workers were killed in the moment of a promotion, and the engine with them: the next one could not start."""
+    worker = server.worker()
+    server.add("n")
+    worker.load()
+    server.add("m")
+    worker = server.worker()
+    gate = Gate(worker)
+    worker.load()
+    turn(worker)
+    assert serving(worker) == {"m": "2", "n": "1"}
+    gate.opens.set()
+
+
+def test_what_takes_the_place_of_a_broken_version_is_served_when_it_is_loaded(server, impatient):
+    """It took longer than a second, and was forgotten."""
+    server.add("n")
+    record_proven(server.store, "m", "1")
+    server.add("m")
+    (payload,) = (server.store.root / "m" / "2").glob("*.joblib")
+    payload.write_bytes(b"")
+    worker = server.worker()
+    gate = Gate(worker)
+    worker.load()
+    turn(worker)
+    assert serving(worker) == {"n": "1"}
+    gate.opens.set()
+    eventually(lambda: "m" not in worker._start._first.running(), what="the end of the load")
+    turn(worker)
+    assert serving(worker) == {"m": "1", "n": "1"}
+    assert worker.predictor.refused["m"]["version"] == "2"
 
 
 def refused(server, names):
