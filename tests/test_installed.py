@@ -97,6 +97,18 @@ def test_import_daylight_packs_and_knows_its_version(daylight, tmp_path):
     assert said == f"daylight, version {__version__}\n"
 
 
+def test_modules_of_the_folder_do_not_take_the_place_of_libraries(daylight, tmp_path):
+    """Whoever had a `queue.py` beside the pickle got its traceback instead of a server."""
+    for name in ("queue", "requests", "daylight"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the module of the folder was imported')\n")
+    X, y = load_iris(return_X_y=True)
+    joblib.dump(LogisticRegression(max_iter=1000).fit(X, y), tmp_path / "flowers.pkl")
+    with live_server(
+        tmp_path / "never", command=[str(daylight), "serve", "flowers.pkl"], cwd=tmp_path, env={"PYTHONPATH": ""}
+    ) as server:
+        assert requests.post(f"{server}/predict", json=X[:2].tolist(), timeout=10).json() == {"text": [0, 0]}
+
+
 def test_a_project_with_its_own_service_package_runs_beside_it(daylight, tmp_path):
     """The installed package is called `daylight`: a folder `service/` beside it is the project's own."""
     project = tmp_path / "service"
