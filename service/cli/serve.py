@@ -41,19 +41,19 @@ def serve(file: Path | None, **options: Any) -> None:
 def run_server(overrides: dict[str, str]) -> int:
     """gunicorn in a process of its own, until it ends; returns its exit code. overrides: of the environment."""
     # Its own process: this one may have imported numpy and torch, whose threads do not survive gunicorn's fork.
-    server = subprocess.Popen([sys.executable, "-m", SERVER], env={**os.environ, **import_path(), **overrides})
+    server = subprocess.Popen([sys.executable, "-m", SERVER], env=importing(dict(os.environ)) | overrides)
     # Ctrl-C reaches the server by itself, being in the same terminal; TERM is sent to this process alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     return server.wait()
 
 
-def import_path() -> dict[str, str]:
-    """Variables by which a server and its processes find this package, and no modules of the folder they start in.
+def importing(environ: dict[str, str]) -> dict[str, str]:
+    """An environment in which a server and its processes find this package, and no modules of the folder they start in.
 
     Python would look there first, and take a `queue.py` of the user's for the library's.
     """
     own = str(Path(__file__).parents[2])
     installed = own in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    paths = [*([] if installed else [own]), os.environ.get("PYTHONPATH", "")]
-    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    paths = [*([] if installed else [own]), environ.get("PYTHONPATH", "")]
+    return environ | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
