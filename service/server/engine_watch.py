@@ -135,8 +135,8 @@ def discard(server: Any, folder: str | None) -> None:
         watch.stop()
     others = [line for line in server.cfg.settings["raw_env"].get() if not line.startswith(f"{ENVIRON}=")]
     before = [f"{ENVIRON}={watch.folder / SOCKET}" for watch in running if not watch.retired]
-    server.cfg.set("raw_env", [*others, *before[-1:]])  # gunicorn's workers begin with it
-    os.environ.pop(ENVIRON, None)
+    last = before[-1] if before else f"{ENVIRON}="
+    server.cfg.set("raw_env", [*others, last])  # gunicorn's workers begin with it
 
 
 def stop_all() -> None:
