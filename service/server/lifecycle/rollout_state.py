@@ -176,9 +176,12 @@ def refuse_unreadable(entry: Entry, stamp: Any, reason: str) -> Entry:
 def may_prepare(name: str, proposal: Proposal, workers: Mapping[int, WorkerStatus], *, pid: int, full: int) -> bool:
     """Whether worker `pid` may load the proposed version now. full: how many workers the server has.
 
+    One that has begun to, at its own start, is not kept from ending it: two of them would wait for each other.
     The proposer has a head start. After a death one worker at a time may load it, and only while `full` workers are
     ready, or none of them serves anything: a version that kills its process must never kill the last one that answers.
     """
+    if pid in proposal.preparing:
+        return True
     if proposal.died:
         ready = sum(status.state == WorkerState.READY for status in workers.values())
         harmless = ready >= full or not any(status.serving for status in workers.values())

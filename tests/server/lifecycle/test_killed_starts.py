@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -184,6 +185,26 @@ def test_what_was_served_may_stand_still_while_the_store_names_another(server, i
     turn(worker)
     assert serving(worker) == {"m": "2", "n": "1"}
     gate.opens.set()
+
+
+def test_workers_that_load_a_suspect_together_do_not_wait_for_each_other(server, impatient):
+    """All were killed, one while it loaded a text; those after them had loaded it, and never served it."""
+    worker = server.worker()
+    server.add("n")
+    worker.load()
+    server.registry(FIRST).forget(FIRST)
+    server.killed_while_loading("m")
+    both = [server.worker(pid) for pid in (FIRST, SECOND)]
+    gates = [Gate(worker) for worker in both]
+    with ThreadPoolExecutor(2) as pool:  # at once: each sees the table as it was before
+        list(pool.map(lambda worker: worker._start.load(full=2), both))
+    assert set(both[0].registry.versions()["m"].proposal.preparing) == {FIRST, SECOND}
+    for worker, gate in zip(both, gates, strict=True):
+        worker._publish()
+        gate.opens.set()
+        eventually(lambda worker=worker: not worker._start._first.running(), what="the end of the load")
+    turn(*both)
+    assert [serving(worker) for worker in both] == 2 * [{"m": "1", "n": "1"}]
 
 
 def test_what_takes_the_place_of_a_broken_version_is_served_when_it_is_loaded(server, impatient):
