@@ -19,10 +19,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .capabilities import CLASSIFY_TEXT, PREDICT_TABLE, Capability
-from .errors import BadSetting, ModelNotFound, ModelNotReady, RequestError, ServiceError, StartupError
+from .errors import BadSetting, ModelNotFound, ModelNotReady, ServiceError, StartupError
 from .generation.encoders.asker import asked_by
 from .generation.request import GenerationRequest
 from .models import defaults
+from .models.defaults import RETRY_AFTER
 from .models.opening import open_current, open_version
 from .observability.observers import Observer
 from .scheduling.admission import Admission
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Predictor"]
 
 log = logging.getLogger(__name__)
-
-RETRY_AFTER = 2  # seconds
 
 
 class Predictor:
@@ -232,7 +231,7 @@ class Predictor:
         if len(found) == 1:
             return found[0]
         if not found:
-            raise RequestError(f"no model that {capability.verb} is served here")
+            raise defaults.nobody(capability, self.awaited)
         raise defaults.several(found, f"serve {capability.noun}")
 
     def classifier(self) -> Model | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..capabilities import CAPABILITIES, GENERATE_TEXT, PREDICT_TABLE, Capability
-from ..errors import BadSetting, RequestError
+from ..errors import BadSetting, ModelNotReady, RequestError, ServiceError
 from ..settings import PREFIX
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .base import Model
 
 __all__ = [
+    "RETRY_AFTER",
     "candidates",
     "capabilities_of",
     "check_defaults",
@@ -25,10 +26,23 @@ __all__ = [
     "columns_of",
     "default_for",
     "default_name",
+    "nobody",
     "several",
     "tables_take_texts",
     "text_classifier",
 ]
+
+
+RETRY_AFTER = 2  # seconds until a model that is being loaded may answer
+
+
+def nobody(capability: Capability, awaited: Mapping[str, str]) -> ServiceError:
+    """The error where no model has the capability. One of the awaited, {name: version}, may be loaded with it soon."""
+    reason = f"no model that {capability.verb} is served here"
+    if awaited:
+        loading = ", ".join(f"{name} version {version}" for name, version in awaited.items())
+        return ModelNotReady(f"{reason} yet, while these are being loaded: {loading}", retry_after=RETRY_AFTER)
+    return RequestError(reason)
 
 
 def default_name(capability: Capability, settings: Settings) -> str:

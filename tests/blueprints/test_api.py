@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 from service.app import create_app
 from service.packing import pack
 from service.settings import Settings
+from service.web.services import EXTENSION
 
 ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
 NAMES = ["setosa", "versicolor", "virginica"]
@@ -198,6 +199,17 @@ def test_bare_nan_from_tf_serving_clients_is_a_missing_value(client):
     body = json.dumps({"instances": [ROW | {"petal width (cm)": float("nan")}]})
     answer = client.post("/v1/models/iris:predict", data=body)
     assert (answer.status_code, answer.json["details"][0]["got"]) == (422, "null")
+
+
+def test_what_is_being_loaded_may_answer_soon(tabular_store):
+    """A caller who names no model was told that there is none, with a status for which no client asks again."""
+    app = create_app(Settings(store=tabular_store))
+    app.extensions[EXTENSION].predictor.tell({}, {"story": "3"})
+    answer = app.test_client().post("/predict", json={"text": "hello"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.json["error"]["message"] == (
+        "no model that generates text is served here yet, while these are being loaded: story version 3"
+    )
 
 
 def test_what_the_store_lacks_is_said(client):
