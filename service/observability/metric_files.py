@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 SMALLEST = 2**14  # bytes of a file at first; it doubles
 LARGEST_ENTRY = 32  # bytes of an entry besides its key
 DRAFT = ".draft"  # ends the name of a file that is being made
-FILE = re.compile(r"(counter|histogram|gauge_live[a-z]+)_(\d+)\.db(\.draft)?")
+FILE = re.compile(rf"(counter|histogram|gauge_live[a-z]+)_(\d+)\.db({re.escape(DRAFT)})?")
 
 
 class MetricFile(MmapedDict):

@@ -9,16 +9,7 @@ import pytest
 from service.models.engine import ENDED_BY_ITSELF, HANGS, SOCKET
 from service.server import engine_watch
 from service.server.engine_watch import CALM, EngineWatch
-
-
-class Clock:
-    """Stands for the module `time`."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def monotonic(self):
-        return self.now
+from tests.support.clock import Clock
 
 
 class Process:

@@ -13,6 +13,7 @@ from service.server import master_loop
 from service.server.lifecycle.worker_registry import WorkerRegistry
 from service.server.master_loop import PAUSE, look_in_loop, outlive_failed_starts
 from service.server.rolling_reload import new_workers_first
+from tests.support.clock import Clock
 
 SHORTAGE = BlockingIOError(11, "Resource temporarily unavailable")
 
@@ -63,14 +64,6 @@ class Watch:
         self.looks += 1
         if self.looks <= self.shortages:
             raise SHORTAGE
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def monotonic(self):
-        return self.now
 
 
 @pytest.fixture

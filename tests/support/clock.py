@@ -1,6 +1,7 @@
-"""A wall clock that a test moves under a process.
+"""Clocks that a test moves: the wall clock of a process, and the module `time` of a module under test.
 
 with launch(store, env=clock_at(file)): jump(file, 86_400)
+monkeypatch.setattr(module, "time", clock := Clock())
 """
 
 import importlib.util
@@ -8,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["clock_at", "jump"]
+__all__ = ["Clock", "clock_at", "jump"]
+
+
+class Clock:
+    """Stands for the module `time`: it stands still until a test moves `now`, in seconds."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
 
 
 def libfaketime():

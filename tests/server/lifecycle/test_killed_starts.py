@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from service.server.lifecycle.worker_registry import WorkerRegistry
 from service.settings import Settings
 from service.store.proven import record_proven
 from service.store.versions import Store
+from tests.support.clock import Clock
 
 X = np.array([[0.0], [1.0], [2.0]])
 # Two processes that live as long as the test.
@@ -49,14 +51,6 @@ class Server:
     def killed_while_loading(self, name, version="1"):
         with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
             self.registry(process.pid).loading({name: version})
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def monotonic(self):
-        return self.now
 
 
 @pytest.fixture
@@ -232,8 +226,7 @@ def refused(server, names):
     worker.load()
     with worker.registry.locked_versions() as table:
         for name in names:
-            entry = table[name]
-            table[name] = type(entry)(None, entry.stamp, refused=Refusal("1", "2 workers died"))
+            table[name] = replace(table[name], serving=None, refused=Refusal("1", "2 workers died"))
     turn(worker)
     return worker
 
